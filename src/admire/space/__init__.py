@@ -1,0 +1,1 @@
+"""WHERE we search: mixtures on the capped simplex, exact counts, model sizes."""

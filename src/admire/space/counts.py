@@ -1,0 +1,39 @@
+"""Weights to exact integer counts. Counts are the truth; the mixture that a surrogate sees is counts / total."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = None) -> np.ndarray:
+    """Integer counts that sum to `total`, by largest remainder (Hamilton's method), never above `limits`.
+
+    Args:
+        weights: K non-negative weights; only their proportions matter.
+        total: rows to hand out.
+        limits: K upper limits in rows; none means unlimited. What a limit cuts off goes to the largest remainders.
+
+    Returns:
+        K integers (int64). Without active limits each differs from `weights * total` by less than 1. Ties go to the
+        first source.
+
+    Raises:
+        ValueError: if the limits sum to less than `total`, or the weights are negative or all zero.
+    """
+    weights = np.asarray(weights, dtype=float)
+    if (weights < 0).any() or weights.sum() <= 0:
+        raise ValueError("weights must be non-negative with a positive sum")
+    limits = np.full(len(weights), total) if limits is None else np.asarray(limits, dtype=np.int64)
+    if limits.sum() < total:
+        raise ValueError(f"the sources can give {limits.sum()} rows, {total} are needed")
+    wish = weights / weights.sum() * total
+    # 1e-9: weights that came from counts must return to these very counts, whatever the last bit says
+    counts = np.minimum(np.floor(wish + 1e-9).astype(np.int64), limits)
+    while (left := total - int(counts.sum())) > 0:
+        remainder = np.where(counts < limits, wish - counts, -np.inf)
+        # a source without weight is used only when the others are full
+        remainder = np.where((weights == 0) & (counts < limits), -total - 1.0, remainder)
+        for i in np.argsort(-remainder, kind="stable")[:left]:
+            if counts[i] < limits[i]:
+                counts[i] += 1
+    return counts
