@@ -1,0 +1,479 @@
+"""The campaign's YAML: its schema, documented key by key, and nothing beyond its shape.
+
+`config/README.md` is generated from the descriptions here. What the shape cannot tell (caps, files, methods, tasks) is
+checked by `admire.preflight`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from admire.errors import ConfigError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Strict(BaseModel):
+    """Unknown keys are refused, values are finite, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+class Source(Strict):
+    """Where one data source comes from: exactly one of `corpus`, `files` or `dataset`."""
+
+    corpus: str | None = None
+    """A corpus that ADMIRE makes from what every Python installation carries, or from a seed: see `admire.data.corpora`."""
+    files: list[str] | str | None = None
+    """Glob patterns of local `.jsonl`, `.parquet` or `.txt` files (a text file is one document)."""
+    dataset: str | None = None
+    """A Hugging Face dataset: its name on the hub (cached before, see the README) or a local folder in the same layout."""
+    subset: str | None = None
+    """The dataset's configuration name."""
+    split: str = "train"
+    """The dataset's split to take."""
+    where: dict[str, str] = Field(default_factory=dict)
+    """Keep only the rows whose columns have these values, e.g. `{source: ai2-adapt-dev/flan_v2_converted}`."""
+    column: str = "text"
+    """The column that holds the text, or, for fine-tuning, the conversation (a list of `{role, content}`)."""
+    revision: str | None = None
+    """The dataset's commit, or any label of your own: changing it says that new content is meant."""
+    max_documents: PositiveInt | None = None
+    """Take at most this many documents."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Source:
+        if sum(origin is not None for origin in (self.corpus, self.files, self.dataset)) != 1:
+            raise ValueError("give exactly one of corpus, files or dataset")
+        return self
+
+
+class Tokenizer(Strict):
+    """The tokenizer all sources are prepared with: `path`, `vocabulary`, or neither for the base model's own."""
+
+    path: str | None = None
+    """A Hugging Face tokenizer: a local folder or a name on the hub."""
+    vocabulary: PositiveInt | None = None
+    """Train a byte-level BPE tokenizer with this many entries on the campaign's own sources."""
+    documents_per_source: PositiveInt = 2000
+    """At most so many documents of each source train the tokenizer."""
+    chat_template: str | None = None
+    """A Jinja file with the chat template for fine-tuning, instead of the tokenizer's own."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Tokenizer:
+        if self.path is not None and self.vocabulary is not None:
+            raise ValueError("give path or vocabulary, not both")
+        return self
+
+
+class HeldOut(Strict):
+    """Documents kept from training, a source's share each. No document is in two splits."""
+
+    validation: Share = 0.05
+    """Share of documents that campaigns are scored on."""
+    test: Share = 0.05
+    """Share of documents that only the benchmark is scored on."""
+    max_rows: PositiveInt = 64
+    """At most so many rows of a source are scored in each split."""
+
+
+class Mixture(Strict):
+    """What a mixture is made of."""
+
+    rows: PositiveInt
+    """Rows a trial draws in all: windows of `training.sequence_length` tokens, or conversations in fine-tuning."""
+    max_epochs: PositiveFloat = 1.0
+    """How often a row of a source may be drawn at most: a source's cap is `rows of the source * max_epochs / mixture.rows`."""
+    prior: Literal["natural", "uniform"] | dict[str, float] = "natural"
+    """The mixture to beat: `natural` (by size), `uniform`, or a weight a source."""
+
+
+class Training(Strict):
+    """How a trial is trained. Every key decides the outcome and enters the trial's identity."""
+
+    kind: Literal["pretrain", "sft"] = "pretrain"
+    """Pre-training from random weights (Hugging Face `Trainer`) or supervised fine-tuning (TRL `SFTTrainer`)."""
+    sequence_length: PositiveInt
+    """Tokens in a window (pre-training), or the length a conversation is cut to (fine-tuning)."""
+    batch_size: PositiveInt
+    """Rows in one optimiser step, over all processes."""
+    learning_rate: PositiveFloat
+    """The peak learning rate."""
+    schedule: Literal["cosine", "linear", "constant_with_warmup", "warmup_stable_decay"] = "cosine"
+    """How the learning rate changes."""
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of the steps in which the learning rate rises."""
+    weight_decay: NonNegativeFloat = 0.1
+    """AdamW's weight decay."""
+    adam_beta2: Share = 0.95
+    """AdamW's second beta."""
+    max_grad_norm: PositiveFloat = 1.0
+    """Gradients are clipped to this norm."""
+    epochs: PositiveInt = 1
+    """Passes over the mixture."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Precision of the computation."""
+    loss_on: Literal["all", "assistant"] = "assistant"
+    """Fine-tuning: which tokens count in the loss."""
+    diverged_above: PositiveFloat = 20.0
+    """A training whose loss (nats a token) is above this after the warm-up is recorded as failed."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of weights, data subsets and order; a replicate r uses `seed + r`."""
+
+
+class TrainingOverride(Strict):
+    """Keys of `training` that one model does otherwise."""
+
+    batch_size: PositiveInt | None = None
+    """Instead of `training.batch_size`."""
+    learning_rate: PositiveFloat | None = None
+    """Instead of `training.learning_rate`."""
+    epochs: PositiveInt | None = None
+    """Instead of `training.epochs`."""
+
+
+class Base(Strict):
+    """A base model that the workflow itself pre-trains: one model of another campaign, trained on that campaign's prior."""
+
+    campaign: str
+    """The other campaign's YAML."""
+    model: Name
+    """The model's name there."""
+
+
+class Resources(Strict):
+    """What any machine must give one training. Partition, account and GPU type belong in the profile."""
+
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs."""
+    threads: PositiveInt = 1
+    """CPU threads; on CPU they enter the trial's identity, because sums depend on them."""
+    minutes: PositiveInt = 60
+    """Time limit."""
+    mem_gb: PositiveFloat = 4
+    """Main memory."""
+
+
+class Model(Strict):
+    """One model size: exactly one of `architecture`, `path` or `base`."""
+
+    name: Name
+    """Its label in tables and paths."""
+    cost: PositiveFloat
+    """Nominal cost of one trial in `budget.unit`; budget, reservation and acquisition use this number."""
+    target: bool = False
+    """Exactly one model is the target: the recommendation is for it."""
+    rows: PositiveInt | None = None
+    """Rows of a trial at this size, instead of `mixture.rows`."""
+    architecture: dict[str, Any] | None = None
+    """A transformers configuration to start from random weights: `model_type` and its fields."""
+    path: str | None = None
+    """Weights to start from: a local folder or a name on the hub."""
+    base: Base | None = None
+    """Weights to start from that the workflow pre-trains itself."""
+    training: TrainingOverride = TrainingOverride()
+    """What this size does otherwise."""
+    resources: Resources = Resources()
+    """What a machine must give."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Model:
+        if sum(origin is not None for origin in (self.architecture, self.path, self.base)) != 1:
+            raise ValueError("give exactly one of architecture, path or base")
+        if self.architecture is not None and "model_type" not in self.architecture:
+            raise ValueError("architecture needs a model_type, e.g. llama")
+        return self
+
+
+class DomainLoss(Strict):
+    """Held-out loss of each source in bits per byte; metrics `<suite>/<source>`, lower is better."""
+
+    kind: Literal["domain-loss"]
+    """Which evaluation this is."""
+    sources: list[str] | None = None
+    """Which sources; all of them when left out."""
+    batch_size: PositiveInt = 32
+    """Rows scored at once."""
+
+
+class Benchmarks(Strict):
+    """Tasks of the lm-evaluation-harness; metrics `<suite>/<task>`."""
+
+    kind: Literal["lm-eval"]
+    """Which evaluation this is."""
+    tasks: dict[str, str]
+    """Task name -> its metric, e.g. `{gsm8k: "exact_match,strict-match"}`."""
+    include_path: str | None = None
+    """A folder of task files of your own."""
+    few_shot: Annotated[int, Field(ge=0)] = 0
+    """Examples shown in the prompt."""
+    batch_size: PositiveInt = 32
+    """Fixed, because it changes scores."""
+    limit: PositiveInt | None = None
+    """Score only the first so many items of a task."""
+    chat_template: bool = False
+    """Wrap the prompts in the tokenizer's chat template."""
+
+
+Suite = Annotated[DomainLoss | Benchmarks, Field(discriminator="kind")]
+
+
+class Optimizer(Strict):
+    """How the next trial is chosen."""
+
+    method: str = "admire"
+    """A name that `admire methods` lists."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the decisions; it does not enter any training."""
+    initial: PositiveInt = 16
+    """Trials of the initial design, one batch."""
+    stop_below: NonNegativeFloat = 0.0
+    """Stop when the expected gain of the objective at the target, per unit of cost, is below this; 0 never stops early."""
+
+
+class Budget(Strict):
+    """What the campaign may spend, in the unit of the models' costs."""
+
+    total: PositiveFloat
+    """All trials together, the target's final training included."""
+    unit: str = "GPU-hours"
+    """The unit's name in tables and plans."""
+    lanes: PositiveInt = 1
+    """Sequences of decisions that run side by side."""
+    batch: PositiveInt = 1
+    """Trials of one decision."""
+    final_replicates: PositiveInt = 1
+    """Trainings of the target on the recommended mixture, reserved from the start."""
+
+
+class Comparison(Strict):
+    """What `snakemake benchmark` compares the recommendation with, at the target, on the test split."""
+
+    replicates: PositiveInt = 3
+    """Fresh trainings of each mixture, with seeds that no campaign saw."""
+    mixtures: list[Literal["uniform", "natural", "prior"]] = Field(default_factory=lambda: ["uniform", "natural"])
+    """Fixed mixtures."""
+    methods: list[str] = Field(default_factory=lambda: ["random"])
+    """Other methods, each given the same budget in a campaign of its own, `<name>-<method>`."""
+
+
+class Campaign(Strict):
+    """A campaign: one question (which mixture is best for the target?), one budget, one YAML."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    """Names the folder `results/campaigns/<name>`."""
+    results: str = "results"
+    """Where everything is written; on a cluster, on a file system that all nodes share."""
+    sources: dict[Name, Source]
+    """The data sources, two or more."""
+    tokenizer: Tokenizer = Tokenizer()
+    """The tokenizer; left out: the base model's (`models[].path` or `models[].base`)."""
+    held_out: HeldOut = HeldOut()
+    """What is kept from training."""
+    mixture: Mixture
+    """What a mixture is made of."""
+    models: list[Model]
+    """The model sizes, cheapest first, one of them the target."""
+    training: Training
+    """How a trial is trained."""
+    evaluation: dict[Name, Suite]
+    """Evaluation suites by name; a suite added later is evaluated without training anything again."""
+    objective: dict[str, float]
+    """Metric (`<suite>/<metric>`) -> signed weight: positive, higher is better; negative, lower is better. The objective is
+    the weighted sum divided by the sum of absolute weights; it is maximised."""
+    optimizer: Optimizer = Optimizer()
+    """How the next trial is chosen."""
+    budget: Budget
+    """What may be spent."""
+    benchmark: Comparison = Comparison()
+    """What the recommendation is compared with."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Campaign:
+        if len(self.sources) < 2:
+            raise ValueError("sources: a mixture needs at least two sources")
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            raise ValueError("models: two models have the same name")
+        targets = [model.name for model in self.models if model.target]
+        if len(targets) != 1:
+            found = f"both {' and '.join(targets)} say so" if targets else "none says so"
+            raise ValueError(f"models: exactly one model must say 'target: true', {found}")
+        costs = [model.cost for model in self.models]
+        if costs != sorted(costs):
+            raise ValueError(f"models: list them cheapest first, their costs are {costs}")
+        if isinstance(self.mixture.prior, dict):
+            unknown = sorted(set(self.mixture.prior) - set(self.sources))
+            if unknown:
+                raise ValueError(
+                    f"mixture.prior: unknown source {', '.join(unknown)}; the sources are {', '.join(self.sources)}"
+                )
+            for name, weight in self.mixture.prior.items():
+                if weight < 0:
+                    raise ValueError(f"mixture.prior.{name}: the weight {weight:g} is below zero; give it 0 or more")
+            if sum(self.mixture.prior.values()) <= 0:
+                raise ValueError("mixture.prior: the weights sum to 0; give at least one source a positive weight")
+        if not any(self.objective.values()):
+            raise ValueError("objective: give at least one metric a weight other than 0")
+        known = self.metrics
+        for metric in self.objective:
+            if metric not in known:
+                raise ValueError(f"objective.{metric}: no suite measures it; the metrics are {', '.join(known)}")
+        for suite_name, suite in self.evaluation.items():
+            for source in (suite.sources or []) if isinstance(suite, DomainLoss) else []:
+                if source not in self.sources:
+                    raise ValueError(f"evaluation.{suite_name}.sources: unknown source {source}")
+        origins = {("architecture" if m.architecture else "path" if m.path else "base") for m in self.models}
+        if self.training.kind == "pretrain" and origins != {"architecture"}:
+            raise ValueError("training.kind: pretrain starts every model from an architecture, not from weights")
+        if self.training.kind == "sft" and "architecture" in origins:
+            raise ValueError("training.kind: sft needs weights to start from: give each model a path or a base")
+        if self.tokenizer.path is None and self.tokenizer.vocabulary is None and "architecture" in origins:
+            raise ValueError("tokenizer: models from random weights need one; give path or vocabulary")
+        return self
+
+    @property
+    def target(self) -> Model:
+        """The model that the recommendation is for."""
+        return next(model for model in self.models if model.target)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that the suites measure, as `<suite>/<metric>`."""
+        found = []
+        for name, suite in self.evaluation.items():
+            parts = (suite.sources or list(self.sources)) if isinstance(suite, DomainLoss) else list(suite.tasks)
+            found += [f"{name}/{part}" for part in parts]
+        return tuple(found)
+
+    @property
+    def deciding_suites(self) -> tuple[str, ...]:
+        """The suites that the objective needs; decisions wait for these only."""
+        needed = {metric.split("/")[0] for metric, weight in self.objective.items() if weight}
+        return tuple(name for name in self.evaluation if name in needed)
+
+    def model(self, name: str) -> Model:
+        """The model called `name`; KeyError when there is none."""
+        for model in self.models:
+            if model.name == name:
+                return model
+        raise KeyError(name)
+
+    def rows(self, model: Model) -> int:
+        """Rows of a trial at this size."""
+        return model.rows or self.mixture.rows
+
+    def training_of(self, model: Model) -> Training:
+        """The training of a trial at this size: `training` with the model's overrides."""
+        return self.training.model_copy(update=model.training.model_dump(exclude_none=True))
+
+    def rival(self, method: str) -> Campaign:
+        """The same campaign decided by another method, under a name of its own (for the benchmark)."""
+        optimizer = self.optimizer.model_copy(update={"method": method})
+        return self.model_copy(update={"name": f"{self.name}-{method}", "optimizer": optimizer})
+
+
+def parse(raw: dict[str, Any], origin: str) -> Campaign:
+    """Validate a campaign that was read from `origin` (a file name, for the message).
+
+    Raises:
+        ConfigError: names the file, the key and what is expected.
+    """
+    try:
+        return Campaign.model_validate(raw)
+    except ValidationError as error:
+        # of the errors of a union's members, the deepest belongs to the member that was meant
+        deepest = max(error.errors(), key=lambda one: len(one["loc"]))
+        raise ConfigError(f"{origin}: {_sentence(deepest)}") from None
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """One pydantic error as a sentence: where, what, and the nearest known key for a misspelt one."""
+    steps = [part for part in error["loc"] if part not in ("domain-loss", "lm-eval") and "[" not in str(part)]
+    place = ".".join(map(str, steps))
+    message = str(error["msg"]).removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if error["type"] == "extra_forbidden":
+        import difflib
+
+        known = _keys_at(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known keys are {', '.join(sorted(known))}"
+        return f"{place}: unknown key; {hint}"
+    if error["type"] == "missing":
+        return f"{place}: this key is missing; config/README.md says what it means"
+    given = "" if error["type"] == "value_error" else f", got {error.get('input')!r}"
+    return f"{place}: {message}{given}" if place else f"{message}{given}"
+
+
+def _keys_at(location: tuple[str | int, ...]) -> list[str]:
+    """The keys that the schema knows at a place of the YAML, by walking the annotations."""
+    import typing
+
+    def models(annotation: Any) -> list[type[Strict]]:
+        if isinstance(annotation, type) and issubclass(annotation, Strict):
+            return [annotation]
+        return [found for part in typing.get_args(annotation) for found in models(part)]
+
+    here: list[type[Strict]] = [Campaign]
+    for part in location:
+        fields = [model.model_fields[part] for model in here if part in model.model_fields]
+        here = [found for field in fields for found in models(field.annotation)] if fields else here
+    return [key for model in here for key in model.model_fields]
+
+
+def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the keys of `over`, mapping by mapping, as Snakemake merges a second `--configfile`."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def read(paths: list[str | Path]) -> tuple[dict[str, Any], str]:
+    """Read one or more YAML files, later ones over earlier ones; `-` is standard input. Returns the mapping and its origin.
+
+    Raises:
+        ConfigError: if a file is missing, not YAML, or not a mapping.
+    """
+    raw: dict[str, Any] = {}
+    for path in paths:
+        try:
+            text = sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
+            part = yaml.safe_load(text)
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such file; the shipped campaigns are in config/") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error})") from None
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f", line {mark.line + 1}" if mark else ""
+            raise ConfigError(f"{path}{where}: this is not valid YAML ({getattr(error, 'problem', error)})") from None
+        if not isinstance(part, dict):
+            raise ConfigError(f"{path}: expected a mapping of keys, found {type(part).__name__}")
+        raw = merge(raw, part)
+    return raw, " + ".join("the configuration" if str(path) == "-" else str(path) for path in paths)
+
+
+def load(*paths: str | Path) -> Campaign:
+    """Read and validate a campaign from one or more YAML files."""
+    raw, origin = read(list(paths))
+    return parse(raw, origin)

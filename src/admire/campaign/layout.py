@@ -1,0 +1,191 @@
+"""Where every file lives. Nobody else joins paths. It formats, it decides nothing.
+
+Arguments may be Snakemake wildcards (`"{model}"`): the same functions give the workflow its patterns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FINAL = "final"
+BASE = "base"
+BENCHMARK = "benchmark"
+
+
+@dataclass(frozen=True)
+class TrialLayout:
+    """Files of one trial, `results/trials/<model>/<digest>/`."""
+
+    folder: Path
+
+    @property
+    def results(self) -> Layout:
+        """The results folder that this trial lies in."""
+        return Layout(self.folder.parent.parent.parent)
+
+    @property
+    def spec(self) -> Path:
+        """What decides the outcome."""
+        return self.folder / "spec.json"
+
+    @property
+    def data(self) -> Path:
+        """The manifest of the mixed data."""
+        return self.folder / "data.json"
+
+    @property
+    def index(self) -> Path:
+        """Row numbers in training order."""
+        return self.folder / "index.npy"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of an unfinished training; undeclared, so that a failed attempt keeps them."""
+        return self.folder / "ckpt"
+
+    @property
+    def lease(self) -> Path:
+        """Who trains this trial now."""
+        return self.folder / "lease.json"
+
+    @property
+    def attempts(self) -> Path:
+        """One line an attempt, append-only."""
+        return self.folder / "attempts.jsonl"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of the attempts."""
+        return self.folder / "logs"
+
+    def share(self, share: float | str = 1) -> Path:
+        """Outcome at a share of the training steps; 1 is the whole training."""
+        return self.folder / f"share_{share}"
+
+    def train(self, share: float | str = 1) -> Path:
+        """The training's record."""
+        return self.share(share) / "train.json"
+
+    def model(self, share: float | str = 1) -> Path:
+        """The trained weights; removed only by `admire prune`."""
+        return self.share(share) / "model"
+
+    def curve(self, share: float | str = 1) -> Path:
+        """The loss of each training step."""
+        return self.share(share) / "curve.csv"
+
+    def evaluation(self, suite: str, digest8: str, share: float | str = 1) -> Path:
+        """The scores of one suite."""
+        return self.share(share) / "evaluate" / f"{suite}-{digest8}.json"
+
+
+@dataclass(frozen=True)
+class CampaignLayout:
+    """Files of one campaign, `results/campaigns/<name>/`."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """The configuration as the last run merged it."""
+        return self.folder / "campaign.yaml"
+
+    @property
+    def lock(self) -> Path:
+        """What decides outcomes, frozen at the first real run."""
+        return self.folder / "lock.json"
+
+    @property
+    def running(self) -> Path:
+        """The lease of the process that runs this campaign."""
+        return self.folder / "running.json"
+
+    @property
+    def ledger_lock(self) -> Path:
+        """Held while a decision is made or the table is written."""
+        return self.folder / "ledger.lock"
+
+    @property
+    def imported(self) -> Path:
+        """Evidence brought from elsewhere."""
+        return self.folder / "imported.csv"
+
+    @property
+    def table(self) -> Path:
+        """The results table: a row a trial."""
+        return self.folder / "results.csv"
+
+    @property
+    def recommendation(self) -> Path:
+        """The recommended mixture, ready for another trainer."""
+        return self.folder / "recommendation.yaml"
+
+    @property
+    def report(self) -> Path:
+        """The report page."""
+        return self.folder / "report.html"
+
+    @property
+    def figures(self) -> Path:
+        """The report's pictures."""
+        return self.folder / "figures"
+
+    @property
+    def logs(self) -> Path:
+        """Logs of decisions."""
+        return self.folder / "logs"
+
+    def lane(self, step: int | str, lane: int | str) -> Path:
+        """The folder of one decision; `step` is formatted to four digits when it is a number."""
+        return (
+            self.folder / f"step_{step:04d}" / f"lane_{lane}"
+            if isinstance(step, int)
+            else self.folder / f"step_{step}" / f"lane_{lane}"
+        )
+
+    def proposal(self, step: int | str, lane: int | str) -> Path:
+        """What was decided: the trials with their full specs."""
+        return self.lane(step, lane) / "proposal.json"
+
+    def update(self, step: int | str, lane: int | str) -> Path:
+        """What was learnt from them."""
+        return self.lane(step, lane) / "update.json"
+
+    def special(self, kind: str) -> Path:
+        """Decisions outside the lanes: `base`, `final_<step>`, `benchmark`."""
+        return self.folder / kind / "proposal.json"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The results folder."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root))
+
+    def tokenizer(self, digest: str) -> Path:
+        """A trained tokenizer's folder."""
+        return self.root / "tokenizers" / digest
+
+    def source(self, name: str, digest: str) -> Path:
+        """A prepared source's folder: splits in Arrow and `card.json`."""
+        return self.root / "sources" / name / digest
+
+    def card(self, name: str, digest: str) -> Path:
+        """A prepared source's card: rows, tokens, content sha256."""
+        return self.source(name, digest) / "card.json"
+
+    def trial(self, model: str, digest: str) -> TrialLayout:
+        """One trial."""
+        return TrialLayout(self.root / "trials" / model / digest)
+
+    def campaign(self, name: str) -> CampaignLayout:
+        """One campaign."""
+        return CampaignLayout(self.root / "campaigns" / name)
+
+    def benchmark(self, name: str) -> Path:
+        """Where `snakemake benchmark` writes."""
+        return self.root / "benchmarks" / name

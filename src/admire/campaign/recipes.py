@@ -1,0 +1,95 @@
+"""Recipes: everything in the YAML that decides a tokenizer, a prepared source or an evaluation, and its digest.
+
+A recipe's digest names a folder or file before anything has run, so that the workflow can plan; what came out of it is
+known by its content's sha256 (`card.json`), which is what enters a trial's identity.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from admire.campaign.config import Benchmarks, Campaign, Model, Suite, load
+from admire.campaign.digest import digest, digest_files
+
+# Raise when the code that prepares sources or trains tokenizers changes what it makes from the same entry.
+VERSION = 1
+
+
+def base_campaign(model: Model) -> Campaign | None:
+    """The campaign whose model this one starts from, None for other origins."""
+    return load(model.base.campaign) if model.base else None
+
+
+def tokenizer_recipe(campaign: Campaign) -> dict[str, Any]:
+    """What decides the tokenizer: a path, a base model's path, or the entries it is trained on."""
+    tokenizer = campaign.tokenizer
+    if tokenizer.path is not None:
+        return {"path": tokenizer.path}
+    if tokenizer.vocabulary is not None:
+        entries = {name: source.model_dump(exclude_defaults=True) for name, source in campaign.sources.items()}
+        return {
+            "version": VERSION,
+            "vocabulary": tokenizer.vocabulary,
+            "documents_per_source": tokenizer.documents_per_source,
+            "sources": entries,
+            "held_out": campaign.held_out.model_dump(exclude={"max_rows"}),
+        }
+    base = base_campaign(campaign.target)
+    return tokenizer_recipe(base) if base else {"path": campaign.target.path}
+
+
+def tokenizer_owner(campaign: Campaign) -> Campaign | None:
+    """The campaign whose sources train the tokenizer (itself, or its base's); None when a ready one is used."""
+    if campaign.tokenizer.path is not None:
+        return None
+    if campaign.tokenizer.vocabulary is not None:
+        return campaign
+    base = base_campaign(campaign.target)
+    return tokenizer_owner(base) if base else None
+
+
+def tokenizer_digest(campaign: Campaign) -> str:
+    """Names `results/tokenizers/<digest>/`."""
+    return digest(tokenizer_recipe(campaign))
+
+
+def source_recipe(campaign: Campaign, name: str) -> dict[str, Any]:
+    """What decides a prepared source: its entry, the tokenizer, the row's form and length, the splits."""
+    recipe: dict[str, Any] = {
+        "version": VERSION,
+        "entry": campaign.sources[name].model_dump(exclude_defaults=True),
+        "tokenizer": tokenizer_recipe(campaign),
+        "kind": campaign.training.kind,
+        "length": campaign.training.sequence_length,
+        "held_out": campaign.held_out.model_dump(),
+    }
+    if campaign.training.kind == "sft":
+        recipe["loss_on"] = campaign.training.loss_on
+        if campaign.tokenizer.chat_template is not None:
+            template = Path(campaign.tokenizer.chat_template)
+            recipe["chat_template"] = template.read_text(encoding="utf-8") if template.is_file() else None
+    return recipe
+
+
+def source_digest(campaign: Campaign, name: str) -> str:
+    """Names `results/sources/<source>/<digest>/`."""
+    return digest(source_recipe(campaign, name))
+
+
+def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> str:
+    """Eight digits in an evaluation's file name: tasks, few-shot, batch size, held-out data, split.
+
+    Args:
+        split: `validation` (campaigns) or `test` (benchmarks).
+    """
+    suite: Suite = campaign.evaluation[name]
+    recipe: dict[str, Any] = {"suite": suite.model_dump(), "split": split}
+    if isinstance(suite, Benchmarks):
+        if suite.include_path is not None:
+            folder = Path(suite.include_path)
+            files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+            recipe["files"] = digest_files(files, folder)
+    else:
+        recipe["sources"] = {source: source_digest(campaign, source) for source in suite.sources or campaign.sources}
+    return digest(recipe)[:8]
