@@ -1,0 +1,204 @@
+"""All trials of a campaign with their state. The ledger is read from the campaign's own proposals and the trials' records.
+
+Evidence is what this campaign proposed or imported; trials of other campaigns are reused when they are proposed (no
+training), never read as evidence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import fcntl
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import BASE, CampaignLayout, Layout
+from admire.campaign.recipes import suite_digest
+from admire.trials.files import read_json, write_text
+from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
+from admire.trials.spec import Spec
+
+State = Literal["proposed", "trained", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One row of the ledger.
+
+    Attributes:
+        decision: `step_0003/lane_0`, `final_0007`.
+        weights: K counts / total, in the order of the YAML.
+        cost: nominal cost, committed since the proposal exists.
+        predicted: what the method expected (mean, sd of the objective at the target; acquisition value), if it said.
+        state: `proposed` (not trained yet), `trained` (scores of the objective are missing), `done`, `failed`.
+        scores: metric -> score, of the suites that are there.
+    """
+
+    spec: Spec
+    decision: str
+    weights: np.ndarray
+    cost: float
+    predicted: dict[str, float]
+    state: State
+    record: TrainRecord | None
+    scores: dict[str, Score] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        """The model's label."""
+        return self.spec.model
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The trials of a campaign in the order of their decisions."""
+
+    campaign: Campaign
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def read(cls, campaign: Campaign) -> Ledger:
+        """Read proposals and records from the campaign's results folder."""
+        layout = Layout(Path(campaign.results))
+        trials = []
+        for path in proposals(layout.campaign(campaign.name)):
+            decision = str(path.parent.relative_to(layout.campaign(campaign.name).folder))
+            for entry in read_json(path)["trials"]:
+                trials.append(_trial(campaign, layout, decision, entry, path))
+        return cls(campaign, tuple(trials))
+
+    @property
+    def committed(self) -> float:
+        """Nominal cost of everything proposed, whatever became of it."""
+        return sum(trial.cost for trial in self.trials)
+
+    @property
+    def spent(self) -> float:
+        """Nominal cost of the trials whose training has ended."""
+        return sum(trial.cost for trial in self.trials if trial.record is not None)
+
+    def write_table(self) -> Path:
+        """Write `results.csv` whole: a row a trial, every state, every metric, provenance. Hold the lock around it."""
+        campaign = self.campaign
+        columns = ["digest", "decision", "model", "replicate", "state", "reason", "cost", "objective"]
+        columns += [f"weight:{name}" for name in campaign.sources]
+        columns += [f"rows:{name}" for name in campaign.sources]
+        columns += [f"{kind}:{metric}" for metric in campaign.metrics for kind in ("metric", "stderr")]
+        columns += [
+            "predicted_mean",
+            "predicted_sd",
+            "acquisition",
+            "steps",
+            "tokens",
+            "seconds",
+            "cpu_seconds",
+            "attempts",
+        ]
+        columns += ["seed", "host", "commit", "torch", "transformers", "folder"]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for trial in self.trials:
+            writer.writerow(self._row(trial))
+        path = Layout(Path(campaign.results)).campaign(campaign.name).table
+        write_text(path, text.getvalue())
+        return path
+
+    def _row(self, trial: Trial) -> dict[str, Any]:
+        names = tuple(self.campaign.sources)
+        counts = trial.spec.counts(names)
+        value = objective(self.campaign, trial.scores)
+        row: dict[str, Any] = {
+            "digest": trial.spec.digest,
+            "decision": trial.decision,
+            "model": trial.model,
+            "replicate": trial.spec.decides["replicate"],
+            "state": trial.state,
+            "cost": trial.cost,
+            "objective": "" if value is None else value,
+            "seed": trial.spec.seed,
+            "folder": str(Layout(Path(self.campaign.results)).trial(trial.model, trial.spec.digest).folder),
+            "predicted_mean": trial.predicted.get("mean", ""),
+            "predicted_sd": trial.predicted.get("sd", ""),
+            "acquisition": trial.predicted.get("acquisition", ""),
+        }
+        row |= {f"weight:{name}": weight for name, weight in zip(names, trial.weights, strict=True)}
+        row |= {f"rows:{name}": count for name, count in zip(names, counts, strict=True)}
+        for metric, score in trial.scores.items():
+            row[f"metric:{metric}"] = score.value
+            row[f"stderr:{metric}"] = "" if score.stderr is None else score.stderr
+        if trial.record is not None:
+            versions = trial.record.provenance.get("versions", {})
+            row |= trial.record.model_dump(
+                include={"reason", "steps", "tokens", "seconds", "cpu_seconds", "attempts"}, exclude_none=True
+            )
+            row |= {key: trial.record.provenance.get(key) for key in ("host", "commit")}
+            row |= {key: versions.get(key) for key in ("torch", "transformers")}
+        return row
+
+
+def proposals(layout: CampaignLayout) -> list[Path]:
+    """The campaign's own decisions, in order: steps (lanes side by side), then what follows them.
+
+    Base models are a stated line outside the optimiser's budget and benchmarks belong to no campaign: neither is listed.
+    """
+    found = sorted(layout.folder.glob("step_*/lane_*/proposal.json"), key=_decision_order)
+    return found + sorted(layout.folder.glob("final_*/proposal.json"))
+
+
+def _decision_order(path: Path) -> tuple[int, int]:
+    return int(path.parent.parent.name.removeprefix("step_")), int(path.parent.name.removeprefix("lane_"))
+
+
+def base_specs(campaign: Campaign) -> list[tuple[Spec, float]]:
+    """The base models that the workflow pre-trains for this campaign, with their nominal costs."""
+    path = Layout(Path(campaign.results)).campaign(campaign.name).special(BASE)
+    if not path.is_file():
+        return []
+    return [(Spec.from_dict(entry["spec"], path), entry["cost"]) for entry in read_json(path)["trials"]]
+
+
+def objective(campaign: Campaign, scores: dict[str, Score]) -> float | None:
+    """Signed weighted mean of the metrics; None while one of them is missing."""
+    if any(metric not in scores for metric in campaign.objective):
+        return None
+    total = sum(abs(weight) for weight in campaign.objective.values())
+    return sum(weight * scores[metric].value for metric, weight in campaign.objective.items()) / total
+
+
+@contextlib.contextmanager
+def locked(layout: CampaignLayout) -> Iterator[None]:
+    """Hold the campaign's ledger lock; it is freed by the system when the process dies."""
+    layout.folder.mkdir(parents=True, exist_ok=True)
+    with open(layout.ledger_lock, "a", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _trial(campaign: Campaign, layout: Layout, decision: str, entry: dict[str, Any], origin: Path) -> Trial:
+    spec = Spec.from_dict(entry["spec"], origin)
+    files = layout.trial(spec.model, spec.digest)
+    counts = spec.counts(tuple(campaign.sources))
+    record = read_training(files.train())
+    scores: dict[str, Score] = {}
+    whole = True
+    for suite in campaign.evaluation:
+        evaluation = read_evaluation(files.evaluation(suite, suite_digest(campaign, suite)))
+        whole &= evaluation is not None or suite not in campaign.deciding_suites
+        if evaluation is not None:
+            scores |= {f"{suite}/{metric}": score for metric, score in evaluation.metrics.items()}
+    if record is None:
+        state: State = "proposed"
+    elif record.status == "failed":
+        state = "failed"
+    else:
+        state = "done" if whole else "trained"
+    return Trial(
+        spec, decision, counts / counts.sum(), entry["cost"], entry.get("predicted", {}), state, record, scores
+    )

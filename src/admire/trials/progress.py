@@ -1,0 +1,96 @@
+"""A campaign's progress in numbers and in one line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from admire.campaign.config import Campaign
+from admire.campaign.course import final_step, latest_update
+from admire.campaign.layout import Layout
+from admire.trials.files import read_json
+from admire.trials.ledger import Ledger, Trial
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a campaign stands.
+
+    Attributes:
+        trials: by state: `proposed`, `running`, `trained`, `done`, `failed`.
+        seconds_left: estimate from the pace so far; None before anything was trained.
+    """
+
+    trials: dict[str, list[Trial]]
+    spent: float
+    committed: float
+    reserved: float
+    total: float
+    seconds_left: float | None
+
+
+def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
+    """Read the campaign's standing from its files."""
+    ledger = ledger or Ledger.read(campaign)
+    layout = Layout(Path(campaign.results))
+    trials: dict[str, list[Trial]] = {state: [] for state in ("proposed", "running", "trained", "done", "failed")}
+    for trial in ledger.trials:
+        held = trial.state == "proposed" and layout.trial(trial.model, trial.spec.digest).lease.is_file()
+        trials["running" if held else trial.state].append(trial)
+    finals = [trial for trial in ledger.trials if trial.decision.startswith("final")]
+    reserved = (
+        0.0 if final_step(campaign) is not None and finals else campaign.target.cost * campaign.budget.final_replicates
+    )
+    return Progress(
+        trials,
+        ledger.spent,
+        ledger.committed,
+        reserved,
+        campaign.budget.total,
+        _seconds_left(campaign, ledger, reserved),
+    )
+
+
+def progress_line(campaign: Campaign) -> str:
+    """Trials done, running, failed; budget spent; best recommendation so far with its interval; time left."""
+    progress = measure(campaign)
+    count = {state: len(trials) for state, trials in progress.trials.items()}
+    parts = [f"{count['done']} done", f"{count['running'] + count['trained']} running", f"{count['proposed']} queued"]
+    if count["failed"]:
+        parts.append(f"{count['failed']} FAILED")
+    line = f"{campaign.name}: {', '.join(parts)} | spent {progress.spent:.4g} of {progress.total:.4g} {campaign.budget.unit}"
+    if (newest := latest_update(campaign)) is not None:
+        best = read_json(newest)["recommendation"]
+        if best["mean"] is not None:
+            line += f" | recommendation {best['mean']:.4f} (90 %: {best['low']:.4f} to {best['high']:.4f})"
+    if progress.seconds_left is not None:
+        line += f" | about {duration(progress.seconds_left)} left"
+    return line
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: 40 s, 12 min, 3 h 20 min, 2 d 4 h."""
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86400
+    if minutes < 1.5:
+        return f"{seconds:.0f} s"
+    if hours < 1.5:
+        return f"{minutes:.0f} min"
+    if days < 2:
+        return f"{int(hours)} h {int(minutes % 60)} min"
+    return f"{int(days)} d {int(hours % 24)} h"
+
+
+def _seconds_left(campaign: Campaign, ledger: Ledger, reserved: float) -> float | None:
+    """Time for what is left, at the pace of the time since the first decision per unit of nominal cost."""
+    files = Layout(Path(campaign.results)).campaign(campaign.name)
+    first = files.proposal(0, 0)
+    if ledger.spent <= 0 or not first.is_file():
+        return None
+    pace = (time.time() - first.stat().st_mtime) / ledger.spent
+    remaining = (
+        max(campaign.budget.total - ledger.spent, 0.0)
+        if final_step(campaign) is None
+        else ledger.committed - ledger.spent + reserved
+    )
+    return pace * remaining

@@ -1,0 +1,134 @@
+"""Typed outcomes: what a training and an evaluation leave behind, with their provenance.
+
+Snakemake deletes a declared output when it thinks a job incomplete (a killed controller leaves such marks). So the
+authority is an undeclared copy in `kept/`; the declared file is written from it, and a verb that finds it there only
+restores the file. That is what makes a finished trial impossible to retrain by accident.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from admire import __version__
+from admire.trials.files import read_json, write_json
+
+
+class Record(BaseModel):
+    """A record is read as it was written; unknown keys are a defect."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrainRecord(Record):
+    """Outcome of a training, `train.json`."""
+
+    status: Literal["ok", "failed"]
+    digest: str
+    reason: str | None = None  # in words, when failed
+    steps: int = 0  # optimiser steps taken
+    planned_steps: int = 0
+    tokens: int = 0  # tokens seen, padding excluded
+    loss: float | None = None  # training loss of the last logged window, nats a token
+    seconds: float = 0.0  # wall time inside the training loop, all attempts
+    cpu_seconds: float = 0.0  # process CPU time of the attempt that finished, imports included
+    gpus: int = 0
+    tokens_per_second: float | None = None
+    attempts: int = 1
+    parameters: int | None = None
+    provenance: dict[str, Any] = {}
+
+
+class Score(Record):
+    """One metric."""
+
+    value: float
+    stderr: float | None = None
+    n: int | None = None  # items scored
+
+
+class EvaluationRecord(Record):
+    """Scores of one suite, `evaluate/<suite>-<digest8>.json`."""
+
+    status: Literal["ok", "skipped"]
+    suite: str
+    split: str
+    digest: str
+    reason: str | None = None
+    metrics: dict[str, Score] = {}  # metric name without the suite
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    provenance: dict[str, Any] = {}
+
+
+def kept(path: Path) -> Path:
+    """The undeclared copy of a record: `kept/` beside it."""
+    return path.parent / "kept" / path.name
+
+
+def publish(path: Path, record: Record) -> None:
+    """Write a record: first the copy that nobody deletes, then the declared file."""
+    value = record.model_dump(mode="json")
+    write_json(kept(path), value)
+    write_json(path, value)
+
+
+def restore(path: Path) -> bool:
+    """Write the declared file again from its kept copy; False when the work was never finished."""
+    if not kept(path).is_file():
+        return False
+    if not path.is_file():
+        write_json(path, read_json(kept(path)))
+    return True
+
+
+def read_training(path: Path) -> TrainRecord | None:
+    """The training's record, or None while there is none."""
+    source = path if path.is_file() else kept(path)
+    return TrainRecord.model_validate(read_json(source)) if source.is_file() else None
+
+
+def read_evaluation(path: Path) -> EvaluationRecord | None:
+    """An evaluation's record, or None while there is none."""
+    source = path if path.is_file() else kept(path)
+    return EvaluationRecord.model_validate(read_json(source)) if source.is_file() else None
+
+
+def provenance(*packages: str) -> dict[str, Any]:
+    """Where a number comes from: versions, git commit, host, and the Slurm job if there is one.
+
+    Args:
+        packages: distributions whose versions matter.
+    """
+    from importlib.metadata import version
+
+    found: dict[str, Any] = {
+        "admire": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "commit": _commit(),
+        "versions": {package: version(package) for package in packages},
+    }
+    if "SLURM_JOB_ID" in os.environ:
+        found["slurm_job"] = os.environ["SLURM_JOB_ID"]
+    return found
+
+
+@functools.cache
+def _commit() -> str | None:
+    """The commit of the working directory, `+dirty` when files differ from it; None outside a repository."""
+    try:
+        out = subprocess.run(
+            ["git", "describe", "--always", "--dirty=+dirty", "--abbrev=40"], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return out.stdout.strip() or None

@@ -1,0 +1,170 @@
+"""A trial's identity: the only place that turns (mixture, model, replicate) into counts, digest and seed.
+
+Two trials with equal digests are the same training. What is a label only (names of sources and models, where the files
+lie) stands beside the deciding part and does not enter the digest, so campaigns that would train the same thing share it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.config import Campaign, Model
+from admire.campaign.digest import digest
+from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.recipes import source_digest, tokenizer_digest
+from admire.errors import TrialError
+from admire.space.counts import exact_counts
+from admire.trials.files import read_json
+
+# Raise when the code of mixing or training changes what a spec leads to; every digest changes with it.
+RECIPE = 1
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One trial.
+
+    Attributes:
+        decides: everything that decides the outcome; its digest is the trial's name.
+        labels: where things are and what the user calls them.
+    """
+
+    decides: dict[str, Any]
+    labels: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """Names the trial's folder."""
+        return digest(self.decides)
+
+    @property
+    def model(self) -> str:
+        """The model's label."""
+        return self.labels["model"]
+
+    @property
+    def seed(self) -> int:
+        """Seed of weights, data subsets and order."""
+        return self.decides["training"]["seed"]
+
+    @property
+    def rows(self) -> int:
+        """Rows drawn in one pass."""
+        return sum(source["rows"] for source in self.decides["sources"])
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """Sources with a positive count, in the order of concatenation: `{sha256, rows, name, folder}`."""
+        labels = self.labels["sources"]
+        return [{**source, **labels[source["sha256"]]} for source in self.decides["sources"]]
+
+    def counts(self, names: tuple[str, ...]) -> np.ndarray:
+        """Counts of the named sources (0 where a source is not drawn)."""
+        by_name = {source["name"]: source["rows"] for source in self.sources}
+        return np.array([by_name.get(name, 0) for name in names], dtype=np.int64)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The form in `spec.json` and in proposals."""
+        return {"digest": self.digest, "decides": self.decides, "labels": self.labels}
+
+    @classmethod
+    def from_dict(cls, raw: dict[str, Any], origin: str | Path) -> Spec:
+        """Read the form that `as_dict` gives.
+
+        Raises:
+            TrialError: if the digest is not that of the content (the file was edited).
+        """
+        spec = cls(raw["decides"], raw["labels"])
+        if spec.digest != raw["digest"]:
+            raise TrialError(
+                f"{origin}: the content does not belong to the digest {raw['digest']}; it was edited: restore it, or remove the file"
+            )
+        return spec
+
+    @classmethod
+    def load(cls, trial: TrialLayout) -> Spec:
+        """Read a trial's `spec.json`."""
+        if not trial.spec.is_file():
+            raise TrialError(f"{trial.spec}: no such trial; its folder has no spec.json")
+        return cls.from_dict(read_json(trial.spec), trial.spec)
+
+
+def available_rows(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> np.ndarray:
+    """K training rows that the prepared sources hold, in the order of the YAML."""
+    return np.array([cards[name]["splits"]["train"]["rows"] for name in campaign.sources], dtype=np.int64)
+
+
+def make_spec(
+    campaign: Campaign,
+    cards: dict[str, dict[str, Any]],
+    model: Model,
+    weights: np.ndarray,
+    replicate: int = 0,
+    base: Spec | None = None,
+) -> Spec:
+    """The trial of `model` on the mixture `weights`.
+
+    Args:
+        cards: source name -> its `card.json`.
+        weights: K weights in the order of the YAML; they become exact counts within the epochs allowed.
+        replicate: 0 in campaigns; repeats and benchmarks take 1, 2, ...
+        base: the base model's own trial, for models that the workflow pre-trains.
+    """
+    total = campaign.rows(model)
+    limits = np.floor(available_rows(campaign, cards) * campaign.mixture.max_epochs + 1e-9).astype(np.int64)
+    counts = exact_counts(np.asarray(weights, dtype=float), total, limits)
+    training = campaign.training_of(model).model_dump()
+    training["seed"] += replicate
+    if training["kind"] == "pretrain":
+        del training["loss_on"]
+    decides: dict[str, Any] = {
+        "recipe": RECIPE,
+        "model": _origin(model, base),
+        "tokenizer": next(iter(cards.values()))["tokenizer_sha256"],
+        "sources": [],
+        "training": training,
+        "replicate": replicate,
+    }
+    if model.resources.gpus == 0:
+        decides["threads"] = model.resources.threads
+    layout = Layout(Path(campaign.results))
+    labels: dict[str, Any] = {
+        "model": model.name,
+        "campaign": campaign.name,
+        "tokenizer": tokenizer_place(campaign, layout),
+        "chat_template": campaign.tokenizer.chat_template,
+        "sources": {},
+    }
+    if base is not None:
+        labels["base"] = str(layout.trial(base.model, base.digest).folder.relative_to(layout.root))
+    for name, count in zip(campaign.sources, counts, strict=True):
+        if count:
+            content = cards[name]["splits"]["train"]["sha256"]
+            folder = layout.source(name, source_digest(campaign, name)).relative_to(layout.root)
+            decides["sources"].append({"sha256": content, "rows": int(count)})
+            labels["sources"][content] = {"name": name, "folder": str(folder)}
+    decides["sources"].sort(key=lambda source: source["sha256"])
+    return Spec(decides, labels)
+
+
+def _origin(model: Model, base: Spec | None) -> dict[str, Any]:
+    if model.architecture is not None:
+        return {"architecture": model.architecture}
+    if model.path is not None:
+        return {"path": model.path}
+    if base is None:
+        raise TrialError(f"model {model.name} starts from a base model, but its trial was not given")
+    return {"base": base.digest}
+
+
+def tokenizer_place(campaign: Campaign, layout: Layout) -> dict[str, str]:
+    """Either a path as the user gave it or a folder under the results."""
+    if campaign.tokenizer.path is not None:
+        return {"path": campaign.tokenizer.path}
+    if campaign.tokenizer.vocabulary is None and campaign.target.path is not None:
+        return {"path": campaign.target.path}
+    return {"folder": str(layout.tokenizer(tokenizer_digest(campaign)).relative_to(layout.root))}
