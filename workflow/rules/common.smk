@@ -1,0 +1,195 @@
+"""Validation, the campaigns that this run knows, and the target functions. Targets look at files, never at
+`checkpoints.X.get`: at start-up that learns of one round at a time (docs/decisions.md)."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from admire.campaign import config as schema
+from admire.campaign import course
+from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout
+from admire.campaign.recipes import source_digest, suite_digest, tokenizer_digest, tokenizer_owner
+from admire.errors import AdmireError
+from admire.trials.lease import Lease
+from snakemake.exceptions import WorkflowError
+
+# Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
+HORIZON = 5
+# Real attempts at a training; one more only records that it failed.
+ATTEMPTS = 3
+
+ADMIRE = f"{sys.executable} -m admire.cli.main"
+# How messages name the configuration: the files it was read from.
+ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
+
+
+def admire(*arguments, campaign):
+    """Run a verb on a campaign's merged configuration; what it refuses ends the workflow with its sentence."""
+    text = yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False)
+    done = subprocess.run([sys.executable, "-m", "admire.cli.main", *arguments, "-"], input=text, text=True, capture_output=True)
+    if done.returncode:
+        raise WorkflowError(done.stderr.strip() or f"admire {arguments[0]} failed")
+    return done.stdout
+
+
+try:
+    CAMPAIGN = schema.parse(json.loads(json.dumps(config)), ORIGIN)
+    # Campaigns that run here: this one, and its rivals in the benchmark.
+    RUNS = {one.name: one for one in (CAMPAIGN, *map(CAMPAIGN.rival, CAMPAIGN.benchmark.methods))}
+    # Campaigns that only lend a base model: name -> (campaign, its YAML).
+    LENDERS = {
+        (lent := schema.load(model.base.campaign)).name: (lent, model.base.campaign) for model in CAMPAIGN.models if model.base
+    }
+except AdmireError as error:
+    raise WorkflowError(str(error))
+
+LAYOUT = Layout(Path(CAMPAIGN.results))
+FILES = LAYOUT.campaign("{campaign}")
+TRIAL = LAYOUT.trial("{model}", "{digest}")
+
+
+wildcard_constraints:
+    campaign="[a-z0-9][a-z0-9-]*",
+    step=r"\d\d\d\d+",
+    lane=r"\d+",
+    digest="[0-9a-f]+",
+    digest8="[0-9a-f]+",
+    model="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    source="[A-Za-z0-9][A-Za-z0-9_.-]*",
+    suite="[A-Za-z0-9][A-Za-z0-9_.-]*?",
+
+
+def config_arguments(campaign):
+    """How a rule names a campaign to a verb: the configuration as this run merged it, or the lender's YAML."""
+    if campaign in LENDERS:
+        return f"--campaign {LENDERS[campaign][1]} --results {CAMPAIGN.results}"
+    return f"--campaign {LAYOUT.campaign(campaign).config}"
+
+
+# What a digest in a path stands for. Rivals share everything with the campaign itself.
+OWNERS = [(name, one) for name, (one, _) in LENDERS.items()] + [(CAMPAIGN.name, CAMPAIGN)]
+SOURCES = {(source, source_digest(one, source)): name for name, one in OWNERS for source in one.sources}
+TOKENIZERS = {
+    tokenizer_digest(one): next((lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)), name)
+    for name, one in OWNERS
+    if tokenizer_owner(one) is not None
+}
+SUITES = {
+    (suite, suite_digest(CAMPAIGN, suite, split)): split
+    for suite in CAMPAIGN.evaluation
+    for split in ("validation", "test")
+}
+
+
+def cards_of(campaign):
+    return [LAYOUT.card(source, source_digest(campaign, source)) for source in campaign.sources]
+
+
+def model_of(wildcards):
+    """The model whose resources a trial needs: this campaign's, or the lender's for a base model."""
+    lent = {one.model(model.base.model).name: one.model(model.base.model) for model in CAMPAIGN.models if model.base
+            for one in (schema.load(model.base.campaign),)}
+    own = {model.name: model for model in CAMPAIGN.models}
+    return (own | lent if wildcards.digest in base_digests() else lent | own)[wildcards.model]
+
+
+def trials_in(proposal):
+    """(model, digest, spec) of every trial of a proposal; none while it is not written."""
+    if not Path(proposal).is_file():
+        return []
+    entries = json.loads(Path(proposal).read_text(encoding="utf-8"))["trials"]
+    return [(entry["spec"]["labels"]["model"], entry["spec"]["digest"]) for entry in entries]
+
+
+def base_digests():
+    return {digest for _, digest in trials_in(LAYOUT.campaign(CAMPAIGN.name).special(BASE))}
+
+
+def evaluations_of(proposal, suites, split="validation"):
+    return [
+        LAYOUT.trial(model, digest).evaluation(suite, suite_digest(CAMPAIGN, suite, split))
+        for model, digest in trials_in(proposal)
+        for suite in suites
+    ]
+
+
+def base_records(campaign):
+    """Records of the base models' trainings, and the decision that asks for them."""
+    if not LENDERS:
+        return []
+    proposal = LAYOUT.campaign(campaign).special(BASE)
+    return [proposal, *(LAYOUT.trial(model, digest).train() for model, digest in trials_in(proposal))]
+
+
+def updates_of(campaign):
+    files = LAYOUT.campaign(campaign.name)
+    return [files.update(step, lane) for step, lane in course.wanted(campaign, HORIZON)]
+
+
+def finish_of(campaign, then):
+    """Every update that is wanted; when all lanes have ended, what `then` makes of the final decision's number."""
+    final = course.final_step(campaign)
+    return updates_of(campaign) + ([] if final is None else then(final))
+
+
+def report_files(wildcards):
+    files = LAYOUT.campaign(CAMPAIGN.name)
+    return finish_of(CAMPAIGN, lambda final: [files.report, files.recommendation])
+
+
+def next_proposals(wildcards):
+    """The next decision of every open lane."""
+    files = LAYOUT.campaign(CAMPAIGN.name)
+    found = []
+    for lane in course.lanes(CAMPAIGN):
+        first = 0 if lane.number == 0 else 1
+        initial = (files.update(0, 0)).is_file()
+        if lane.ended is None and (lane.number == 0 or initial):
+            found.append(files.proposal(max(lane.updated + 1, first), lane.number))
+    return found
+
+
+def next_updates(wildcards):
+    """What is decided and not learnt from yet."""
+    files = LAYOUT.campaign(CAMPAIGN.name)
+    return [files.update(lane.begun, lane.number) for lane in course.lanes(CAMPAIGN) if lane.begun > lane.updated]
+
+
+def benchmark_files(wildcards):
+    done = [finish_of(one, lambda final: []) for one in RUNS.values()]
+    if all(course.final_step(one) is not None for one in RUNS.values()):
+        return sum(done, []) + [LAYOUT.benchmark(CAMPAIGN.name) / "summary.csv"]
+    return sum(done, [])
+
+
+if workflow.is_main_process:
+    admire("preflight", "--origin", ORIGIN, campaign=CAMPAIGN)
+    if workflow.output_settings.dryrun:
+        print(admire("plan", campaign=CAMPAIGN), file=sys.stderr)
+
+
+LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)
+
+
+onstart:
+    holder = LEASE.take() or LEASE.holder()
+    if holder is not True:
+        raise WorkflowError(
+            f"campaign '{CAMPAIGN.name}' is being run by process {holder['pid']} on {holder['host']}; "
+            f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
+        )
+    wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {CAMPAIGN.name}
+    for one in RUNS.values():
+        if one.name in wanted:
+            admire("preflight", "--begin", campaign=one)
+
+
+onsuccess:
+    LEASE.release()
+
+
+onerror:
+    LEASE.release()

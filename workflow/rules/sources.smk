@@ -1,0 +1,26 @@
+rule train_tokenizer:
+    output:
+        directory(LAYOUT.tokenizer("{digest}")),
+    log:
+        LAYOUT.root / "logs" / "tokenizers" / "{digest}.log",
+    params:
+        campaign=lambda wildcards: config_arguments(TOKENIZERS[wildcards.digest]),
+    message:
+        "train the tokenizer"
+    shell:
+        "{ADMIRE} train-tokenizer {params.campaign} 2> {log}"
+
+
+rule prepare_source:
+    input:
+        tokenizer=lambda wildcards: [LAYOUT.tokenizer(digest) for digest in TOKENIZERS],
+    output:
+        LAYOUT.card("{source}", "{digest}"),
+    log:
+        LAYOUT.root / "logs" / "sources" / "{source}" / "{digest}.log",
+    params:
+        campaign=lambda wildcards: config_arguments(SOURCES[wildcards.source, wildcards.digest]),
+    message:
+        "prepare source {wildcards.source}"
+    shell:
+        "{ADMIRE} prepare-source {wildcards.source} {params.campaign} 2> {log}"
