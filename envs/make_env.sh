@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Makes .venv/ from envs/requirements.lock, or does nothing when it is up to date. Called by `make env`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+stamp=.venv/.made-from-$(cat envs/requirements.lock pyproject.toml | sha256sum | cut -c1-16)
+[ -e "$stamp" ] && exit 0
+
+python=
+for candidate in python3 python3.13 python3.12 python3.11; do
+  if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    python=$candidate
+    break
+  fi
+done
+[ -n "$python" ] || { echo "make env: Python 3.11 or newer is needed; install it (Debian/Ubuntu: apt-get install python3 python3-venv)" >&2; exit 1; }
+
+if ! "$python" -m venv --clear .venv 2>/dev/null; then
+  # Debian and Ubuntu ship venv apart from Python
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv
+    "$python" -m venv --clear .venv
+  else
+    echo "make env: this Python has no venv; install it (Debian/Ubuntu: sudo apt-get install python3-venv) and try again" >&2
+    exit 1
+  fi
+fi
+echo "make env: installing $(grep -c '==' envs/requirements.lock) pinned packages into .venv/ (some minutes)"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+.venv/bin/python -m pip install --quiet --requirement envs/requirements.lock
+.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+touch "$stamp"
