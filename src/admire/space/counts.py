@@ -11,7 +11,8 @@ def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = No
     Args:
         weights: K non-negative weights; only their proportions matter.
         total: rows to hand out.
-        limits: K upper limits in rows; none means unlimited. What a limit cuts off goes to the largest remainders.
+        limits: K upper limits in rows; none means unlimited. What a limit cuts off goes to the others in proportion,
+            to sources without weight only when all others are full.
 
     Returns:
         K integers (int64). Without active limits each differs from `weights * total` by less than 1. Ties go to the
@@ -26,14 +27,33 @@ def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = No
     limits = np.full(len(weights), total) if limits is None else np.asarray(limits, dtype=np.int64)
     if limits.sum() < total:
         raise ValueError(f"the sources can give {limits.sum()} rows, {total} are needed")
-    wish = weights / weights.sum() * total
+    wish = _within(weights, total, limits)
     # 1e-9: weights that came from counts must return to these very counts, whatever the last bit says
     counts = np.minimum(np.floor(wish + 1e-9).astype(np.int64), limits)
     while (left := total - int(counts.sum())) > 0:
         remainder = np.where(counts < limits, wish - counts, -np.inf)
         # a source without weight is used only when the others are full
-        remainder = np.where((weights == 0) & (counts < limits), -total - 1.0, remainder)
+        remainder = np.where((wish == 0) & (counts < limits), -total - 1.0, remainder)
         for i in np.argsort(-remainder, kind="stable")[:left]:
             if counts[i] < limits[i]:
                 counts[i] += 1
     return counts
+
+
+def _within(weights: np.ndarray, total: int, limits: np.ndarray) -> np.ndarray:
+    """K real numbers in proportion to `weights`, none above its limit, that sum to `total`."""
+    wish = np.zeros(len(weights))
+    open_ = np.ones(len(weights), dtype=bool)
+    while open_.any():
+        share = np.where(open_, weights, 0.0)
+        if share.sum() <= 0:
+            share = np.where(open_, limits, 0.0)
+        if share.sum() <= 0:
+            break
+        proportional = share / share.sum() * (total - wish[~open_].sum())
+        over = open_ & (proportional > limits)
+        if not over.any():
+            return np.where(open_, proportional, wish)
+        wish = np.where(over, limits, wish)
+        open_ &= ~over
+    return wish

@@ -1,0 +1,22 @@
+"""Draw a trial's rows from the prepared sources: an index and a manifest, no data is copied."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from admire.campaign.layout import TrialLayout
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's arguments."""
+    parser.add_argument(
+        "trial", type=Path, metavar="TRIAL_DIR", help="the trial's folder, results/trials/<model>/<digest>"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Build and print where."""
+    from admire.data.mixing import build_data
+
+    print(build_data(TrialLayout(args.trial)))

@@ -1,0 +1,56 @@
+"""How verbs name a campaign: a YAML (or several, later over earlier, `-` for standard input), or the name of one that ran."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from admire.campaign.config import Campaign, load
+from admire.campaign.layout import Layout
+from admire.errors import ConfigError
+
+
+def add_campaign(parser: argparse.ArgumentParser) -> None:
+    """Add the positional CAMPAIGN and `--results`."""
+    parser.add_argument(
+        "campaign",
+        nargs="+",
+        metavar="CAMPAIGN",
+        help="a campaign's YAML, several of them (later keys win), - for standard input, or the name of one that has run",
+    )
+    parser.add_argument(
+        "--results", help="the results folder (default: the campaign's own; results for a campaign given by name)"
+    )
+
+
+def add_campaign_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--campaign`, for verbs that rules call with something else as their positional argument."""
+    parser.add_argument(
+        "--campaign",
+        nargs="+",
+        required=True,
+        metavar="CAMPAIGN",
+        help="the campaign's YAML, or the name of one that has run",
+    )
+    parser.add_argument(
+        "--results", help="the results folder (default: the campaign's own; results for a campaign given by name)"
+    )
+
+
+def resolve(args: argparse.Namespace) -> Campaign:
+    """The campaign that the arguments name.
+
+    Raises:
+        ConfigError: if it is neither a readable YAML nor the name of a campaign that has run.
+    """
+    first = args.campaign[0]
+    if len(args.campaign) == 1 and first != "-" and not first.endswith((".yaml", ".yml")):
+        layout = Layout(Path(args.results or "results"))
+        path = layout.campaign(first).config
+        if not path.is_file():
+            known = sorted(found.parent.name for found in layout.root.glob("campaigns/*/campaign.yaml"))
+            hint = f"campaigns that have: {', '.join(known)}" if known else "none has, yet"
+            raise ConfigError(f"no campaign called '{first}' has run under {layout.root}/ ({hint}); or give its YAML")
+        return load(path)
+    campaign = load(*args.campaign)
+    return campaign.model_copy(update={"results": args.results}) if args.results else campaign

@@ -1,0 +1,81 @@
+"""`admire VERB ...`: find the verb, run it, turn what it refuses into one sentence and exit code 1."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import os
+import sys
+
+from admire.errors import AdmireError
+
+# What a person types first, then what the workflow's rules type.
+VERBS = ("plan", "status", "recommend", "report", "methods", "retry", "prune", "preflight")
+RULE_VERBS = (
+    "train-tokenizer",
+    "prepare-source",
+    "propose",
+    "spec",
+    "build-data",
+    "train",
+    "evaluate",
+    "update",
+    "benchmark",
+)
+
+FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
+REFUSED = {
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+}
+
+
+def build_parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser, with the arguments of the verb `only` (or of all verbs, for `--help`)."""
+    parser = argparse.ArgumentParser(
+        prog="admire",
+        description="How much of each data source to train on. The workflow runs whole campaigns (`snakemake --cores 2`); "
+        "these commands look at them, or are what the workflow's rules call.",
+        epilog="`admire VERB --help` explains a verb.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name in VERBS + RULE_VERBS:
+        if only is not None and name != only:
+            continue
+        module = importlib.import_module(f"admire.cli.{name.replace('-', '_')}")
+        doc = module.__doc__.strip()
+        sub = verbs.add_parser(
+            name, help=doc.splitlines()[0], description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    only = argv[0] if argv and argv[0] in VERBS + RULE_VERBS else None
+    args = build_parser(only).parse_args(argv)
+    try:
+        return args.run(args) or 0
+    except AdmireError as error:
+        print(f"admire {args.verb}: {error}", file=sys.stderr)
+    except OSError as error:
+        words = FULL.get(error.errno or 0) or REFUSED.get(error.errno or 0)
+        if words is None:
+            raise
+        mend = "free some space" if error.errno in FULL else "make it writable, or set `results:` to a folder that is"
+        print(
+            f"admire {args.verb}: {error.filename or 'results'}: {words}; {mend}. Nothing finished was lost.",
+            file=sys.stderr,
+        )
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

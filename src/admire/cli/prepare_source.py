@@ -1,0 +1,25 @@
+"""Tokenise one of the campaign's sources into Arrow, split and described by a card."""
+
+from __future__ import annotations
+
+import argparse
+
+from admire.cli.campaigns import add_campaign_option, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's arguments."""
+    parser.add_argument("source", metavar="SOURCE", help="a source's name in the campaign's YAML")
+    add_campaign_option(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prepare and print what came out."""
+    campaign = resolve(args)
+    from admire.data.sources import prepare_source
+    from admire.trials.files import read_json
+
+    path = prepare_source(campaign, args.source)
+    for split, found in read_json(path)["splits"].items():
+        print(f"{args.source} {split}: {found['rows']:,} rows, {found['tokens']:,} tokens, {found['bytes']:,} bytes")
+    print(path)

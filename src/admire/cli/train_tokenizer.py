@@ -1,0 +1,20 @@
+"""Train the campaign's tokenizer on its own sources (nothing to do when it uses a ready one)."""
+
+from __future__ import annotations
+
+import argparse
+
+from admire.cli.campaigns import add_campaign_option, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's arguments."""
+    add_campaign_option(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Train and save."""
+    campaign = resolve(args)
+    from admire.data.tokenizers import train_tokenizer
+
+    print(train_tokenizer(campaign) or "the campaign uses a ready tokenizer: nothing to train")

@@ -1,0 +1,43 @@
+"""The corpora that `sources.<name>.corpus` can name: made from what every Python carries, or from a seed.
+
+A corpus is a function without arguments that yields its documents in a fixed order: texts (str) for pre-training, or
+conversations (lists of `{role, content}`) for fine-tuning.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+
+from admire.data import installed_text, synthetic_text
+from admire.data.conversations import CONVERSATIONS, Conversation
+from admire.errors import SourceError
+
+Document = str | Conversation
+
+CORPORA: dict[str, Callable[[], Iterator[Document]]] = {
+    "stdlib-code": installed_text.stdlib_code,
+    "docs": installed_text.documentation,
+    "unicode": installed_text.unicode_table,
+    "packages": installed_text.package_descriptions,
+    "arithmetic": synthetic_text.arithmetic,
+    "strings": synthetic_text.string_algorithms,
+    "stories": synthetic_text.stories,
+    **CONVERSATIONS,
+}
+
+
+def corpus(name: str, key: str) -> Callable[[], Iterator[Document]]:
+    """The corpus called `name`.
+
+    Args:
+        key: where the name stands in the campaign's YAML, for the message.
+
+    Raises:
+        SourceError: if there is none of that name.
+    """
+    if name not in CORPORA:
+        near = difflib.get_close_matches(name, CORPORA, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(CORPORA)}"
+        raise SourceError(f"{key}: no corpus is called '{name}'; {hint}")
+    return CORPORA[name]

@@ -1,0 +1,145 @@
+"""Corpora from what every Python installation carries: its own source code, its documentation, Unicode's tables, the
+descriptions of installed packages. No document of one is a document of another: code comes without its docstrings.
+
+Documents come in the order of a hash of their names, so that the first so many of them are a fair sample.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import itertools
+import sys
+import sysconfig
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+MEGABYTE = 1_000_000
+LONGEST_MODULE = 150_000  # bytes; longer ones are tables
+SHORTEST_DOCSTRING = 80  # characters; shorter ones repeat each other
+SKIPPED_FOLDERS = {"site-packages", "test", "tests", "idlelib", "lib2to3", "ensurepip", "turtledemo", "pydoc_data"}
+CHARACTERS_PER_DOCUMENT = 16
+
+
+def stdlib_code() -> Iterator[str]:
+    """A document a module of the standard library: its source without docstrings; about 3 MB."""
+    return _up_to(3 * MEGABYTE, (_without_docstrings(path) for path in _modules().values()))
+
+
+def documentation() -> Iterator[str]:
+    """A document a topic of Python's `help()`, or a docstring with the name of what it describes; about 1 MB."""
+    from pydoc_data.topics import topics
+
+    modules = _modules()
+    order = sorted([*topics, *modules], key=_shuffled)
+    texts = ([topics[name]] if name in topics else _docstrings(modules[name]) for name in order)
+    return _up_to(MEGABYTE, itertools.chain.from_iterable(texts))
+
+
+def unicode_table() -> Iterator[str]:
+    """A document a run of characters: code point, character, name, category, what it decomposes to; about 1 MB."""
+    named = [code for code in range(sys.maxunicode + 1) if _is_spelt_out(code)]
+    starts = sorted(range(0, len(named), CHARACTERS_PER_DOCUMENT), key=lambda start: _shuffled(str(named[start])))
+    return _up_to(
+        MEGABYTE,
+        ("\n".join(_character(code) for code in named[start : start + CHARACTERS_PER_DOCUMENT]) for start in starts),
+    )
+
+
+def package_descriptions() -> Iterator[str]:
+    """A document an installed distribution: the description in its metadata; it depends on the environment."""
+    from importlib.metadata import distributions
+
+    texts = {}
+    for distribution in distributions():
+        name = distribution.metadata["Name"]
+        body = distribution.metadata.get_payload() or distribution.metadata["Description"]
+        if name and body:
+            texts[name.lower()] = body
+    for name in sorted(texts, key=_shuffled):
+        yield texts[name]
+
+
+def _shuffled(name: str) -> str:
+    """Key of a fixed order that has nothing to do with names."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def _up_to(size: int, texts: Iterator[str | None]) -> Iterator[str]:
+    """The texts until `size` characters are reached; empty ones and those that could not be read are left out."""
+    for text in texts:
+        if not text:
+            continue
+        yield text
+        size -= len(text)
+        if size <= 0:
+            return
+
+
+def _modules() -> dict[str, Path]:
+    """The standard library's modules, tests and very long tables aside."""
+    root = Path(sysconfig.get_path("stdlib"))
+    paths = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py")}
+    wanted = [
+        name
+        for name, path in paths.items()
+        if not SKIPPED_FOLDERS & set(Path(name).parts[:-1]) and path.stat().st_size < LONGEST_MODULE
+    ]
+    return {name: paths[name] for name in sorted(wanted, key=_shuffled)}
+
+
+def _read(path: Path) -> tuple[str, ast.Module] | None:
+    """A module's text and syntax tree; None when it is not UTF-8 or not this Python's syntax (2to3's examples)."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return text, ast.parse(text)
+    except (UnicodeDecodeError, SyntaxError):
+        return None
+
+
+def _documented(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.Expr]]:
+    """Nodes with a docstring, and the docstring's expression."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node
+        ):
+            yield node, node.body[0]
+
+
+def _without_docstrings(path: Path) -> str | None:
+    if (module := _read(path)) is None:
+        return None
+    text, tree = module
+    dropped = {line for _, docstring in _documented(tree) for line in range(docstring.lineno, docstring.end_lineno + 1)}
+    return "\n".join(line for number, line in enumerate(text.splitlines(), 1) if number not in dropped)
+
+
+def _docstrings(path: Path) -> Iterator[str]:
+    if (module := _read(path)) is None:
+        return
+    for node, docstring in _documented(module[1]):
+        body = inspect.cleandoc(docstring.value.value)
+        if len(body) >= SHORTEST_DOCSTRING:
+            yield body if isinstance(node, ast.Module) else f"{node.name}: {body}"
+
+
+def _is_spelt_out(code: int) -> bool:
+    """Whether a character has a name of its own; ideographs and syllables that are only numbered tell nothing."""
+    name = unicodedata.name(chr(code), "")
+    return bool(name) and not name.startswith(
+        ("CJK ", "HANGUL SYLLABLE", "TANGUT", "NUSHU CHARACTER", "KHITAN", "EGYPTIAN")
+    )
+
+
+def _character(code: int) -> str:
+    character = chr(code)
+    shown = character if character.isprintable() else " "
+    line = f"U+{code:04X} {shown} {unicodedata.name(character)}, {unicodedata.category(character)}"
+    if decomposed := unicodedata.decomposition(character):
+        line += f", {decomposed}"
+    return line

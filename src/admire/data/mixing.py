@@ -1,0 +1,135 @@
+"""A trial's data: exact counts of rows, drawn by nested prefixes and put into one order. An index; no data is copied.
+
+Of each source there is one permutation, and a mixture takes its first rows, so two mixtures share the rows they can
+(common random numbers); beyond one epoch the same permutation is taken again. The order sorts a hash of (source, epoch,
+row), so what two mixtures share also comes in the same relative order. Only the spec and the sources' cards are read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.layout import TrialLayout
+from admire.data.keyed_order import key_of, keyed_hash, permutation
+from admire.errors import SourceError, TrialError
+from admire.trials.files import read_json, write_bytes, write_json
+from admire.trials.records import kept
+from admire.trials.spec import Spec
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a mixture takes of one source.
+
+    Args:
+        sha256: content of the source's training rows.
+        available: rows it has.
+        rows: rows to draw; more than `available` means further epochs.
+    """
+
+    sha256: str
+    available: int
+    rows: int
+
+
+def mix(drawn: list[Drawn], seed: int) -> np.ndarray:
+    """The mixture's rows in training order.
+
+    Args:
+        drawn: the sources in the order in which they are concatenated.
+        seed: decides subsets and order.
+
+    Returns:
+        Row numbers into the concatenation (sum of `rows`), in the smallest of uint32 and uint64 that holds them.
+    """
+    offset, rows, hashes = 0, [], []
+    for source in drawn:
+        order = permutation(source.available, key_of("subset", seed, source.sha256))
+        for epoch, start in enumerate(range(0, source.rows, source.available)):
+            taken = order[: min(source.available, source.rows - start)]
+            rows.append(taken + offset)
+            hashes.append(keyed_hash(taken, key_of("order", seed, source.sha256, epoch)))
+        offset += source.available
+    index = np.concatenate(rows)[np.argsort(np.concatenate(hashes), kind="stable")]
+    return index.astype("<u4" if offset <= 2**32 else "<u8")
+
+
+def build_data(trial: TrialLayout) -> Path:
+    """Write a trial's `index.npy` and, last, its manifest `data.json`; the manifest's path.
+
+    Raises:
+        TrialError: if the trial has no spec.
+        SourceError: if a source is not prepared, or holds other rows than those the trial was decided for.
+    """
+    spec = Spec.load(trial)
+    cards = [_card(trial, source) for source in spec.sources]
+    drawn = [
+        Drawn(source["sha256"], card["rows"], source["rows"]) for source, card in zip(spec.sources, cards, strict=True)
+    ]
+    content = io.BytesIO()
+    np.save(content, mix(drawn, spec.seed))
+    offsets = np.cumsum([0, *(source.available for source in drawn)])
+    manifest = {
+        "digest": spec.digest,
+        "rows": spec.rows,
+        "sources": [
+            {
+                "name": source["name"],
+                "folder": source["folder"],
+                "sha256": source["sha256"],
+                "available": part.available,
+                "offset": int(offset),
+                "rows": part.rows,
+                "epochs": part.rows / part.available,
+            }
+            for source, part, offset in zip(spec.sources, drawn, offsets[:-1], strict=True)
+        ],
+        "order_seed": spec.seed,
+        "index_sha256": hashlib.sha256(content.getvalue()).hexdigest(),
+        "tokens_estimate": sum(
+            round(card["tokens"] * part.rows / part.available) for card, part in zip(cards, drawn, strict=True)
+        ),
+    }
+    write_bytes(trial.index, content.getvalue())
+    write_json(trial.data, manifest)
+    return trial.data
+
+
+def read_manifest(trial: TrialLayout) -> tuple[dict[str, Any], np.ndarray]:
+    """The manifest and the index of a trial whose data was built.
+
+    Raises:
+        TrialError: if they are missing or do not belong together.
+    """
+    mend = f"run `admire build-data {trial.folder}`"
+    if not (trial.data.is_file() and trial.index.is_file()):
+        raise TrialError(f"{trial.folder}: the trial's data is not built; {mend}")
+    manifest, content = read_json(trial.data), trial.index.read_bytes()
+    if hashlib.sha256(content).hexdigest() != manifest["index_sha256"]:
+        raise TrialError(f"{trial.index}: it is not the index that {trial.data.name} describes; {mend}")
+    return manifest, np.load(io.BytesIO(content))
+
+
+def _card(trial: TrialLayout, source: dict[str, Any]) -> dict[str, Any]:
+    """What the source's card says of its training rows, if they are those that the spec means."""
+    folder = trial.results.root / source["folder"]
+    path = next((path for path in (folder / "card.json", kept(folder / "card.json")) if path.is_file()), None)
+    if path is None:
+        raise SourceError(
+            f"{folder}: source '{source['name']}' of trial {trial.folder.name} is not prepared here; "
+            f"run the workflow, or `admire prepare-source {source['name']}` with the trial's campaign"
+        )
+    train = read_json(path)["splits"]["train"]
+    if train["sha256"] != source["sha256"]:
+        raise SourceError(
+            f"{path}: source '{source['name']}' holds other rows ({train['sha256'][:12]}) than trial "
+            f"{trial.folder.name} was decided for ({source['sha256'][:12]}); restore that folder, or give the campaign "
+            "a new name"
+        )
+    return train

@@ -1,0 +1,52 @@
+"""Opening prepared rows: a trial's mixture in training order, or a source's split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import datasets
+
+from admire.campaign.layout import TrialLayout
+from admire.data.mixing import read_manifest
+from admire.errors import SourceError, TrialError
+
+
+def load_rows(trial: TrialLayout) -> datasets.Dataset:
+    """The trial's rows in training order, memory-mapped.
+
+    Returns:
+        Columns `input_ids` (list of int32), `bytes` (int32) and, in fine-tuning, `assistant_masks` (list of int8).
+
+    Raises:
+        TrialError: if the trial's data is not built, or the sources hold other numbers of rows than its manifest says.
+        SourceError: if a source's rows are not there.
+    """
+    manifest, index = read_manifest(trial)
+    parts = []
+    for source in manifest["sources"]:
+        rows = load_split(trial.results.root / source["folder"], "train")
+        if len(rows) != source["available"]:
+            raise TrialError(
+                f"{trial.data}: source '{source['name']}' holds {len(rows)} rows, the index was built for "
+                f"{source['available']}; run `admire build-data {trial.folder}`"
+            )
+        parts.append(rows)
+    return datasets.concatenate_datasets(parts).select(index)
+
+
+def load_split(source_folder: Path, split: str) -> datasets.Dataset:
+    """One split of a prepared source.
+
+    Args:
+        source_folder: `results/sources/<name>/<digest>`.
+        split: `train`, `validation` or `test`.
+
+    Raises:
+        SourceError: if it is not there.
+    """
+    try:
+        return datasets.load_from_disk(str(source_folder / split))
+    except (FileNotFoundError, datasets.exceptions.DatasetsError):
+        raise SourceError(
+            f"{source_folder / split}: these rows are not prepared here; run the workflow, which prepares sources"
+        ) from None

@@ -1,0 +1,33 @@
+"""Which split a document belongs to: a function of its content alone, so that duplicates never straddle splits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from admire.campaign.config import HeldOut
+from admire.data.corpora import Document
+
+SPLITS = ("train", "validation", "test")
+
+
+def content_bytes(document: Document) -> bytes:
+    """What is hashed: the text, or the conversation's turns in order; UnicodeEncodeError for unpaired surrogates."""
+    if isinstance(document, str):
+        return document.encode()
+    return json.dumps([[turn["role"], turn["content"]] for turn in document], ensure_ascii=False).encode()
+
+
+def split_of(document: Document, held_out: HeldOut) -> str:
+    """`train`, `validation` or `test`.
+
+    The test share is taken from the hash's upper end and the validation share from its lower, so that changing one
+    leaves the other's documents where they are.
+    """
+    number = (
+        int.from_bytes(hashlib.blake2b(content_bytes(document), key=b"admire split", digest_size=8).digest(), "big")
+        / 2**64
+    )
+    if number < held_out.validation:
+        return "validation"
+    return "test" if number >= 1 - held_out.test else "train"

@@ -1,0 +1,152 @@
+"""The tokenizer that a campaign's sources are prepared with: trained on its own documents, or a ready one.
+
+No tokenizer here runs code that came with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from admire.campaign.config import Campaign
+from admire.campaign.digest import canonical
+from admire.campaign.layout import Layout
+from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
+from admire.data.documents import documents
+from admire.data.tokenise import placed
+from admire.errors import ConfigError
+from admire.trials.lease import Lease
+from admire.trials.spec import tokenizer_place
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+END_OF_TEXT = "<|endoftext|>"
+CHAT_TOKENS = ("<|user|>", "<|assistant|>", "<|system|>", "<|end|>")
+BYTES = 256
+
+
+def train_tokenizer(campaign: Campaign) -> Path | None:
+    """Train the campaign's tokenizer unless it is there: a byte-level BPE on training documents of each source.
+
+    Returns:
+        Its folder; None when the campaign uses a ready tokenizer.
+
+    Raises:
+        ConfigError: if the vocabulary cannot hold the bytes and the special tokens.
+        SourceError: if a source cannot be read.
+    """
+    owner = tokenizer_owner(campaign)
+    if owner is None:
+        return None
+    smallest = BYTES + 1 + len(CHAT_TOKENS)
+    if owner.tokenizer.vocabulary < smallest:
+        raise ConfigError(
+            f"tokenizer.vocabulary: {owner.tokenizer.vocabulary} is too small, byte-level BPE needs {smallest} or more"
+        )
+    folder = Layout(Path(campaign.results)).tokenizer(tokenizer_digest(campaign))
+    with Lease(folder.with_name(f"{folder.name}.lease")).hold(wait=True):
+        if not (folder / "tokenizer.json").is_file():
+            partial = folder.with_name(f".{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            _trained(owner).save_pretrained(partial)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.rename(partial, folder)
+    return folder
+
+
+def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | None = None) -> PreTrainedTokenizerBase:
+    """A tokenizer from where a spec's labels say: `{"path": hub name or folder}`, or `{"folder": under results}`.
+
+    Args:
+        chat_template: a Jinja file with the template to use instead of the tokenizer's own.
+
+    Raises:
+        ConfigError: if it is not there, has no fast version or no end-of-text token.
+    """
+    if "folder" in place:  # our own: AutoTokenizer would import torch to find that out
+        from transformers import PreTrainedTokenizerFast as Reader
+
+        path, mend = str(results / place["folder"]), "run the workflow, which trains it"
+    else:
+        from transformers import AutoTokenizer as Reader
+
+        path, mend = place["path"], "correct tokenizer.path, or fetch it once where there is a network"
+    try:
+        tokenizer = Reader.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise ConfigError(f"{path}: the tokenizer cannot be loaded ({reason}); {mend}") from None
+    if not tokenizer.is_fast:
+        raise ConfigError(
+            f"{path}: this tokenizer has no fast version, without which bytes cannot be counted; "
+            "choose another tokenizer.path"
+        )
+    if tokenizer.eos_token_id is None:
+        raise ConfigError(
+            f"{path}: this tokenizer has no end-of-text token to put between documents; choose another tokenizer.path"
+        )
+    if chat_template is not None:
+        try:
+            tokenizer.chat_template = Path(chat_template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                f"{chat_template}: the chat template cannot be read ({error}); correct tokenizer.chat_template"
+            ) from None
+    return tokenizer
+
+
+def campaign_tokenizer(campaign: Campaign) -> PreTrainedTokenizerBase:
+    """The tokenizer of a campaign, which must have been trained if it is the campaign's own."""
+    layout = Layout(Path(campaign.results))
+    return load_tokenizer(tokenizer_place(campaign, layout), layout.root, campaign.tokenizer.chat_template)
+
+
+def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Content of a tokenizer: its rules and vocabulary, special tokens and chat template, wherever it lies."""
+    rules = json.loads(tokenizer.backend_tokenizer.to_str())
+    for state in ("truncation", "padding"):  # left behind by calls, no part of the tokenizer
+        rules.pop(state, None)
+    content = {"rules": rules, "special": tokenizer.special_tokens_map, "chat_template": tokenizer.chat_template}
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def _trained(owner: Campaign) -> PreTrainedTokenizerBase:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=owner.tokenizer.vocabulary,
+        special_tokens=[END_OF_TEXT, *CHAT_TOKENS],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(_training_texts(owner), trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        eos_token=END_OF_TEXT,
+        pad_token=END_OF_TEXT,
+        additional_special_tokens=list(CHAT_TOKENS),
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _training_texts(owner: Campaign) -> Iterator[str]:
+    """Training documents only: held-out text must not shape the tokenizer either."""
+    from tqdm import tqdm
+
+    for name, source in tqdm(owner.sources.items(), desc="tokenizer: reading sources", unit="source", disable=None):
+        whole = placed(documents(name, source, owner.training.kind), owner.held_out, Counter())
+        training = (found.read.document for found in whole if found.split == "train")
+        for document in itertools.islice(training, owner.tokenizer.documents_per_source):
+            yield document if isinstance(document, str) else "\n".join(turn["content"] for turn in document)

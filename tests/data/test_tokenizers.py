@@ -1,0 +1,106 @@
+"""Tokenizers: trained the same way each time, on training documents, known by their content."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from small_campaign import CHAT, campaign, texts, write_jsonl
+
+from admire.campaign.config import HeldOut
+from admire.data.splits import split_of
+from admire.data.tokenizers import load_tokenizer, tokenizer_sha256, train_tokenizer
+from admire.errors import ConfigError
+
+
+def two_sources(folder, rows):
+    return {name: {"files": write_jsonl(folder / f"{name}.jsonl", [{"text": text} for text in rows])} for name in "ab"}
+
+
+def files_of(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in Path(folder).iterdir()}
+
+
+def test_training_twice_gives_the_same_files(tmp_path):
+    sources = two_sources(tmp_path, texts())
+    one, other = (train_tokenizer(campaign(tmp_path / results, sources)) for results in ("one", "two"))
+    assert one.name == other.name
+    assert files_of(one) == files_of(other)
+
+
+def test_a_trained_tokenizer_is_kept_as_it_is(tmp_path):
+    wanted = campaign(tmp_path, two_sources(tmp_path, texts()))
+    folder = train_tokenizer(wanted)
+    stamp = (folder / "tokenizer.json").stat().st_mtime_ns
+    assert train_tokenizer(wanted) == folder
+    assert (folder / "tokenizer.json").stat().st_mtime_ns == stamp
+
+
+def test_held_out_documents_do_not_shape_it(tmp_path):
+    shares = HeldOut(validation=0.2, test=0.2)
+    rows = texts()
+    changed = [text if split_of(text, shares) == "train" else "zq" * 500 for text in rows]
+    assert split_of("zq" * 500, shares) != "train"
+    one, other = (
+        train_tokenizer(campaign(tmp_path / name, two_sources(tmp_path / name, some)))
+        for name, some in (("one", rows), ("two", changed))
+    )
+    assert (one / "tokenizer.json").read_bytes() == (other / "tokenizer.json").read_bytes()
+
+
+def test_text_survives_and_specials_are_there(tokenizer_path):
+    tokenizer = load_tokenizer({"path": tokenizer_path}, Path("results"))
+    assert 261 < len(tokenizer) <= 400
+    for text in [*texts(5), "  tabs\tand\nlines  ", "😀 never seen: žluťoučký"]:
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    for special in ("<|user|>", "<|assistant|>", "<|system|>", "<|end|>"):
+        assert len(tokenizer(special)["input_ids"]) == 1
+    assert tokenizer.eos_token == tokenizer.pad_token == "<|endoftext|>"
+
+
+def test_the_digest_follows_content_not_place(tokenizer_path, tmp_path):
+    folder = Path(tokenizer_path)
+    by_path = load_tokenizer({"path": tokenizer_path}, tmp_path)
+    by_folder = load_tokenizer({"folder": folder.name}, folder.parent)
+    assert tokenizer_sha256(by_path) == tokenizer_sha256(by_folder)
+    by_path(texts(3), padding=True, truncation=True, max_length=8)  # calls leave no trace
+    assert tokenizer_sha256(by_path) == tokenizer_sha256(by_folder)
+    assert tokenizer_sha256(load_tokenizer({"path": tokenizer_path}, tmp_path, CHAT)) != tokenizer_sha256(by_path)
+
+
+def test_the_chat_template_marks_what_the_assistant_says(tokenizer_path):
+    tokenizer = load_tokenizer({"path": tokenizer_path}, Path("results"), CHAT)
+    talk = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Good day."},
+    ]
+    encoded = tokenizer.apply_chat_template(talk, return_assistant_tokens_mask=True)
+    said = [token for token, mask in zip(encoded["input_ids"], encoded["assistant_masks"], strict=True) if mask]
+    assert tokenizer.decode(said) == "Good day.<|end|>"
+    prompt = tokenizer.apply_chat_template(talk[:2], add_generation_prompt=True)["input_ids"]
+    assert encoded["input_ids"][: len(prompt)] == prompt
+
+
+def test_mistakes_are_refused_in_a_sentence(tmp_path, tokenizer_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    small = campaign(tmp_path, two_sources(tmp_path, texts()), tokenizer={"vocabulary": 100})
+    with pytest.raises(ConfigError, match=r"tokenizer\.vocabulary: 100 is too small, byte-level BPE needs 261"):
+        train_tokenizer(small)
+    with pytest.raises(ConfigError, match=r"nowhere: the tokenizer cannot be loaded .*tokenizer\.path"):
+        load_tokenizer({"path": str(tmp_path / "nowhere")}, tmp_path)
+    with pytest.raises(ConfigError, match=r"run the workflow, which trains it"):
+        load_tokenizer({"folder": "tokenizers/none"}, tmp_path)
+    with pytest.raises(ConfigError, match=r"none\.jinja: the chat template cannot be read .*tokenizer\.chat_template"):
+        load_tokenizer({"path": tokenizer_path}, tmp_path, str(tmp_path / "none.jinja"))
+
+
+def test_a_ready_tokenizer_is_not_trained(tmp_path, tokenizer_path):
+    ready = campaign(tmp_path, two_sources(tmp_path, texts()), tokenizer={"path": tokenizer_path})
+    assert train_tokenizer(ready) is None
+
+
+def test_it_is_saved_as_any_hugging_face_tokenizer(tokenizer_path):
+    rules = json.loads((Path(tokenizer_path) / "tokenizer.json").read_text(encoding="utf-8"))
+    assert rules["model"]["type"] == "BPE"
+    assert (Path(tokenizer_path) / "tokenizer_config.json").is_file()
