@@ -10,29 +10,37 @@ checkpoint propose_benchmark:
         FILES.special(BENCHMARK),
     log:
         FILES.logs / "propose_benchmark.log",
+    conda:
+        "../../envs/admire.yaml"
     params:
         campaign=lambda wildcards: config_arguments(wildcards.campaign),
     message:
         "{wildcards.campaign}: fresh replicates of the mixtures to compare"
     shell:
-        "{ADMIRE} propose benchmark {params.campaign} 2> {log}"
-
-
-def before_comparison(wildcards):
-    proposal = LAYOUT.campaign(wildcards.campaign).special(BENCHMARK)
-    return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites, "test")]
+        "admire propose benchmark {params.campaign} 2> {log}"
 
 
 rule compare:
     input:
         before_comparison,
     output:
-        LAYOUT.benchmark("{campaign}") / "summary.csv",
+        table=report(
+            LAYOUT.benchmark("{campaign}") / "summary.csv",
+            caption="../report/benchmark.rst",
+            category="Benchmark",
+        ),
+        picture=report(
+            LAYOUT.benchmark("{campaign}") / "benchmark.svg",
+            caption="../report/benchmark.rst",
+            category="Benchmark",
+        ),
     log:
         LAYOUT.benchmark("{campaign}") / "compare.log",
+    conda:
+        "../../envs/admire.yaml"
     params:
-        campaign=lambda wildcards: config_arguments(wildcards.campaign),
+        config=lambda wildcards: LAYOUT.campaign(wildcards.campaign).config,
     message:
         "{wildcards.campaign}: recommended against the other mixtures, on the test split"
     shell:
-        "{ADMIRE} benchmark {params.campaign} 2> {log}"
+        "admire benchmark {params.config} 2> {log}"

@@ -1,5 +1,6 @@
 """Validation, the campaigns that this run knows, and the target functions. Targets look at files, never at
-`checkpoints.X.get`: at start-up that learns of one round at a time (docs/decisions.md)."""
+`checkpoints.X.get`: at start-up that learns of one round at a time (docs/decisions.md).
+"""
 
 import json
 import subprocess
@@ -11,7 +12,12 @@ import yaml
 from admire.campaign import config as schema
 from admire.campaign import course
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout
-from admire.campaign.recipes import source_digest, suite_digest, tokenizer_digest, tokenizer_owner
+from admire.campaign.recipes import (
+    source_digest,
+    suite_digest,
+    tokenizer_digest,
+    tokenizer_owner,
+)
 from admire.errors import AdmireError
 from admire.trials.lease import Lease
 from snakemake.exceptions import WorkflowError
@@ -21,7 +27,6 @@ HORIZON = 5
 # Real attempts at a training; one more only records that it failed.
 ATTEMPTS = 3
 
-ADMIRE = f"{sys.executable} -m admire.cli.main"
 # How messages name the configuration: the files it was read from.
 ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
 
@@ -29,7 +34,12 @@ ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.y
 def admire(*arguments, campaign):
     """Run a verb on a campaign's merged configuration; what it refuses ends the workflow with its sentence."""
     text = yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False)
-    done = subprocess.run([sys.executable, "-m", "admire.cli.main", *arguments, "-"], input=text, text=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "admire.cli.main", *arguments, "-"],
+        input=text,
+        text=True,
+        capture_output=True,
+    )
     if done.returncode:
         raise WorkflowError(done.stderr.strip() or f"admire {arguments[0]} failed")
     return done.stdout
@@ -38,13 +48,21 @@ def admire(*arguments, campaign):
 try:
     CAMPAIGN = schema.parse(json.loads(json.dumps(config)), ORIGIN)
     # Campaigns that run here: this one, and its rivals in the benchmark.
-    RUNS = {one.name: one for one in (CAMPAIGN, *map(CAMPAIGN.rival, CAMPAIGN.benchmark.methods))}
+    RUNS = {
+        one.name: one
+        for one in (CAMPAIGN, *map(CAMPAIGN.rival, CAMPAIGN.benchmark.methods))
+    }
     # Campaigns that only lend a base model: name -> (campaign, its YAML).
     LENDERS = {
-        (lent := schema.load(model.base.campaign)).name: (lent, model.base.campaign) for model in CAMPAIGN.models if model.base
+        (lent := schema.load(model.base.campaign)).name: (lent, model.base.campaign)
+        for model in CAMPAIGN.models
+        if model.base
     }
 except AdmireError as error:
     raise WorkflowError(str(error))
+
+# Rules call `admire`; without an activated environment it is found beside the Python that runs this.
+shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}"; ')
 
 LAYOUT = Layout(Path(CAMPAIGN.results))
 FILES = LAYOUT.campaign("{campaign}")
@@ -63,17 +81,26 @@ wildcard_constraints:
 
 
 def config_arguments(campaign):
-    """How a rule names a campaign to a verb: the configuration as this run merged it, or the lender's YAML."""
+    """How a job names a campaign to a verb; the configuration as this run merged it, or the lender's YAML."""
     if campaign in LENDERS:
         return f"--campaign {LENDERS[campaign][1]} --results {CAMPAIGN.results}"
     return f"--campaign {LAYOUT.campaign(campaign).config}"
 
 
-# What a digest in a path stands for. Rivals share everything with the campaign itself.
-OWNERS = [(name, one) for name, (one, _) in LENDERS.items()] + [(CAMPAIGN.name, CAMPAIGN)]
-SOURCES = {(source, source_digest(one, source)): name for name, one in OWNERS for source in one.sources}
+# What a digest in a path stands for; rivals share everything with the campaign itself.
+OWNERS = [(name, one) for name, (one, _) in LENDERS.items()] + [
+    (CAMPAIGN.name, CAMPAIGN)
+]
+SOURCES = {
+    (source, source_digest(one, source)): name
+    for name, one in OWNERS
+    for source in one.sources
+}
 TOKENIZERS = {
-    tokenizer_digest(one): next((lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)), name)
+    tokenizer_digest(one): next(
+        (lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)),
+        name,
+    )
     for name, one in OWNERS
     if tokenizer_owner(one) is not None
 }
@@ -85,15 +112,24 @@ SUITES = {
 
 
 def cards_of(campaign):
-    return [LAYOUT.card(source, source_digest(campaign, source)) for source in campaign.sources]
+    return [
+        LAYOUT.card(source, source_digest(campaign, source))
+        for source in campaign.sources
+    ]
 
 
 def model_of(wildcards):
     """The model whose resources a trial needs: this campaign's, or the lender's for a base model."""
-    lent = {one.model(model.base.model).name: one.model(model.base.model) for model in CAMPAIGN.models if model.base
-            for one in (schema.load(model.base.campaign),)}
+    lent = {
+        one.model(model.base.model).name: one.model(model.base.model)
+        for model in CAMPAIGN.models
+        if model.base
+        for one in (schema.load(model.base.campaign),)
+    }
     own = {model.name: model for model in CAMPAIGN.models}
-    return (own | lent if wildcards.digest in base_digests() else lent | own)[wildcards.model]
+    return (own | lent if wildcards.digest in base_digests() else lent | own)[
+        wildcards.model
+    ]
 
 
 def trials_in(proposal):
@@ -101,16 +137,22 @@ def trials_in(proposal):
     if not Path(proposal).is_file():
         return []
     entries = json.loads(Path(proposal).read_text(encoding="utf-8"))["trials"]
-    return [(entry["spec"]["labels"]["model"], entry["spec"]["digest"]) for entry in entries]
+    return [
+        (entry["spec"]["labels"]["model"], entry["spec"]["digest"]) for entry in entries
+    ]
 
 
 def base_digests():
-    return {digest for _, digest in trials_in(LAYOUT.campaign(CAMPAIGN.name).special(BASE))}
+    return {
+        digest for _, digest in trials_in(LAYOUT.campaign(CAMPAIGN.name).special(BASE))
+    }
 
 
 def evaluations_of(proposal, suites, split="validation"):
     return [
-        LAYOUT.trial(model, digest).evaluation(suite, suite_digest(CAMPAIGN, suite, split))
+        LAYOUT.trial(model, digest).evaluation(
+            suite, suite_digest(CAMPAIGN, suite, split)
+        )
         for model, digest in trials_in(proposal)
         for suite in suites
     ]
@@ -121,7 +163,10 @@ def base_records(campaign):
     if not LENDERS:
         return []
     proposal = LAYOUT.campaign(campaign).special(BASE)
-    return [proposal, *(LAYOUT.trial(model, digest).train() for model, digest in trials_in(proposal))]
+    return [
+        proposal,
+        *(LAYOUT.trial(model, digest).train() for model, digest in trials_in(proposal)),
+    ]
 
 
 def updates_of(campaign):
@@ -155,7 +200,11 @@ def next_proposals(wildcards):
 def next_updates(wildcards):
     """What is decided and not learnt from yet."""
     files = LAYOUT.campaign(CAMPAIGN.name)
-    return [files.update(lane.begun, lane.number) for lane in course.lanes(CAMPAIGN) if lane.begun > lane.updated]
+    return [
+        files.update(lane.begun, lane.number)
+        for lane in course.lanes(CAMPAIGN)
+        if lane.begun > lane.updated
+    ]
 
 
 def benchmark_files(wildcards):
@@ -163,6 +212,61 @@ def benchmark_files(wildcards):
     if all(course.final_step(one) is not None for one in RUNS.values()):
         return sum(done, []) + [LAYOUT.benchmark(CAMPAIGN.name) / "summary.csv"]
     return sum(done, [])
+
+
+def trial_folder(wildcards):
+    return LAYOUT.trial(wildcards.model, wildcards.digest).folder
+
+
+def training_resource(key, otherwise):
+    """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU."""
+
+    def resource(wildcards, attempt):
+        return (
+            getattr(model_of(wildcards).resources, key)
+            if attempt <= ATTEMPTS
+            else otherwise
+        )
+
+    return resource
+
+
+def memory(wildcards):
+    return int(model_of(wildcards).resources.mem_gb * 1000)
+
+
+def before_proposal(wildcards):
+    """What a decision waits for: the lane's last update; at the start prepared sources and trained base models."""
+    campaign = RUNS[wildcards.campaign]
+    last = course.predecessor(int(wildcards.step), int(wildcards.lane))
+    if last is not None:
+        return [LAYOUT.campaign(wildcards.campaign).update(*last)]
+    return cards_of(campaign) + base_records(wildcards.campaign)
+
+
+def before_update(wildcards):
+    proposal = LAYOUT.campaign(wildcards.campaign).proposal(
+        wildcards.step, wildcards.lane
+    )
+    return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites)]
+
+
+def before_report(wildcards):
+    """Every update, the final training, and the scores of all suites of all trials."""
+    campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
+    final = files.special(f"{FINAL}_{course.final_step(campaign) or 0:04d}")
+    decided = [files.proposal(step, lane) for step, lane in course.wanted(campaign, 0)]
+    scores = [
+        path
+        for proposal in (*decided, final)
+        for path in evaluations_of(proposal, campaign.evaluation)
+    ]
+    return [*updates_of(campaign), final, *scores]
+
+
+def before_comparison(wildcards):
+    proposal = LAYOUT.campaign(wildcards.campaign).special(BENCHMARK)
+    return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites, "test")]
 
 
 if workflow.is_main_process:
@@ -181,7 +285,9 @@ onstart:
             f"campaign '{CAMPAIGN.name}' is being run by process {holder['pid']} on {holder['host']}; "
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
         )
-    wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {CAMPAIGN.name}
+    wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
+        CAMPAIGN.name
+    }
     for one in RUNS.values():
         if one.name in wanted:
             admire("preflight", "--begin", campaign=one)

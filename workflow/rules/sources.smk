@@ -3,12 +3,14 @@ rule train_tokenizer:
         directory(LAYOUT.tokenizer("{digest}")),
     log:
         LAYOUT.root / "logs" / "tokenizers" / "{digest}.log",
+    conda:
+        "../../envs/admire.yaml"
     params:
         campaign=lambda wildcards: config_arguments(TOKENIZERS[wildcards.digest]),
     message:
         "train the tokenizer"
     shell:
-        "{ADMIRE} train-tokenizer {params.campaign} 2> {log}"
+        "admire train-tokenizer {params.campaign} 2> {log}"
 
 
 rule prepare_source:
@@ -18,9 +20,13 @@ rule prepare_source:
         LAYOUT.card("{source}", "{digest}"),
     log:
         LAYOUT.root / "logs" / "sources" / "{source}" / "{digest}.log",
+    conda:
+        "../../envs/admire.yaml"
     params:
-        campaign=lambda wildcards: config_arguments(SOURCES[wildcards.source, wildcards.digest]),
+        campaign=lambda wildcards: config_arguments(
+            SOURCES[wildcards.source, wildcards.digest]
+        ),
     message:
         "prepare source {wildcards.source}"
     shell:
-        "{ADMIRE} prepare-source {wildcards.source} {params.campaign} 2> {log}"
+        "admire prepare-source {wildcards.source} {params.campaign} 2> {log}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from admire.campaign.config import Campaign, load
-from admire.campaign.layout import Layout
-from admire.errors import ConfigError
+if TYPE_CHECKING:
+    from admire.campaign.config import Campaign
 
 
 def add_campaign(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +42,13 @@ def resolve(args: argparse.Namespace) -> Campaign:
     Raises:
         ConfigError: if it is neither a readable YAML nor the name of a campaign that has run.
     """
+    # local, so that a verb's --help need not build the schema
+    from pathlib import Path
+
+    from admire.campaign.config import load
+    from admire.campaign.layout import Layout
+    from admire.errors import ConfigError
+
     first = args.campaign[0]
     if len(args.campaign) == 1 and first != "-" and not first.endswith((".yaml", ".yml")):
         layout = Layout(Path(args.results or "results"))

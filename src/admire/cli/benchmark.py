@@ -1,0 +1,34 @@
+"""Compare the recommended mixture with others on the test split: table and picture of a finished benchmark.
+
+`snakemake benchmark` trains what is compared and calls this at its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from admire.cli.campaigns import add_campaign, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The campaign, where to write."""
+    add_campaign(parser)
+    parser.add_argument("--out", type=Path, help="the folder to write (default: results/benchmarks/<name>)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write `summary.csv`, `README.md` and the picture; print the table."""
+    campaign = resolve(args)
+    from admire.campaign.layout import Layout
+    from admire.report import benchmark, comparison, comparison_page
+    from admire.trials.files import write_text
+
+    rows = comparison.read(campaign)
+    out = args.out or Layout(Path(campaign.results)).benchmark(campaign.name)
+    write_text(out / "summary.csv", comparison.summary_csv(campaign, rows))
+    benchmark.draw(campaign, rows, out)
+    write_text(out / "README.md", comparison_page.render(campaign, rows))
+    print("\n".join(comparison_page.table(rows)))
+    print(f"\nwritten: {out}/")
+    return 0

@@ -1,0 +1,39 @@
+"""Score a trained trial on one suite of a campaign.
+
+Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder. A trial whose training failed is recorded as
+skipped; a record that is there already is restored and nothing is computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from admire.cli.campaigns import add_campaign_option, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the trial, the suite, the campaign that defines it, and the split."""
+    parser.add_argument("trial", type=Path, metavar="TRIAL", help="the trial's folder, results/trials/<model>/<digest>")
+    parser.add_argument("--suite", required=True, help="a key of the campaign's `evaluation`")
+    add_campaign_option(parser)
+    parser.add_argument(
+        "--split",
+        choices=("validation", "test"),
+        default="validation",
+        help="held-out data: validation for campaigns (default), test for benchmarks",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Evaluate and print the scores."""
+    from admire.campaign.layout import TrialLayout
+    from admire.evaluate.run import evaluate
+
+    record = evaluate(resolve(args), TrialLayout(args.trial), args.suite, args.split)
+    if record.status == "skipped":
+        print(f"{args.suite}: skipped, {record.reason}")
+    for metric, score in record.metrics.items():
+        print(
+            f"{args.suite}/{metric}: {score.value:.4f}" + (f" ± {score.stderr:.4f}" if score.stderr is not None else "")
+        )

@@ -1,0 +1,33 @@
+"""Decide which trials come next and write the proposal.
+
+DECISION is step_KKKK/lane_L (the optimiser's), final_KKKK (the target on the recommended mixture), base (models that
+fine-tuning starts from) or benchmark (fresh replicates of the mixtures to compare). The workflow's rules call this.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from admire.cli.campaigns import add_campaign_option, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """DECISION and the campaign."""
+    parser.add_argument("decision", metavar="DECISION", help="e.g. step_0003/lane_0")
+    add_campaign_option(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Decide, and print one line a trial."""
+    campaign = resolve(args)
+    from admire.optimize.decisions import decide
+    from admire.trials.files import read_json
+
+    proposal = read_json(decide(campaign, args.decision))
+    trials = proposal["trials"]
+    cost = sum(trial["cost"] for trial in trials)
+    sizes = [trial["spec"]["labels"]["model"] for trial in trials]
+    named = ", ".join(f"{sizes.count(size)} x {size}" for size in dict.fromkeys(sizes))
+    what = f"{named}, {cost:.4g} {campaign.budget.unit}" if trials else f"nothing: {proposal['reason']}"
+    print(f"{campaign.name}: {args.decision} proposes {what}", flush=True)
+    return 0

@@ -1,0 +1,32 @@
+"""Remove trained weights that no campaign wants any more; scores and records stay.
+
+Kept are the weights of trials with an evaluation to come, of base models, of final trainings and of benchmarks. A suite
+that is added later cannot score a trial whose weights are gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.add_argument("--results", default="results", help="the results folder (default: results)")
+    parser.add_argument("--dry-run", "-n", action="store_true", help="only say what would be removed")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Remove, or say what would be removed."""
+    import shutil
+    from pathlib import Path
+
+    from admire.campaign.layout import Layout
+    from admire.trials.weights import removable
+
+    freed = 0
+    for item in removable(Layout(Path(args.results))):
+        print(f"{item.bytes / 1e6:10.1f} MB  {item.path}")
+        freed += item.bytes
+        if not args.dry_run:
+            shutil.rmtree(item.path)
+    print(f"{freed / 1e6:10.1f} MB  {'would be freed' if args.dry_run else 'freed'}")

@@ -1,0 +1,53 @@
+"""Print the current recommendation: the mixture beside the prior, its predicted score with an interval, how sure it is.
+
+Reads the newest update only; it can run at any time, beside a running campaign.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from admire.cli.campaigns import add_campaign, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The campaign."""
+    add_campaign(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the recommendation."""
+    campaign = resolve(args)
+    from admire.campaign.course import latest_update
+    from admire.campaign.layout import Layout
+    from admire.errors import TrialError
+    from admire.optimize.evidence import problem_of, read_cards
+    from admire.report import words
+    from admire.trials.files import read_json
+
+    files = Layout(Path(campaign.results)).campaign(campaign.name)
+    newest = latest_update(campaign)
+    if newest is None:
+        raise TrialError(f"{files.folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
+    update = read_json(newest)
+    recommendation, problem = update["recommendation"], problem_of(campaign, read_cards(campaign))
+    header = ("source", "prior %", "recommended %", "90 % range", "cap %")
+    rows = words.weights_table(campaign, problem, recommendation)
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    print(f"campaign {campaign.name}: recommended mixture for {campaign.target.name}, after {update['seen']} trials\n")
+    for row in [header, *rows]:
+        print(
+            f"  {row[0]:<{widths[0]}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
+        )
+    print(f"\npredicted score      {words.score_in_words(recommendation)}")
+    if recommendation["beats_prior"] is not None:
+        print(f"beats the prior      with probability {recommendation['beats_prior']:.2f}")
+    if (best := update["observed_best"]) is not None:
+        print(f"best observed        {best['objective']:.4f} (trial {best['digest']}; one noisy score)")
+    print(f"cross-validation     {words.accuracy_in_words(campaign, recommendation['accuracy'])}")
+    print(f"how                  {recommendation['how']}")
+    print(f"budget               spent {update['spent']:.4g} of {campaign.budget.total:.4g} {campaign.budget.unit}")
+    report = files.report
+    print(f"report               {report if report.is_file() else f'not written yet: admire report {campaign.name}'}")
+    return 0

@@ -1,0 +1,27 @@
+"""Write a campaign's report: report.html, figures/ and recommendation.yaml, in its folder.
+
+Needs one update; works on a campaign that is still running.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from admire.cli.campaigns import add_campaign, resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The campaign."""
+    add_campaign(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report and say where it is."""
+    campaign = resolve(args)
+    from admire.report import page, recommendation
+    from admire.report.dossier import Dossier
+
+    dossier = Dossier.read(campaign)
+    print(f"recommendation: {recommendation.write(dossier)}")
+    print(f"report: {page.write(dossier)}")
+    return 0

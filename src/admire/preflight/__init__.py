@@ -1,0 +1,1 @@
+"""All that is refused before anything is spent; one file a room it asks."""

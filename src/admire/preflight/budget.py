@@ -1,0 +1,28 @@
+"""Does the budget reach the target's final training and the initial design?"""
+
+from __future__ import annotations
+
+from admire.campaign.config import Campaign
+from admire.errors import ConfigError
+
+
+def check_budget(campaign: Campaign, origin: str) -> None:
+    """Refuse a budget that could not end with a trained target.
+
+    Raises:
+        ConfigError: says how much is missing.
+    """
+    unit, total = campaign.budget.unit, campaign.budget.total
+    final = campaign.target.cost * campaign.budget.final_replicates
+    if total < final:
+        raise ConfigError(
+            f"{origin}: budget.total: {total:g} {unit} do not reach the target's final training "
+            f"({campaign.budget.final_replicates} x {campaign.target.name} = {final:g} {unit}); raise it above {final:g}"
+        )
+    design = campaign.optimizer.initial * campaign.models[0].cost
+    if total < final + design:
+        raise ConfigError(
+            f"{origin}: budget.total: {total:g} {unit} do not reach the initial design ({campaign.optimizer.initial} x "
+            f"{campaign.models[0].name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "
+            f"raise it to {final + design:g} or more, or lower optimizer.initial"
+        )

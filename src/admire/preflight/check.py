@@ -1,0 +1,49 @@
+"""The checks, in the order in which a user would want to hear of them; the first that fails is the sentence shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from admire.campaign import lock
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.campaign.recipes import base_campaign
+from admire.preflight.budget import check_budget
+from admire.preflight.folder import check_folder
+from admire.preflight.method import check_methods
+from admire.preflight.sources import check_sources
+from admire.preflight.tasks import check_tasks
+from admire.trials.files import read_json, write_json, write_text
+
+
+def check(campaign: Campaign, origin: str = "the configuration") -> None:
+    """Refuse what cannot work.
+
+    Args:
+        origin: the file to name in messages.
+
+    Raises:
+        AdmireError: one sentence with file, key and mend.
+    """
+    files = Layout(Path(campaign.results)).campaign(campaign.name)
+    if files.lock.is_file():
+        lock.check(campaign, read_json(files.lock), origin)
+    check_methods(campaign, origin)
+    check_budget(campaign, origin)
+    check_sources(campaign, origin)
+    for model in campaign.models:
+        base = base_campaign(model)
+        if base is not None and model.base is not None:
+            check_sources(base.model_copy(update={"results": campaign.results}), model.base.campaign)
+    check_tasks(campaign, origin)
+    check_folder(campaign, origin)
+
+
+def begin(campaign: Campaign) -> None:
+    """A real run starts: write the merged configuration that its verbs read, and freeze what decides outcomes."""
+    files = Layout(Path(campaign.results)).campaign(campaign.name)
+    write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
+    if not files.lock.is_file():
+        write_json(files.lock, {"decides": lock.deciding(campaign)})

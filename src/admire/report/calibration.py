@@ -1,0 +1,63 @@
+"""Figure: what was predicted of each trial from all the others, against what was observed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from admire.optimize.diagnostics import Z90, loo_predictions
+from admire.report import style
+from admire.report.dossier import Dossier
+
+TITLE = "Predicted against observed (cross-validated)"
+CAPTION = (
+    "Each trial was predicted from all the others by the surrogate, whose hyper-parameters are those of all trials. On "
+    "the dashed line, prediction and observation agree."
+)
+
+
+def draw(dossier: Dossier, folder: Path) -> Path:
+    """Write `calibration.svg` and `.png`: a point a finished trial, coloured by size, with its 90 % interval."""
+    index, mean, sd = loo_predictions(dossier.problem, dossier.seen)
+    with style.figure(height=3.8) as (made, (ax,)):
+        if len(index) < 2:
+            style.note(ax, "Too few finished trials for a cross-validation.")
+            return style.save(made, folder, "calibration")
+        observed = dossier.problem.objective(dossier.seen.Y)[index]
+        sizes = dossier.seen.size[index]
+        names = dossier.problem.fidelities.names
+        for size, colour in enumerate(style.size_colours(len(names))):
+            here = sizes == size
+            if here.any():
+                target = " (target)" if size == dossier.problem.fidelities.target else ""
+                look = {"color": colour, "elinewidth": 0.9, "markersize": 5.5, "markeredgecolor": "white"}
+                bars = Z90 * sd[here]
+                ax.errorbar(mean[here], observed[here], xerr=bars, fmt="o", **look, label=f"{names[size]}{target}")
+        # intervals may be wide: the points decide what is seen
+        ends = np.array([min(mean.min(), observed.min()), max(mean.max(), observed.max())])
+        ends += np.array([-0.1, 0.1]) * (np.ptp(ends) or 1)
+        ax.plot(ends, ends, color=style.QUIET, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+        ax.set(xlim=ends, ylim=ends)
+        ax.set(xlabel="predicted from all other trials (objective, 90 % interval)", ylabel="observed objective")
+        # points follow the diagonal: the corners beside it are free
+        ax.text(0.02, 0.98, "\n".join(summary(dossier)), transform=ax.transAxes, va="top", fontsize=9, linespacing=1.5)
+        ax.legend(loc="lower right", title="model size", alignment="left", title_fontsize=9)
+        return style.save(made, folder, "calibration")
+
+
+def summary(dossier: Dossier) -> list[str]:
+    """The cross-validated accuracy of the newest update in words, a line each; empty while it is unknown."""
+    found = dossier.recommendation["accuracy"]
+    if not found:
+        return []
+    names = dossier.problem.fidelities.names
+    where = names[int(found["size"])] if "size" in found else dossier.campaign.target.name
+    lines = [f"{found['n']:.0f} trials of {where}, each left out:"]
+    if "r2" in found:
+        lines.append(f"R² {found['r2']:.2f}")
+    if "spearman" in found:
+        lines.append(f"rank correlation {found['spearman']:.2f}")
+    if "coverage90" in found:
+        lines.append(f"{found['coverage90']:.0%} inside their interval")
+    return lines

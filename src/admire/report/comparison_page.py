@@ -1,0 +1,104 @@
+"""The benchmark's README: the table, the picture, what was compared and how to make it again."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.report.comparison import RECOMMENDED, Row, recommended
+from admire.report.words import objective_in_words
+from admire.trials.files import read_json
+
+
+def render(campaign: Campaign, rows: list[Row]) -> str:
+    """The page in Markdown."""
+    parts = [
+        f"# Benchmark of campaign {campaign.name}",
+        f"{verdict(rows)}",
+        "\n".join(table(rows)),
+        "![The mixtures' scores](benchmark.svg)",
+        f"Each mixture was trained on {campaign.target.name} with {campaign.benchmark.replicates} fresh seeds that no "
+        "campaign saw, and scored on the test split, which no campaign saw either. The objective is "
+        f"{objective_in_words(campaign)}; higher is better. Standard errors are over the replicates; that of a difference "
+        "is the root of the sum of both squares. All mixtures are scored on the same test documents.",
+        "## Metrics",
+        "\n".join(_metrics(campaign, rows)),
+        "## Mixtures (%)",
+        "\n".join(_weights(campaign, rows)),
+        "## How it was made",
+        "\n".join(_origin(campaign, rows)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def verdict(rows: list[Row]) -> str:
+    """One sentence a mixture that was compared: how far from the recommendation it is."""
+    best, found = recommended(rows), []
+    for row in rows:
+        if row is best or not row.n or not best.n:
+            continue
+        gap, stderr = row.behind(best)
+        word = "better" if gap >= 0 else "worse"
+        errors = f", {abs(gap) / stderr:.1f} standard errors" if stderr > 0 else ""
+        found.append(f"{word} than {row.mixture} by {abs(gap):.4f}{errors}")
+    return f"The recommended mixture is {'; '.join(found)}." if found else "Nothing to compare with is finished yet."
+
+
+def table(rows: list[Row]) -> list[str]:
+    """The comparison, best first, as a Markdown table."""
+    best = recommended(rows)
+    lines = ["| mixture | n | objective | recommended is better by | in standard errors |", "|---|---:|---:|---:|---:|"]
+    for row in rows:
+        cells = [f"**{row.mixture}**" if row is best else row.mixture, f"{row.n}", _with_error(row.mean, row.stderr)]
+        if row is best or not row.n or not best.n:
+            cells += ["", ""]
+        else:
+            gap, stderr = row.behind(best)
+            cells += [_with_error(gap, stderr, "+.4f"), f"{gap / stderr:.1f}" if stderr > 0 else ""]
+        lines.append(f"| {' | '.join(cells)} |")
+    unfinished = sum(row.planned - row.n for row in rows)
+    return lines + (
+        ["", f"{unfinished} training(s) failed or are not finished; they are missing above."] if unfinished else []
+    )
+
+
+def _metrics(campaign: Campaign, rows: list[Row]) -> list[str]:
+    names = [row.mixture for row in rows if row.n]
+    lines = [f"| metric | weight | {' | '.join(names)} |", "|---|---:|" + "---:|" * len(names)]
+    for metric in campaign.metrics:
+        values = [f"{row.metrics[metric]:.4f}" if metric in row.metrics else "" for row in rows if row.n]
+        lines.append(f"| {metric} | {campaign.objective.get(metric, 0):g} | {' | '.join(values)} |")
+    return lines
+
+
+def _weights(campaign: Campaign, rows: list[Row]) -> list[str]:
+    lines = [f"| source | {' | '.join(row.mixture for row in rows)} |", "|---|" + "---:|" * len(rows)]
+    for k, source in enumerate(campaign.sources):
+        lines.append(f"| {source} | {' | '.join(f'{100 * row.weights[k]:.1f}' for row in rows)} |")
+    return lines
+
+
+def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
+    """Command, budgets of the campaigns that recommended, versions."""
+    lines = [f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`"]
+    folder = Layout(Path(campaign.results))
+    lines.append(f"- proposal of {read_json(folder.campaign(campaign.name).special('benchmark'))['time']}")
+    unit = campaign.budget.unit
+    lines.append(f"- {RECOMMENDED}: method {campaign.optimizer.method}, budget {campaign.budget.total:g} {unit}")
+    for method in campaign.benchmark.methods:
+        lines.append(f"- {method}: the same budget, {campaign.budget.total:g} {unit}, decided by method {method}")
+    origins = [record.provenance for row in rows for record in row.records]
+    for key in ("admire", "commit", "host"):
+        values = sorted({str(origin[key]) for origin in origins if origin.get(key)})
+        if values:
+            lines.append(f"- {key}: {', '.join(values)}")
+    versions = sorted({f"{name} {v}" for origin in origins for name, v in origin.get("versions", {}).items()})
+    return lines + ([f"- versions: {', '.join(versions)}"] if versions else [])
+
+
+def _with_error(value: float, stderr: float, form: str = ".4f") -> str:
+    if math.isnan(value):
+        return ""
+    return f"{value:{form}}" + ("" if math.isnan(stderr) else f" ± {stderr:.4f}")

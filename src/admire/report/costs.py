@@ -1,0 +1,120 @@
+"""What trials really cost beside what the YAML says, and where the rest of the time goes."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.recipes import suite_digest
+from admire.report.dossier import Dossier
+from admire.trials.ledger import Trial
+from admire.trials.records import EvaluationRecord, read_evaluation
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+@dataclass(frozen=True)
+class Size:
+    """Means over the trained trials of one model size.
+
+    Attributes:
+        nominal: the YAML's cost of a trial.
+        measured: the same in the same unit, training and evaluation with their processes' starts; None where the unit
+            says neither CPU nor GPU.
+        loop: seconds inside the training loop.
+    """
+
+    model: str
+    trained: int
+    nominal: float
+    measured: float | None
+    loop: float
+    tokens_per_second: float
+
+
+@dataclass(frozen=True)
+class Activity:
+    """Something that takes time: `work` is what the campaign is for, the rest is overhead."""
+
+    name: str
+    times: int
+    seconds: float
+    work: bool
+
+
+def sizes(dossier: Dossier) -> list[Size]:
+    """Measured beside nominal, for the sizes that have a trained trial."""
+    found = []
+    for model in dossier.campaign.models:
+        trained = [trial for trial in _trained(dossier) if trial.model == model.name]
+        if trained:
+            costs = [_cost(dossier, trial) for trial in trained]
+            known = [cost for cost in costs if cost is not None]
+            speeds = [trial.record.tokens_per_second or 0.0 for trial in trained]
+            loop = sum(trial.record.seconds for trial in trained) / len(trained)
+            measured = sum(known) / len(known) if known else None
+            found.append(Size(model.name, len(trained), model.cost, measured, loop, sum(speeds) / len(speeds)))
+    return found
+
+
+def activities(dossier: Dossier) -> list[Activity]:
+    """Where the time went, as far as it was measured; longest first."""
+    trained = _trained(dossier)
+    scored = [record for trial in trained for record in _evaluations(dossier, trial)]
+    starts = [seconds for trial in trained if (seconds := _around_training(dossier, trial)) is not None]
+    around = [max(record.cpu_seconds - record.seconds, 0.0) for record in scored]
+    found = [
+        Activity("training (the loop)", len(trained), sum(trial.record.seconds for trial in trained), work=True),
+        Activity("evaluation (scoring)", len(scored), sum(record.seconds for record in scored), work=True),
+        Activity("starting, loading and saving around a training", len(starts), sum(starts), work=False),
+        Activity("starting and loading before an evaluation", len(around), sum(around), work=False),
+        Activity("propose", len(dossier.proposals), sum(one["seconds"] for one in dossier.proposals), work=False),
+        Activity("update", len(dossier.updates), sum(one["seconds"] for one in dossier.updates), work=False),
+    ]
+    return sorted((one for one in found if one.times), key=lambda one: -one.seconds)
+
+
+def elapsed(dossier: Dossier) -> float:
+    """Seconds from the first decision to the newest update."""
+    first = min(one["time"] for one in dossier.proposals)
+    last = max(one["time"] for one in dossier.updates)
+    return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
+
+
+def _trained(dossier: Dossier) -> list[Trial]:
+    return [trial for trial in dossier.ledger.trials if trial.record is not None and trial.record.status == "ok"]
+
+
+def _cost(dossier: Dossier, trial: Trial) -> float | None:
+    """Measured cost of training and evaluation in the campaign's unit (CPU-minutes, GPU-hours); None for other units."""
+    device, _, span = dossier.campaign.budget.unit.lower().partition("-")
+    unit = SECONDS.get(span.rstrip("s"))
+    records = [trial.record, *_evaluations(dossier, trial)]
+    if unit is None or device not in ("cpu", "gpu"):
+        return None
+    if device == "cpu":
+        return sum(record.cpu_seconds for record in records) / unit
+    return trial.record.gpus * sum(record.seconds for record in records) / unit
+
+
+def _evaluations(dossier: Dossier, trial: Trial) -> list[EvaluationRecord]:
+    campaign, files = dossier.campaign, _files(dossier, trial)
+    found = [read_evaluation(files.evaluation(suite, suite_digest(campaign, suite))) for suite in campaign.evaluation]
+    return [record for record in found if record is not None]
+
+
+def _around_training(dossier: Dossier, trial: Trial) -> float | None:
+    """Wall seconds of the training job outside the loop, by Snakemake's own benchmark file; None without one."""
+    path = _files(dossier, trial).logs / "train.tsv"
+    if not path.is_file():
+        return None
+    with path.open(encoding="utf-8") as stream:
+        wall = sum(float(row["s"]) for row in csv.DictReader(stream, delimiter="\t"))
+    return max(wall - trial.record.seconds, 0.0)
+
+
+def _files(dossier: Dossier, trial: Trial) -> TrialLayout:
+    return Layout(Path(dossier.campaign.results)).trial(trial.model, trial.spec.digest)

@@ -1,0 +1,130 @@
+"""All that a report tells about a campaign, read from its files once; figures and the page only look at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import FINAL, CampaignLayout, Layout
+from admire.errors import TrialError
+from admire.optimize.evidence import observations_of, problem_of, read_cards
+from admire.optimize.problem import Observations, Problem
+from admire.space.counts import exact_counts
+from admire.trials.files import read_json
+from admire.trials.ledger import Ledger, Trial, objective
+from admire.trials.spec import available_rows
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """A campaign as far as it has got.
+
+    Attributes:
+        cards: source -> its card.
+        problem: space with caps, sizes, objective, prior.
+        proposals, updates: contents of the files `step_*/lane_*`, by what they had seen.
+    """
+
+    campaign: Campaign
+    ledger: Ledger
+    cards: dict[str, dict[str, Any]]
+    problem: Problem
+    proposals: tuple[dict[str, Any], ...]
+    updates: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def read(cls, campaign: Campaign) -> Dossier:
+        """Read a campaign that has at least one update.
+
+        Raises:
+            TrialError: if there is no recommendation yet.
+        """
+        folder = Layout(Path(campaign.results)).campaign(campaign.name).folder
+        updates = [read_json(path) for path in folder.glob("step_*/lane_*/update.json")]
+        if not updates:
+            raise TrialError(f"{folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
+        proposals = [read_json(path) for path in folder.glob("step_*/lane_*/proposal.json")]
+        cards = read_cards(campaign)
+        return cls(
+            campaign,
+            Ledger.read(campaign),
+            cards,
+            problem_of(campaign, cards),
+            tuple(sorted(proposals, key=lambda proposal: (proposal["step"], proposal["lane"]))),
+            tuple(sorted(updates, key=lambda update: (update["seen"], update["time"]))),
+        )
+
+    @property
+    def layout(self) -> CampaignLayout:
+        """Where the campaign's files lie."""
+        return Layout(Path(self.campaign.results)).campaign(self.campaign.name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """K sources in the order of the YAML."""
+        return tuple(self.campaign.sources)
+
+    @property
+    def latest(self) -> dict[str, Any]:
+        """The update that saw the most."""
+        return self.updates[-1]
+
+    @property
+    def recommendation(self) -> dict[str, Any]:
+        """The current recommendation as the update holds it."""
+        return self.latest["recommendation"]
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """K recommended weights."""
+        return self.vector(self.recommendation["weights"])
+
+    @cached_property
+    def weights_range(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """K lower and upper weights of the mixtures that are as good within noise; None when unknown."""
+        low, high = self.recommendation["weights_low"], self.recommendation["weights_high"]
+        return None if low is None or high is None else (self.vector(low), self.vector(high))
+
+    @cached_property
+    def uniform(self) -> np.ndarray:
+        """K equal weights, as far as the caps allow."""
+        return self.problem.space.fill(np.ones(self.problem.space.k))
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """K rows of the recommended mixture at the target."""
+        limits = np.floor(self.available * self.campaign.mixture.max_epochs + 1e-9).astype(np.int64)
+        return exact_counts(self.weights, self.campaign.rows(self.campaign.target), limits)
+
+    @cached_property
+    def available(self) -> np.ndarray:
+        """K training rows that the sources hold."""
+        return available_rows(self.campaign, self.cards)
+
+    @cached_property
+    def seen(self) -> Observations:
+        """The finished trials as the method sees them."""
+        return observations_of(self.ledger)
+
+    @staticmethod
+    def is_final(trial: Trial) -> bool:
+        """Whether this is the training of the target on the recommendation."""
+        return trial.decision.startswith(FINAL)
+
+    @property
+    def finals(self) -> list[Trial]:
+        """The final trainings, in any state."""
+        return [trial for trial in self.ledger.trials if self.is_final(trial)]
+
+    def vector(self, weights: dict[str, float]) -> np.ndarray:
+        """Named weights in the order of the YAML."""
+        return np.array([weights[name] for name in self.names])
+
+    def score(self, trial: Trial) -> float | None:
+        """The observed objective of a trial; None while a metric is missing."""
+        return objective(self.campaign, trial.scores)

@@ -1,0 +1,57 @@
+"""Figure: what more of each source does to each metric at the target, as the model sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from admire.optimize.diagnostics import influence
+from admire.report import style
+from admire.report.dossier import Dossier
+
+TITLE = "Each source's influence on each metric"
+CAPTION = (
+    "Change of each metric at the target when a source goes from its least to its largest possible weight and the others "
+    "keep the prior's proportions, by the surrogate. Blue is better for the objective; colours compare within a column."
+)
+
+
+def draw(dossier: Dossier, folder: Path) -> Path:
+    """Write `influence.svg` and `.png`: a heat map, sources x metrics; blue helps the objective, red harms it.
+
+    A cell is the change of the predicted metric when the source goes from its least to its largest weight, the others
+    in the prior's proportions.
+    """
+    change = influence(dossier.problem, dossier.seen)
+    known = np.isfinite(change).any(0)
+    change, signs = change[:, known], np.sign(dossier.problem.objective.weights[known])
+    metrics = [metric for metric, use in zip(dossier.problem.objective.metrics, known, strict=True) if use]
+    with style.figure(height=1.5 + 0.36 * len(change), width=max(style.WIDTH, 2 + 0.62 * len(metrics))) as (
+        made,
+        (ax,),
+    ):
+        if not metrics:
+            style.note(ax, "Too few finished trials for a model of the metrics.")
+            return style.save(made, folder, "influence")
+        # metrics have different units and spreads: colours compare within a column
+        scale = np.abs(change).max(0)
+        helps = signs * change / np.where(scale > 0, scale, 1)
+        image = ax.imshow(helps, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
+        for (row, column), value in np.ndenumerate(change):
+            colour = "white" if abs(helps[row, column]) > 0.65 else style.INK
+            ax.text(column, row, f"{value:+.2g}".replace("-", "−"), ha="center", va="center", color=colour, fontsize=9)
+        suites = {metric.partition("/")[0] for metric in metrics}
+        labels = [metric.partition("/")[2] if len(suites) == 1 else metric for metric in metrics]
+        slant = {"rotation": 35, "ha": "right"} if len(metrics) > 5 else {}
+        ax.set_xticks(range(len(metrics)), labels, **slant)
+        ax.set_yticks(range(len(change)), dossier.names)
+        of = f" ({suites.pop()})" if len(suites) == 1 else ""
+        ax.set(ylabel="more of this source …", xlabel=f"… changes this metric{of} by")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        bar = made.colorbar(image, ax=ax, shrink=0.9, pad=0.02)
+        bar.set_ticks([-1, 0, 1], labels=["worse", "none", "better"])
+        bar.outline.set_visible(False)
+        bar.ax.tick_params(length=0)
+        return style.save(made, folder, "influence")

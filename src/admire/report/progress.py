@@ -1,0 +1,79 @@
+"""Figure: what the recommendation was expected to score, with its interval, against the budget spent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from admire.report import style
+from admire.report.dossier import Dossier
+
+TITLE = "Predicted score against budget spent"
+CAPTION = (
+    "What the model expected the recommendation of the day to score at the target. Points are single trainings, with the "
+    "noise of a single seed."
+)
+
+
+def draw(dossier: Dossier, folder: Path) -> Path:
+    """Write `progress.svg` and `.png`: a point an update, and the trials that were observed at the target."""
+    unit, target = dossier.campaign.budget.unit, dossier.campaign.target.name
+    known = [update for update in dossier.updates if update["recommendation"]["mean"] is not None]
+    tried, finals = _observed(dossier)
+    with style.figure(height=3.4) as (made, (ax,)):
+        if not known and not tried and not finals:
+            style.note(ax, f"The method makes no prediction,\nand no trial of {target} is finished yet.")
+            return style.save(made, folder, "progress")
+        if known:
+            spent = [update["spent"] for update in known]
+            mean, low, high = (_column(known, key) for key in ("mean", "low", "high"))
+            label = "its 90 % interval"
+            if len(known) == 1:  # a band needs two points
+                ax.errorbar(
+                    spent, mean, [mean - low, high - mean], fmt="none", ecolor=style.LIGHT, capsize=4, label=label
+                )
+            else:
+                ax.fill_between(spent, low, high, color=style.RECOMMENDED, alpha=0.18, linewidth=0, label=label)
+            line = {"color": style.RECOMMENDED, "marker": "o", "markersize": 3.5}
+            ax.plot(spent, mean, **line, label="predicted for the recommendation")
+        if tried:
+            ring = {"color": "white", "markeredgecolor": style.INK, "markersize": 6}
+            ax.plot(*zip(*tried, strict=True), "o", **ring, label=f"observed trial of {target}")
+        if finals:
+            star = {"color": style.FINAL, "markeredgecolor": style.INK, "markeredgewidth": 0.7, "markersize": 13}
+            ax.plot(*zip(*finals, strict=True), "*", **star, label="observed final training")
+        if known:
+            # the first intervals, from cheap trials alone, may be so wide that nothing else would be seen
+            later = slice(len(known) // 2, None)
+            shown = [*mean, *low[later], *high[later], *(score for _, score in tried + finals)]
+            margin = 0.08 * (np.nanmax(shown) - np.nanmin(shown) or 1)
+            ax.set_ylim(np.nanmin(shown) - margin, np.nanmax(shown) + margin)
+        total = dossier.campaign.budget.total
+        style.budget_line(ax, total)
+        ax.set(xlim=(0, 1.03 * max(total, dossier.ledger.spent)), xlabel=f"budget spent ({unit})")
+        ax.set_ylabel("objective (higher is better)")
+        ax.grid(axis="y", color=style.FAINT, linewidth=0.6)
+        made.legend(loc="outside upper left", ncols=2, columnspacing=1.4, handletextpad=0.5)
+        return style.save(made, folder, "progress")
+
+
+def _column(updates: list[dict], key: str) -> np.ndarray:
+    """A number of each update's recommendation, NaN where the method gave none."""
+    return np.array([update["recommendation"][key] for update in updates], dtype=float)
+
+
+def _observed(dossier: Dossier) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """(budget spent when it was learnt, objective) of the target's trials: those of the lanes and the final ones."""
+    learnt: dict[str, float] = {}
+    for update in dossier.updates:
+        for digest in update["evidence"]:
+            learnt.setdefault(digest, update["spent"])
+    tried, finals = [], []
+    for trial in dossier.ledger.trials:
+        score = dossier.score(trial)
+        if trial.model == dossier.campaign.target.name and score is not None:
+            # a final training is learnt by no update: it ends the campaign
+            point = (learnt.get(trial.spec.digest, dossier.ledger.spent), score)
+            (finals if dossier.is_final(trial) else tried).append(point)
+    return tried, finals

@@ -1,0 +1,89 @@
+"""`recommendation.yaml`: the recommended mixture, ready for another trainer, with what is known about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from admire.report.dossier import Dossier
+from admire.report.words import objective_in_words, row_in_words
+from admire.space.counts import exact_counts
+from admire.trials.files import write_text
+from admire.trials.progress import measure
+
+HEADER = """\
+# The recommended mixture of campaign {name}. `weights` are shares of the rows that a training draws, `rows` the exact
+# counts for {total} rows, where a row is {row}. A source whose `epochs` are above 1 is repeated.
+"""
+DIGITS = 6
+PARTS = 10**DIGITS  # weights are written in millionths, so that they sum to exactly 1
+
+
+class _Dumper(yaml.SafeDumper):
+    """Mappings a line a key, lists in one."""
+
+    def represent_list(self, values: list[Any]) -> yaml.Node:
+        return self.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
+
+
+_Dumper.add_representer(list, _Dumper.represent_list)
+
+
+def content(dossier: Dossier) -> dict[str, Any]:
+    """What the file holds."""
+    campaign, update, best = dossier.campaign, dossier.latest, dossier.recommendation
+    progress = measure(campaign, dossier.ledger)
+    millionths = exact_counts(dossier.weights, PARTS)
+    epochs = dossier.counts / dossier.available * campaign.training_of(campaign.target).epochs
+    bounds = dossier.weights_range
+    finals = [(trial, dossier.score(trial)) for trial in dossier.finals]
+    return {
+        "campaign": campaign.name,
+        "target": campaign.target.name,
+        "weights": {name: int(part) / PARTS for name, part in zip(dossier.names, millionths, strict=True)},
+        "weights_range_90": None
+        if bounds is None
+        else {
+            name: [round(float(end), DIGITS) for end in ends]
+            for name, *ends in zip(dossier.names, *bounds, strict=True)
+        },
+        "rows": {name: int(count) for name, count in zip(dossier.names, dossier.counts, strict=True)},
+        "epochs": {name: round(float(count), 4) for name, count in zip(dossier.names, epochs, strict=True)},
+        "score": {
+            "objective": objective_in_words(campaign),
+            "predicted": _rounded(best["mean"]),
+            "interval_90": None if best["mean"] is None else [_rounded(best["low"]), _rounded(best["high"])],
+            "probability_better_than_prior": _rounded(best["beats_prior"]),
+            "observed_final": [_rounded(score) for _, score in finals if score is not None] or None,
+        },
+        "how": best["how"],
+        "method": update["method"],
+        "cross_validation": {key: _rounded(value) for key, value in best["accuracy"].items()} or None,
+        "budget": {
+            "unit": campaign.budget.unit,
+            "total": campaign.budget.total,
+            "spent": _rounded(progress.spent),
+            "committed": _rounded(progress.committed),
+        },
+        "evidence": {"trials": update["seen"], "digests": update["evidence"]},
+        "final_trainings": [trial.spec.digest for trial, _ in finals],
+        "seeds": {"decisions": campaign.optimizer.seed, "training": campaign.training.seed},
+        "time": update["time"],
+        "admire": update["version"],
+    }
+
+
+def write(dossier: Dossier) -> Path:
+    """Write the file into the campaign's folder."""
+    campaign = dossier.campaign
+    total = campaign.rows(campaign.target)
+    header = HEADER.format(name=campaign.name, total=total, row=row_in_words(campaign))
+    body = yaml.dump(content(dossier), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    write_text(dossier.layout.recommendation, header + body)
+    return dossier.layout.recommendation
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)

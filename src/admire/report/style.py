@@ -1,0 +1,103 @@
+"""The look that all figures share: colours that the colour-blind tell apart, labels readable at half a page's width."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+
+from admire.trials.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette; lightness differs too, for print without colour
+RECOMMENDED = "#0072B2"
+LIGHT = "#7FB5D8"  # the same blue where something is drawn over it
+PRIOR = "#D55E00"
+FAILED = "#CC3311"
+FINAL = "#E69F00"
+INK = "#222222"
+QUIET = "#8A8A8A"
+FAINT = "#DDDDDD"
+
+WIDTH = 6.0  # inches; at half the width of a page its 10-point labels are still read
+
+SETTINGS = {
+    "figure.dpi": 110,
+    "savefig.dpi": 200,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "lines.linewidth": 1.6,
+    "svg.hashsalt": "admire",  # the same figure gives the same bytes
+}
+
+
+@contextlib.contextmanager
+def figure(height: float, columns: int = 1, width: float = WIDTH) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure in the house style with `columns` axes side by side, closed after the block.
+
+    Args:
+        height, width: in inches.
+    """
+    with plt.rc_context(SETTINGS):
+        made, axes = plt.subplots(1, columns, figsize=(width, height), layout="constrained", squeeze=False)
+        try:
+            yield made, list(axes[0])
+        finally:
+            plt.close(made)
+
+
+def save(made: Figure, folder: Path, name: str) -> Path:
+    """Write `<name>.svg` and `<name>.png` into `folder`; returns the SVG."""
+    for suffix in ("png", "svg"):
+        content = io.BytesIO()
+        made.savefig(content, format=suffix, metadata={"Date": None} if suffix == "svg" else None)
+        write_bytes(folder / f"{name}.{suffix}", content.getvalue())
+    return folder / f"{name}.svg"
+
+
+def size_colours(m: int) -> list[str]:
+    """Colours of `m` model sizes, cheapest first: one hue, the dearer the darker."""
+    blues = matplotlib.colormaps["Blues"]
+    return [matplotlib.colors.to_hex(blues(0.35 + 0.6 * i / max(m - 1, 1))) for i in range(m)]
+
+
+def budget_line(ax: Axes, total: float) -> None:
+    """Mark where the budget ends on an x axis of cost."""
+    ax.axvline(total, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    place = {"xycoords": ("data", "axes fraction"), "xytext": (-4, -2), "textcoords": "offset points"}
+    ax.annotate("budget", (total, 1), **place, ha="right", va="top", color=QUIET, fontsize=9)
+
+
+def note(ax: Axes, text: str) -> None:
+    """Say in the middle of empty axes why they are empty."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=QUIET, wrap=True)

@@ -1,0 +1,82 @@
+"""A recommendation in words and as rows of a table: what the command line, the page and the benchmark say alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.config import Campaign
+from admire.optimize.problem import Problem
+
+
+def objective_in_words(campaign: Campaign) -> str:
+    """The objective as a formula: `(−2 loss/docs − loss/code) / 3`."""
+    terms = []
+    for metric, weight in campaign.objective.items():
+        if weight:
+            size = "" if abs(weight) == 1 else f"{abs(weight):g} "
+            terms.append((" − " if weight < 0 else " + ") + size + metric)
+    text = "".join(terms).strip()
+    text = text.removeprefix("+ ") if text.startswith("+") else text.replace("− ", "−", 1)
+    total = sum(abs(weight) for weight in campaign.objective.values())
+    return f"({text}) / {total:g}"
+
+
+def score_in_words(recommendation: dict[str, Any]) -> str:
+    """The predicted score with its interval, or that there is none."""
+    if recommendation["mean"] is None:
+        return "no prediction: the method has no model"
+    return f"{recommendation['mean']:.4f} (90 % interval {recommendation['low']:.4f} to {recommendation['high']:.4f})"
+
+
+def row_in_words(campaign: Campaign) -> str:
+    """What one row of a mixture is."""
+    length = campaign.training.sequence_length
+    return f"a window of {length} tokens" if campaign.training.kind == "pretrain" else "one conversation"
+
+
+def changes_in_words(campaign: Campaign, problem: Problem, recommendation: dict[str, Any], most: int = 3) -> str:
+    """The largest moves away from the prior, as a sentence."""
+    weights = np.array([recommendation["weights"][name] for name in campaign.sources])
+    moves = weights - problem.prior
+    order = [i for i in np.argsort(-np.abs(moves), kind="stable")[:most] if abs(moves[i]) >= 0.005]
+    names = tuple(campaign.sources)
+    if not order:
+        return "So far this is the prior itself."
+    moved = ", ".join(f"{names[i]} {100 * problem.prior[i]:.0f} → {100 * weights[i]:.0f} %" for i in order)
+    return f"Against the prior: {moved}."
+
+
+def accuracy_in_words(campaign: Campaign, accuracy: dict[str, float]) -> str:
+    """The model's cross-validated accuracy, or that it is unknown."""
+    if not accuracy:
+        return "unknown: too few trials for a cross-validation"
+    where = campaign.models[int(accuracy["size"])].name if "size" in accuracy else campaign.target.name
+    parts = []
+    if "r2" in accuracy:
+        parts.append(f"R² {accuracy['r2']:.2f}")
+    if "spearman" in accuracy:
+        parts.append(f"rank correlation {accuracy['spearman']:.2f}")
+    if "coverage90" in accuracy:
+        parts.append(f"{100 * accuracy['coverage90']:.0f} % inside their 90 % interval")
+    return f"{', '.join(parts)} ({accuracy['n']:.0f} trials of {where}, each predicted from all others)"
+
+
+def weights_table(campaign: Campaign, problem: Problem, recommendation: dict[str, Any]) -> list[tuple[str, ...]]:
+    """(source, prior, recommended, range, cap) in per cent, in the order of the YAML; `–` for an unknown range."""
+    low, high = recommendation["weights_low"], recommendation["weights_high"]
+    rows = []
+    for i, name in enumerate(campaign.sources):
+        span = "–" if low is None or high is None else f"{100 * low[name]:.1f} to {100 * high[name]:.1f}"
+        cap = problem.space.caps[i]
+        rows.append(
+            (
+                name,
+                f"{100 * problem.prior[i]:.1f}",
+                f"{100 * recommendation['weights'][name]:.1f}",
+                span,
+                "–" if cap >= 1 else f"{100 * cap:.1f}",
+            )
+        )
+    return rows

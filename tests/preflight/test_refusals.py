@@ -1,0 +1,135 @@
+"""Bad input: one sentence that names file, key and mend, exit code 1, no traceback, nothing written."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from admire.cli.main import main
+from admire.trials.lease import Lease
+
+TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
+
+
+def changed(**over):
+    raw = yaml.safe_load(TINY.read_text())
+    for path, value in over.items():
+        *parents, last = path.split("__")
+        here = raw
+        for part in parents:
+            here = here[int(part)] if isinstance(here, list) else here.setdefault(part, {})
+        if value is None:
+            del here[int(last) if isinstance(here, list) else last]
+        else:
+            here[int(last) if isinstance(here, list) else last] = value
+    return raw
+
+
+@pytest.fixture
+def refuse(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def run(raw, *words):
+        path = tmp_path / "mine.yaml"
+        path.write_text(raw if isinstance(raw, str) else yaml.safe_dump(raw, sort_keys=False))
+        before = sorted(tmp_path.rglob("*"))
+        assert main(["preflight", "mine.yaml"]) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("admire preflight: mine.yaml") and said.count("\n") == 1, said
+        for word in words:
+            assert word in said, said
+        assert sorted(tmp_path.rglob("*")) == before
+
+    return run
+
+
+def test_accepts_the_campaign_that_the_others_are_made_from(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["preflight", str(TINY)]) == 0
+    assert "nothing stands in the way" in capsys.readouterr().out
+
+
+SHAPE = [
+    (changed(training__learning_rat=0.1), ("training.learning_rat", "did you mean 'learning_rate'")),
+    (changed(models__1__target=False), ("exactly one model", "none says so")),
+    (changed(models__0__target=True), ("exactly one model", "both S and L")),
+    (changed(mixture__prior={"poems": 1.0}), ("mixture.prior", "poems", "arithmetic, strings, stories")),
+    (changed(mixture__prior={"stories": -1.0}), ("mixture.prior", "mixture.prior.stories", "below zero")),
+    (changed(budget__total=0.1), ("budget.total", "final training", "raise it above 0.2")),
+    (changed(budget__total=0.3), ("budget.total", "initial design", "lower optimizer.initial")),
+    (changed(optimizer__method="admir"), ("optimizer.method", "did you mean 'admire'")),
+    (changed(benchmark__methods=["rando"]), ("benchmark.methods[0]", "did you mean 'random'")),
+    (changed(objective={"loss/poems": -1}), ("objective.loss/poems", "loss/stories")),
+    (changed(sources__stories__corpus="storys"), ("sources.stories.corpus", "did you mean 'stories'")),
+    (changed(sources__stories={"files": "nothing/*.txt"}), ("nothing/*.txt", "sources.stories.files", "no such file")),
+    (changed(models__0__cost="dear"), ("models.0.cost", "dear")),
+    (changed(mixture__rows=None), ("mixture.rows", "missing")),
+    (changed(tokenizer=None), ("tokenizer",)),
+    ("name: [", ("line 1", "not valid YAML")),
+    ("- a\n- b\n", ("expected a mapping",)),
+]
+
+
+@pytest.mark.parametrize(("raw", "words"), SHAPE, ids=[words[0] + " " + words[-1] for _, words in SHAPE])
+def test_refuses(refuse, raw, words):
+    refuse(raw, *words)
+
+
+def test_refuses_an_empty_and_a_non_utf8_source(refuse, tmp_path):
+    (tmp_path / "empty.txt").touch()
+    refuse(changed(sources__stories={"files": "empty.txt"}), "empty.txt", "sources.stories.files", "the file is empty")
+    (tmp_path / "latin.txt").write_bytes("caf\u00e9 ".encode("latin-1") * 100)
+    refuse(changed(sources__stories={"files": "latin.txt"}), "latin.txt", "sources.stories", "UTF-8")
+
+
+def test_refuses_caps_that_cannot_fill_a_mixture(refuse, tmp_path):
+    raw = changed(mixture__rows=100_000)
+    for name in raw["sources"]:
+        (tmp_path / f"{name}.txt").write_text(f"{name} is a short text. " * 10)
+        raw["sources"][name] = {"files": f"{name}.txt"}
+    refuse(raw, "mixture.rows", "caps sum to", "raise mixture.max_epochs")
+
+
+def test_refuses_a_results_folder_that_is_a_file(refuse, tmp_path):
+    (tmp_path / "taken").touch()
+    refuse(changed(results="taken"), "results", "taken is a file")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.parametrize(("options", "words"), [("ro", "cannot be written"), ("size=1m", "MB are free")])
+def test_refuses_a_read_only_or_full_results_folder(refuse, tmp_path, options, words):
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True).returncode:
+        pytest.skip("this system allows no mounts")
+    try:
+        refuse(changed(results="mounted"), "results", words)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_unknown_campaign_name_lists_those_that_ran(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["status", "mine"]) == 1
+    assert "no campaign called 'mine'" in capsys.readouterr().err
+
+
+def test_begun_campaign_refuses_other_settings_and_names_both_values(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["preflight", str(TINY), "--begin"]) == 0
+    Path("faster.yaml").write_text("training: {learning_rate: 0.5}\nmixture: {rows: 48}\n")
+    assert main(["preflight", str(TINY), "faster.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert "training.learning_rate was 0.01, is 0.5" in said and "mixture.rows was 64, is 48" in said
+    Path("longer.yaml").write_text("budget: {total: 9, lanes: 4}\n")
+    assert main(["preflight", str(TINY), "longer.yaml"]) == 0
+
+
+def test_lease_shows_who_runs_the_campaign(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    main(["preflight", str(TINY), "--begin"])
+    with Lease(Path("results/campaigns/tiny/running.json")).hold(wait=False):
+        main(["status", "tiny"])
+    assert f"controller: process {os.getpid()}" in capsys.readouterr().out

@@ -1,0 +1,120 @@
+"""The house stands: imports point one way, verbs start light, every module says what it is for."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from admire.cli.main import RULE_VERBS, VERBS
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "admire"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# room -> the rooms it may import; errors and the version belong to nobody
+FOUNDATION = {"space", "campaign", "trials"}
+MIDDLE = FOUNDATION | {"data", "train", "evaluate", "optimize"}
+ARROWS = {
+    "space": set(),
+    "campaign": {"space"},
+    "trials": {"space", "campaign"},
+    "data": FOUNDATION,
+    "train": FOUNDATION | {"data"},
+    "evaluate": FOUNDATION | {"data"},
+    "optimize": FOUNDATION,
+    "preflight": MIDDLE,
+    "replay": MIDDLE,
+    "report": MIDDLE,
+    "cli": MIDDLE | {"preflight", "replay", "report"},
+}
+HEAVY = [
+    "botorch",
+    "datasets",
+    "gpytorch",
+    "lm_eval",
+    "matplotlib",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "torch",
+    "transformers",
+    "trl",
+]
+
+
+def imports(path):
+    """Every module that a file imports, inside functions too."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            # `from admire import report` names the room in the list
+            found += [f"admire.{alias.name}" for alias in node.names] if node.module == "admire" else [node.module]
+    return found
+
+
+def rooms(path):
+    """The rooms that a file imports."""
+    found = {name.split(".")[1] for name in imports(path) if name.startswith("admire.")}
+    return {room for room in found if (PACKAGE / room).is_dir()}
+
+
+def loaded_after(code):
+    """Which heavy packages a fresh Python has loaded after running `code`."""
+    report = f"import json, sys\n{code}\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_every_folder_is_a_room_with_arrows():
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
+    assert folders <= ARROWS.keys()
+
+
+@pytest.mark.parametrize("room", ARROWS)
+def test_imports_point_one_way(room):
+    for path in (PACKAGE / room).rglob("*.py"):
+        wrong = rooms(path) - ARROWS[room] - {room}
+        assert not wrong, f"{path.relative_to(ROOT)} imports {', '.join(sorted(wrong))}"
+
+
+def test_the_arrows_keep_trainers_and_optimisers_apart():
+    assert "optimize" not in ARROWS["train"] | ARROWS["evaluate"]
+    assert not ARROWS["optimize"] & {"train", "evaluate"}
+
+
+def test_the_workflow_knows_the_command_line_and_the_campaign():
+    for path in [ROOT / "Snakefile", *(ROOT / "workflow").rglob("*.smk"), ROOT / "workflow" / "Snakefile"]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            words = line.split()
+            if words[:1] in (["from"], ["import"]) and words[1].startswith("admire"):
+                assert words[1].startswith(("admire.campaign", "admire.errors", "admire.trials.lease")), (
+                    f"{path}: {line}"
+                )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), "no module docstring"
+    assert path.stem not in ("utils", "util", "helpers", "misc", "common")
+
+
+def test_the_help_of_all_verbs_loads_nothing_heavy():
+    assert loaded_after("from admire.cli.main import build_parser\nbuild_parser().format_help()") == []
+
+
+@pytest.mark.parametrize("verb", ["propose", "spec", "build-data", "recommend", "status", "plan"])
+def test_a_verb_starts_light(verb):
+    code = f"from admire.cli.main import main\ntry:\n    main(['{verb}', '--help'])\nexcept SystemExit:\n    pass"
+    assert loaded_after(code) == []
+
+
+@pytest.mark.parametrize("verb", VERBS + RULE_VERBS)
+def test_a_verb_is_one_file(verb):
+    tree = ast.parse((PACKAGE / "cli" / f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8"))
+    assert {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -1,0 +1,71 @@
+"""A folder in which whole campaigns run by the real Snakemake; only the models are tiny."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = Path(__file__).with_name("tiny.yaml")
+
+
+@dataclass
+class Bench:
+    """A folder in which campaigns run."""
+
+    folder: Path
+
+    def command(self, *arguments, configs=(TINY,)):
+        return [
+            *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--directory", str(self.folder)),
+            *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
+            *arguments,
+            *("--configfile", *map(str, configs)),
+        ]
+
+    def snakemake(self, *arguments, configs=(TINY,), expect=0):
+        done = subprocess.run(
+            self.command(*arguments, configs=configs), capture_output=True, text=True, env=environment()
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def admire(self, *arguments, expect=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "admire.cli.main", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=environment(),
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def config(self, name="over.yaml", **keys):
+        """A second configuration file that overrides keys."""
+        path = self.folder / name
+        path.write_text(yaml.safe_dump(keys))
+        return path
+
+    @property
+    def results(self):
+        return self.folder / "results"
+
+    def copy(self, folder):
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Bench(folder)
+
+    def trainings(self):
+        """Trial folder -> how many attempts trained it to the end."""
+        ended = {}
+        for path in self.results.glob("trials/*/*/attempts.jsonl"):
+            ended[path.parent.name] = path.read_text().count('"ok"')
+        return ended
+
+
+def environment():
+    return os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}

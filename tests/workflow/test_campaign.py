@@ -1,0 +1,128 @@
+"""The closed loop by its public doors: what a finished campaign holds, and what repeats no training."""
+
+import csv
+import json
+
+import pytest
+import yaml
+from conftest import TINY
+
+pytestmark = pytest.mark.loop
+
+
+def table(bench, name="tiny"):
+    return list(csv.DictReader((bench.results / f"campaigns/{name}/results.csv").open()))
+
+
+def test_finished_campaign_has_table_recommendation_and_report(finished):
+    campaign = finished.results / "campaigns/tiny"
+    rows = table(finished)
+    assert {row["state"] for row in rows} == {"done"}
+    assert {row["model"] for row in rows if row["decision"] == "step_0000/lane_0"} == {"S"}
+    assert rows[-1]["decision"].startswith("final_") and rows[-1]["model"] == "L"
+    for row in rows:
+        weights = [float(row[f"weight:{name}"]) for name in ("arithmetic", "strings", "stories")]
+        counts = [int(row[f"rows:{name}"]) for name in ("arithmetic", "strings", "stories")]
+        assert sum(counts) == 64 and weights == pytest.approx([count / 64 for count in counts])
+        assert row["commit"] and row["torch"] and float(row["stderr:loss/stories"]) > 0
+    recommendation = yaml.safe_load((campaign / "recommendation.yaml").read_text())
+    assert sum(recommendation["weights"].values()) == pytest.approx(1)
+    assert "<svg" in (campaign / "report.html").read_text() or "data:image" in (campaign / "report.html").read_text()
+    assert set(finished.trainings().values()) == {1}
+
+
+def test_budget_is_never_passed(finished):
+    rows = table(finished)
+    assert sum(float(row["cost"]) for row in rows) <= 0.75 + 1e-9
+    for path in finished.results.glob("campaigns/tiny/step_*/lane_*/update.json"):
+        learnt = json.loads(path.read_text())
+        assert learnt["committed"] + learnt["reserved"] <= learnt["budget"] + 1e-9
+
+
+def test_progress_is_printed(finished):
+    assert "spent" in finished.output and "recommendation" in finished.output
+
+
+def test_second_run_has_nothing_to_do(finished):
+    assert "Nothing to be done" in finished.snakemake()
+
+
+def test_touched_files_and_lost_logs_retrain_nothing(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    for path in bench.results.glob("sources/*/*/card.json"):
+        path.touch()
+    for path in bench.results.glob("trials/*/*/logs/*"):
+        path.unlink()
+    out = bench.snakemake("-n", "-q")
+    assert "train " not in out
+
+
+def test_deleted_record_is_restored_not_retrained(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    record = next(bench.results.glob("trials/S/*/share_1/train.json"))
+    before = record.read_text()
+    record.unlink()
+    bench.snakemake()
+    assert record.read_text() == before
+    assert set(bench.trainings().values()) == {1}
+
+
+def test_raised_budget_continues_and_repeats_nothing(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    before = {row["digest"] for row in table(bench)}
+    bench.snakemake(configs=(TINY, bench.config(budget={"total": 1.15})))
+    after = table(bench)
+    assert before < {row["digest"] for row in after}
+    assert set(bench.trainings().values()) == {1}
+    assert sum(float(row["cost"]) for row in after) <= 1.15 + 1e-9
+    assert len(list(bench.results.glob("campaigns/tiny/final_*"))) == 2
+
+
+def test_added_suite_is_evaluated_alone(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    suite = {"kind": "domain-loss", "sources": ["strings"], "batch_size": 4}
+    bench.snakemake(configs=(TINY, bench.config(evaluation={"more": suite})))
+    assert set(bench.trainings().values()) == {1}
+    trials = len(list(bench.results.glob("trials/*/*/spec.json")))
+    assert len(list(bench.results.glob("trials/*/*/share_1/evaluate/more-*.json"))) == trials
+
+
+def test_changed_learning_rate_is_refused_with_both_values(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    out = bench.snakemake(configs=(TINY, bench.config(training={"learning_rate": 0.02})), expect=1)
+    assert "training.learning_rate was 0.01, is 0.02" in out and "Traceback" not in out
+
+
+def test_next_proposal_then_dry_run_lists_the_next_trials(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    configs = (TINY, bench.config(budget={"total": 1.15}))
+    bench.snakemake("next_proposal", configs=configs)
+    out = bench.snakemake("-n", "next_iteration", configs=configs)
+    assert "train (0." in out and "Cost plan of campaign 'tiny'" in out
+
+
+def test_status_and_recommend_read_the_files(finished):
+    status = finished.admire("status", "tiny")
+    assert "controller: not running" in status and "ended after step" in status
+    assert "arithmetic" in finished.admire("recommend", "tiny")
+
+
+def test_fresh_clone_dry_run_prints_the_cost_plan(bench):
+    out = bench.snakemake("-n")
+    assert "Cost plan of campaign 'tiny'" in out and "reserved" in out
+    assert not bench.results.exists()
+
+
+def test_benchmark_trains_fresh_replicates_and_reports_the_test_split(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    bench.snakemake("benchmark")
+    rows = list(csv.DictReader((bench.results / "benchmarks/tiny/summary.csv").open()))
+    assert {row["mixture"] for row in rows} == {"recommended", "uniform"}
+    seeds = {
+        json.loads(path.read_text())["decides"]["replicate"] for path in bench.results.glob("trials/L/*/spec.json")
+    }
+    assert seeds == {0, 1}
+
+
+def test_lint_is_clean(bench):
+    bench.snakemake("--lint")
