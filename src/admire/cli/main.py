@@ -38,7 +38,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         prog="admire",
         description="How much of each data source to train on. The workflow runs whole campaigns (`snakemake --cores 2`); "
         "these commands look at them, or are what the workflow's rules call.",
-        epilog="`admire VERB --help` explains a verb.",
+        epilog=f"What the workflow's rules call: {', '.join(RULE_VERBS)}. `admire VERB --help` explains a verb.",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name in VERBS + RULE_VERBS:
@@ -46,9 +46,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
             continue
         module = importlib.import_module(f"admire.cli.{name.replace('-', '_')}")
         doc = module.__doc__.strip()
-        sub = verbs.add_parser(
-            name, help=doc.splitlines()[0], description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
+        listed = {"help": doc.splitlines()[0]} if name in VERBS else {}  # the rules' verbs stand in the epilogue
+        sub = verbs.add_parser(name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **listed)
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
     return parser
@@ -63,6 +62,8 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except AdmireError as error:
         print(f"admire {args.verb}: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         words = FULL.get(error.errno or 0) or REFUSED.get(error.errno or 0)
         if words is None:
@@ -72,8 +73,6 @@ def main(argv: list[str] | None = None) -> int:
             f"admire {args.verb}: {error.filename or 'results'}: {words}; {mend}. Nothing finished was lost.",
             file=sys.stderr,
         )
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
 
 

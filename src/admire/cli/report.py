@@ -1,4 +1,4 @@
-"""Write a campaign's report: report.html, figures/ and recommendation.yaml, in its folder.
+"""Write a campaign's report: report.html, figures/, recommendation.yaml and results.csv, in its folder.
 
 Needs one update; works on a campaign that is still running.
 """
@@ -18,9 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report and say where it is."""
     campaign = resolve(args)
+    from pathlib import Path
+
+    from admire.campaign.layout import Layout
     from admire.report import page, recommendation
     from admire.report.dossier import Dossier
+    from admire.trials.ledger import Ledger, locked
 
+    # the last update was before the target's final training: the table is written once more
+    with locked(Layout(Path(campaign.results)).campaign(campaign.name)):
+        Ledger.read(campaign).write_table()
     dossier = Dossier.read(campaign)
     print(f"recommendation: {recommendation.write(dossier)}")
     print(f"report: {page.write(dossier)}")

@@ -64,7 +64,7 @@ def progress_line(campaign: Campaign) -> str:
         best = read_json(newest)["recommendation"]
         if best["mean"] is not None:
             line += f" | recommendation {best['mean']:.4f} (90 %: {best['low']:.4f} to {best['high']:.4f})"
-    if progress.seconds_left is not None:
+    if progress.seconds_left:
         line += f" | about {duration(progress.seconds_left)} left"
     return line
 

@@ -81,7 +81,7 @@ class Spec:
         spec = cls(raw["decides"], raw["labels"])
         if spec.digest != raw["digest"]:
             raise TrialError(
-                f"{origin}: the content does not belong to the digest {raw['digest']}; it was edited: restore it, or remove the file"
+                f"{origin}: the content does not belong to the digest {raw['digest']}; it was edited: restore or remove it"
             )
         return spec
 

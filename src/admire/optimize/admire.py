@@ -1,0 +1,156 @@
+"""ADMIRE: cheap random trials first, then trials chosen by expected improvement at the target size.
+
+Policy. The initial design goes to the cheapest size. After it each mixture is the one with the largest log expected
+improvement at the target. It is trained at the target, or at a smaller size where that tells more about the target per unit
+of cost; at most one smaller trial comes to each trial at the target, so that a small size which misleads can cost no more
+than that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from botorch.utils.sampling import manual_seed
+
+from admire.optimize.acquisition import candidates, log_expected_improvement, maximise
+from admire.optimize.design import Tried, random_mixtures, spread_mixtures
+from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+from admire.optimize.recommend import recommend
+from admire.optimize.surrogates.gaussian_process import GaussianProcesses
+
+INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design
+
+
+class Admire:
+    """Multi-fidelity Bayesian optimisation over mixtures."""
+
+    def propose(
+        self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """The initial design when nothing was tried; else up to `q` trials, each chosen as if the ones before it, and the
+        pending ones, had come out as expected."""
+        tried = Tried(problem, seen, pending)
+        if not seen.n and not len(pending.X):
+            return _initial_design(problem, tried, budget, rng)
+        with manual_seed(int(rng.integers(2**31))):
+            surrogate = GaussianProcesses.fit(problem, seen) if seen.n else None
+            if surrogate is None:
+                return _blind(problem, tried, budget, rng)
+            pending_sizes = pending.fidelity[:, 0].astype(int)
+            order = np.lexsort((*pending.X.T, pending_sizes))
+            surrogate = surrogate.believing(pending.X[order], pending_sizes[order])
+            sizes = np.concatenate([seen.size, pending_sizes])
+            target = problem.fidelities.target
+            known = np.concatenate([_scored(problem, seen), pending.X[order][pending_sizes[order] == target]])
+            proposals: list[Proposal] = []
+            while len(proposals) < q:
+                allowed = _allowed_sizes(problem, sizes, budget)
+                chosen = _anchor(problem, surrogate, tried, allowed, sizes)
+                if chosen is None and allowed:
+                    chosen = _choose(problem, surrogate, tried, allowed, known, rng)
+                if chosen is None:
+                    break
+                proposals.append(chosen)
+                tried.add(chosen.weights, chosen.size)
+                budget -= problem.fidelities.costs[chosen.size]
+                sizes = np.append(sizes, chosen.size)
+                known = np.concatenate([known, chosen.weights[None]]) if chosen.size == target else known
+                surrogate = surrogate.believing(chosen.weights[None], np.array([chosen.size]))
+            return proposals
+
+    def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
+        """The mixture with the highest posterior mean at the target."""
+        return recommend(problem, seen)
+
+
+def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
+    cost = problem.fidelities.costs[0]
+    n = min(problem.initial, max(int(INITIAL_SHARE * budget / cost + 1e-9), 1)) if cost <= budget + 1e-9 else 0
+    why = f"initial design at the cheapest size, {problem.fidelities.names[0]}"
+    return [Proposal(weights, 0, why=why) for weights in spread_mixtures(problem, tried, 0, n, rng)]
+
+
+def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
+    """One random mixture at the cheapest size, while nothing has a score (all pending, or all failed)."""
+    n = int(problem.fidelities.costs[0] <= budget + 1e-9)
+    why = f"a random mixture at {problem.fidelities.names[0]}: no finished trial has a score yet"
+    return [Proposal(weights, 0, why=why) for weights in random_mixtures(problem, tried, 0, n, rng)]
+
+
+def _allowed_sizes(problem: Problem, sizes: np.ndarray, budget: float) -> list[int]:
+    """Sizes that the budget can buy; smaller ones only while they do not outnumber the target's trials.
+
+    Args:
+        sizes: sizes of all trials so far, pending ones included.
+    """
+    target = problem.fidelities.target
+    at_target = int((sizes == target).sum())
+    smaller = len(sizes) - at_target - (0 if target == 0 else problem.initial)
+    affordable = [s for s in range(target + 1) if problem.fidelities.costs[s] <= budget + 1e-9]
+    return affordable if smaller < at_target else [s for s in affordable if s == target]
+
+
+def _anchor(
+    problem: Problem, surrogate: GaussianProcesses, tried: Tried, allowed: list[int], sizes: np.ndarray
+) -> Proposal | None:
+    """The prior at the target, as the first trial there; None when it was tried or cannot be bought.
+
+    It is the mixture to beat, and the contrast with it tells at once when smaller sizes lead astray: all other trials at the
+    target go where the smaller sizes point.
+    """
+    target, prior = problem.fidelities.target, problem.prior
+    if problem.pool is not None or target not in allowed or (sizes == target).any() or (prior, target) in tried:
+        return None
+    mean, variance = surrogate.predict(prior[None], target)
+    predicted = {"mean": float(mean[0]), "sd": float(np.sqrt(variance[0, 0]))}
+    return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
+
+
+def _choose(
+    problem: Problem,
+    surrogate: GaussianProcesses,
+    tried: Tried,
+    allowed: list[int],
+    known: np.ndarray,
+    rng: np.random.Generator,
+) -> Proposal | None:
+    """The next trial; None when every mixture was tried.
+
+    Args:
+        known: r x K mixtures whose best posterior mean is to be improved on.
+    """
+    fidelities = problem.fidelities
+    means, _ = surrogate.predict(known, fidelities.target)
+    best = float(means.max())
+    tops = known[np.argsort(-means, kind="stable")[:8]]
+    acquisition = log_expected_improvement(surrogate, best)
+    mixtures, values = maximise(problem, acquisition, candidates(problem, tops, rng))
+    for x, value in zip(mixtures, values, strict=True):
+        if (x, fidelities.target) in tried:
+            continue
+        new = [s for s in allowed if (x, s) not in tried and _offered(problem, x, s)]
+        if not new:
+            continue
+        information = {s: surrogate.information(x, s) for s in new}
+        size = max(new, key=lambda s: (information[s] / fidelities.costs[s], s))
+        mean, variance = surrogate.predict(x[None], fidelities.target)
+        gain = float(np.exp(value))
+        why = (
+            f"largest expected improvement at {fidelities.names[fidelities.target]} ({gain:.3g}); a trial at "
+            f"{fidelities.names[size]} costs {fidelities.costs[size]:.4g} and removes {information[size]:.0%} of the doubt"
+        )
+        predicted = {"mean": float(mean[0]), "sd": float(np.sqrt(variance[0, 0])), "acquisition": gain}
+        return Proposal(x, size, predicted, why)
+    return None
+
+
+def _scored(problem: Problem, seen: Observations) -> np.ndarray:
+    """Mixtures whose objective was observed at the target; while there is none, at any size."""
+    finite = np.isfinite(problem.objective(seen.Y))
+    at_target = finite & (seen.size == problem.fidelities.target)
+    chosen = at_target if at_target.any() else finite
+    return seen.X[chosen] if chosen.any() else seen.X
+
+
+def _offered(problem: Problem, x: np.ndarray, size: int) -> bool:
+    """Whether mixture `x` can be bought at `size`."""
+    return problem.pool is None or bool((abs(problem.pool[size] - x).max(1) < 1e-9).any())

@@ -1,0 +1,239 @@
+"""A campaign's decisions: which trials next, written as `proposal.json` under the ledger lock.
+
+Kinds: `step_KKKK/lane_L` (the optimiser's), `final_KKKK` (the target trained on the recommendation), `base` (models that
+fine-tuning starts from), `benchmark` (fresh replicates of the mixtures to compare).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire import __version__
+from admire.campaign import lock
+from admire.campaign.config import Campaign, Model
+from admire.campaign.course import latest_update
+from admire.campaign.digest import digest
+from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout
+from admire.campaign.recipes import base_campaign
+from admire.errors import ConfigError, TrialError
+from admire.optimize.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
+from admire.optimize.methods import get
+from admire.optimize.problem import Problem, Proposal
+from admire.trials.files import read_json, write_json
+from admire.trials.ledger import Ledger, locked
+from admire.trials.spec import Spec, available_rows, make_spec
+
+LANE = re.compile(r"step_(\d{4,})/lane_(\d+)")
+
+
+def decide(campaign: Campaign, decision: str) -> Path:
+    """Make one decision and write its proposal.
+
+    Args:
+        decision: `step_0003/lane_0`, `final_0007`, `base` or `benchmark`.
+
+    Returns:
+        The written file.
+
+    Raises:
+        ConfigError: if the decision's name is none of these, or the campaign cannot go on as configured.
+    """
+    started = time.monotonic()
+    layout = Layout(Path(campaign.results)).campaign(campaign.name)
+    with locked(layout):
+        if found := LANE.fullmatch(decision):
+            step, lane = int(found[1]), int(found[2])
+            path, content = layout.proposal(step, lane), _lane(campaign, step, lane)
+        elif decision.startswith(FINAL):
+            path, content = layout.special(decision), _final(campaign)
+        elif decision == BASE:
+            path, content = layout.special(BASE), _base(campaign)
+        elif decision == BENCHMARK:
+            path, content = layout.special(BENCHMARK), _benchmark(campaign)
+        else:
+            raise ConfigError(
+                f"unknown decision '{decision}'; expected step_KKKK/lane_L, final_KKKK, base or benchmark"
+            )
+        header = {
+            "campaign": campaign.name,
+            "decision": decision,
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "version": __version__,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        write_json(path, header | content)
+    return path
+
+
+def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
+    cards = read_cards(campaign)
+    _freeze_content(campaign, cards)
+    own = f"step_{step:04d}/lane_{lane}"
+    ledger = Ledger.read(campaign)
+    # an earlier file of its own is ignored: the decision is made anew from the same evidence
+    ledger = Ledger(campaign, tuple(trial for trial in ledger.trials if trial.decision != own))
+    problem = problem_of(campaign, cards)
+    reserved = campaign.target.cost * campaign.budget.final_replicates
+    left = campaign.budget.total - ledger.committed - reserved
+    seed = int(digest([campaign.optimizer.seed, step, lane]), 16)
+    content: dict[str, Any] = {
+        "step": step,
+        "lane": lane,
+        "method": campaign.optimizer.method,
+        "seed": seed,
+        "pending": [trial.spec.digest for trial in ledger.trials if trial.state in ("proposed", "trained")],
+        "evidence": len([trial for trial in ledger.trials if trial.state in ("done", "failed")]),
+        "budget": campaign.budget.total,
+        "budget_left": left,
+        "reserved": reserved,
+        "reason": None,
+        "trials": [],
+    }
+    if left < min(problem.fidelities.costs):
+        content["reason"] = (
+            f"what is left ({max(left, 0):.4g} {campaign.budget.unit}, the final training reserved) buys no further trial"
+        )
+        return content
+    method = get(campaign.optimizer.method)
+    wanted = method.propose(
+        problem,
+        observations_of(ledger),
+        pending_of(ledger),
+        q=problem.initial if step == 0 else campaign.budget.batch,
+        budget=left,
+        rng=np.random.default_rng(seed),
+    )
+    content["trials"] = _trials(campaign, cards, problem, ledger, wanted, left)
+    if not content["trials"]:
+        content["reason"] = (
+            f"method {campaign.optimizer.method} proposes nothing more within {left:.4g} {campaign.budget.unit}"
+        )
+    return content
+
+
+def _trials(
+    campaign: Campaign, cards: dict[str, Any], problem: Problem, ledger: Ledger, wanted: list[Proposal], left: float
+) -> list[dict[str, Any]]:
+    """Proposals as specs: affordable ones, no trial twice; a repeat takes the next free replicate."""
+    known = {trial.spec.digest for trial in ledger.trials}
+    trials = []
+    for proposal in wanted:
+        model = campaign.models[proposal.size]
+        if model.cost > left + 1e-9:
+            continue
+        base = _base_of(campaign, model)
+        spec = make_spec(campaign, cards, model, proposal.weights, base=base)
+        replicate = 0
+        while proposal.repeat and spec.digest in known:
+            replicate += 1
+            spec = make_spec(campaign, cards, model, proposal.weights, replicate, base)
+        if spec.digest in known:
+            continue
+        known.add(spec.digest)
+        left -= model.cost
+        trials.append(_entry(spec, model.cost, predicted=proposal.predicted, why=proposal.why))
+    return trials
+
+
+def _final(campaign: Campaign) -> dict[str, Any]:
+    cards = read_cards(campaign)
+    recommendation = newest_recommendation(campaign)
+    target, base = campaign.target, _base_of(campaign, campaign.target)
+    trials = [
+        _entry(
+            make_spec(campaign, cards, target, _weights(campaign, recommendation), replicate, base),
+            target.cost,
+            predicted={key: recommendation[key] for key in ("mean", "low", "high") if recommendation[key] is not None},
+            why=f"the target on the recommended mixture; {recommendation['how']}",
+        )
+        for replicate in range(campaign.budget.final_replicates)
+    ]
+    return {"method": campaign.optimizer.method, "budget": campaign.budget.total, "reason": None, "trials": trials}
+
+
+def _base(campaign: Campaign) -> dict[str, Any]:
+    """Every base model that the campaign's models start from: one model of another campaign, on that campaign's prior."""
+    trials = {}
+    for model in campaign.models:
+        owner = base_campaign(model)
+        if owner is None or model.base is None:
+            continue
+        owner = owner.model_copy(update={"results": campaign.results})
+        cards = read_cards(owner)
+        available = available_rows(owner, cards)
+        prior = prior_of(owner, space_of(owner, available), available)
+        origin = owner.model(model.base.model)
+        spec = make_spec(owner, cards, origin, prior)
+        trials[spec.digest] = _entry(spec, origin.cost, why=f"base model of {model.name}") | {
+            "unit": owner.budget.unit,
+            "campaign_file": model.base.campaign,
+            "base_of": [*trials.get(spec.digest, {}).get("base_of", []), model.name],
+        }
+    return {"trials": list(trials.values())}
+
+
+def _benchmark(campaign: Campaign) -> dict[str, Any]:
+    """Fresh replicates of each mixture at the target; their seeds were seen by no campaign."""
+    cards = read_cards(campaign)
+    available = available_rows(campaign, cards)
+    space = space_of(campaign, available)
+    mixtures = {"recommended": _weights(campaign, newest_recommendation(campaign))}
+    mixtures |= {kind: prior_of(campaign, space, available, kind) for kind in campaign.benchmark.mixtures}
+    rivals = {method: campaign.rival(method) for method in campaign.benchmark.methods}
+    mixtures |= {method: _weights(campaign, newest_recommendation(rival)) for method, rival in rivals.items()}
+    seen = [Ledger.read(owner) for owner in (campaign, *rivals.values())]
+    used = max((trial.spec.decides["replicate"] for ledger in seen for trial in ledger.trials), default=0)
+    target, base = campaign.target, _base_of(campaign, campaign.target)
+    trials = [
+        _entry(make_spec(campaign, cards, target, weights, replicate, base), target.cost) | {"mixture": name}
+        for name, weights in mixtures.items()
+        for replicate in range(used + 1, used + 1 + campaign.benchmark.replicates)
+    ]
+    return {"trials": trials}
+
+
+def newest_recommendation(campaign: Campaign) -> dict[str, Any]:
+    """The recommendation of the update that saw the most.
+
+    Raises:
+        TrialError: if there is none yet.
+    """
+    newest = latest_update(campaign)
+    if newest is None:
+        raise TrialError(f"campaign '{campaign.name}' has no recommendation yet; run it first")
+    return read_json(newest)["recommendation"]
+
+
+def _weights(campaign: Campaign, recommendation: dict[str, Any]) -> np.ndarray:
+    return np.array([recommendation["weights"][name] for name in campaign.sources])
+
+
+def _base_of(campaign: Campaign, model: Model) -> Spec | None:
+    if model.base is None:
+        return None
+    path = Layout(Path(campaign.results)).campaign(campaign.name).special(BASE)
+    for entry in read_json(path)["trials"] if path.is_file() else []:
+        if model.name in entry["base_of"]:
+            return Spec.from_dict(entry["spec"], path)
+    raise TrialError(
+        f"{path}: the base model of {model.name} is not decided yet; run the workflow, or `admire propose base`"
+    )
+
+
+def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> None:
+    """Freeze the sources' content at the first decision, compare at every later one."""
+    path = Layout(Path(campaign.results)).campaign(campaign.name).lock
+    frozen = read_json(path) if path.is_file() else {"decides": lock.deciding(campaign)}
+    content = {name: card["splits"]["train"]["sha256"] for name, card in cards.items()}
+    if "content" not in frozen:
+        write_json(path, frozen | {"content": content})
+    lock.check_content(campaign, frozen.get("content", content), content, str(path))
+
+
+def _entry(spec: Spec, cost: float, predicted: dict[str, float] | None = None, why: str = "") -> dict[str, Any]:
+    return {"spec": spec.as_dict(), "cost": cost, "predicted": predicted or {}, "why": why}

@@ -1,0 +1,87 @@
+"""Mixtures that no model chose: random ones, well-spread ones, and the record of what was tried before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from admire.optimize.problem import Observations, Pending, Problem
+from admire.space.counts import exact_counts
+
+REDRAWS = 20  # batches drawn before a lattice counts as used up
+
+
+class Tried:
+    """The trials that a campaign has: mixtures are the same trial when their exact counts are.
+
+    Args:
+        problem: gives the totals, a size.
+        seen: finished trials; only those of replicate 0 count.
+        pending: trials on their way.
+    """
+
+    def __init__(self, problem: Problem, seen: Observations, pending: Pending) -> None:
+        self.problem = problem
+        first = seen.replicate == 0
+        self._keys = {self._key(x, s) for x, s in zip(seen.X[first], seen.size[first], strict=True)}
+        self._keys |= {self._key(x, int(s)) for x, s in zip(pending.X, pending.fidelity[:, 0], strict=True)}
+
+    def __contains__(self, trial: tuple[np.ndarray, int]) -> bool:
+        return self._key(*trial) in self._keys
+
+    def add(self, weights: np.ndarray, size: int) -> None:
+        """Record a trial."""
+        self._keys.add(self._key(weights, size))
+
+    def take_new(self, mixtures: Iterable[np.ndarray], size: int, n: int) -> list[np.ndarray]:
+        """The first `n` of `mixtures` that are new at `size`; they are recorded."""
+        new = []
+        for weights in mixtures:
+            if len(new) == n:
+                break
+            if (weights, size) not in self:
+                self.add(weights, size)
+                new.append(weights)
+        return new
+
+    def _key(self, weights: np.ndarray, size: int) -> tuple[int, bytes]:
+        return size, exact_counts(np.maximum(weights, 0), self.problem.totals[size]).tobytes()
+
+
+def sample(problem: Problem, n: int, rng: np.random.Generator) -> np.ndarray:
+    """`n` random mixtures (n x K) of the continuous space: uniform ones and ones around the prior, in turn."""
+    k = problem.space.k
+    mixtures = problem.space.sample(n, rng)
+    around = problem.space.sample(n // 2, rng, concentration=k * problem.prior)
+    mixtures[1 : 2 * len(around) : 2] = around
+    return mixtures
+
+
+def random_mixtures(problem: Problem, tried: Tried, size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Up to `n` random mixtures (K) that are new at `size`; fewer when the pool or the lattice is used up."""
+    if problem.pool is not None:
+        pool = problem.pool[size]
+        return tried.take_new(pool[rng.permutation(len(pool))], size, n)
+    found: list[np.ndarray] = []
+    for _ in range(REDRAWS):
+        if len(found) == n:
+            break
+        found += tried.take_new(sample(problem, n, rng), size, n - len(found))
+    return found
+
+
+def spread_mixtures(problem: Problem, tried: Tried, size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """As `random_mixtures`, the prior first, the others chosen to lie far apart (greedy maximin over cube roots)."""
+    if problem.pool is not None:
+        return random_mixtures(problem, tried, size, n, rng)
+    candidates = np.concatenate([problem.prior[None], sample(problem, 4 * n, rng)])
+    roots = np.cbrt(np.maximum(candidates, 0))
+    order = [0]
+    distance = np.linalg.norm(roots - roots[0], axis=1)
+    while len(order) < len(candidates):
+        distance[order] = -1.0
+        order.append(int(distance.argmax()))
+        distance = np.minimum(distance, np.linalg.norm(roots - roots[order[-1]], axis=1))
+    found = tried.take_new(candidates[order], size, n)
+    return found + random_mixtures(problem, tried, size, n - len(found), rng)

@@ -1,0 +1,119 @@
+"""From a campaign and its ledger to what a method sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.campaign.recipes import source_digest
+from admire.errors import ConfigError, SourceError
+from admire.optimize.problem import Objective, Observations, Pending, Problem
+from admire.space.fidelity import Fidelities
+from admire.space.simplex import CappedSimplex
+from admire.trials.files import read_json
+from admire.trials.ledger import Ledger, Trial
+from admire.trials.spec import available_rows
+
+
+def read_cards(campaign: Campaign) -> dict[str, dict[str, Any]]:
+    """The cards of all prepared sources, by name.
+
+    Raises:
+        SourceError: if one was not prepared yet, or two hold the same rows.
+    """
+    layout = Layout(Path(campaign.results))
+    cards = {}
+    by_content: dict[str, str] = {}
+    for name in campaign.sources:
+        path = layout.card(name, source_digest(campaign, name))
+        if not path.is_file():
+            raise SourceError(
+                f"{path}: source '{name}' is not prepared; run `admire prepare-source {name}` or the workflow"
+            )
+        cards[name] = read_json(path)
+        twin = by_content.setdefault(cards[name]["splits"]["train"]["sha256"], name)
+        if twin != name:
+            raise SourceError(f"sources.{name}: holds exactly the rows of source '{twin}'; remove one of them")
+    return cards
+
+
+def space_of(campaign: Campaign, available: np.ndarray) -> CappedSimplex:
+    """The mixtures that the target can be trained on: `cap = rows available * max_epochs / rows of a trial`.
+
+    Args:
+        available: K training rows that each source holds.
+    """
+    total = campaign.rows(campaign.target)
+    limits = np.floor(np.asarray(available) * campaign.mixture.max_epochs + 1e-9)
+    try:
+        return CappedSimplex(tuple(campaign.sources), limits / total)
+    except ConfigError as error:
+        raise ConfigError(f"campaign '{campaign.name}', mixture.rows: {error}") from None
+
+
+def prior_of(campaign: Campaign, space: CappedSimplex, available: np.ndarray, kind: str = "prior") -> np.ndarray:
+    """K weights of a fixed mixture: the campaign's `prior`, or `natural` (by size) or `uniform`, within the caps."""
+    choice = campaign.mixture.prior if kind == "prior" else kind
+    if choice == "natural":
+        return space.fill(np.asarray(available, dtype=float))
+    if choice == "uniform":
+        return space.fill(np.ones(space.k))
+    return space.fill(np.array([choice.get(name, 0.0) for name in campaign.sources]))
+
+
+def problem_of(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Problem:
+    """The campaign as a method sees it."""
+    available = available_rows(campaign, cards)
+    space = space_of(campaign, available)
+    metrics = campaign.metrics
+    return Problem(
+        space=space,
+        fidelities=Fidelities(
+            names=tuple(model.name for model in campaign.models),
+            costs=tuple(model.cost for model in campaign.models),
+            target=campaign.models.index(campaign.target),
+        ),
+        objective=Objective(metrics, np.array([campaign.objective.get(metric, 0.0) for metric in metrics])),
+        prior=prior_of(campaign, space, available),
+        totals=tuple(campaign.rows(model) for model in campaign.models),
+        initial=campaign.optimizer.initial,
+    )
+
+
+def observations_of(ledger: Ledger) -> Observations:
+    """The finished trials of a ledger; failed ones have all metrics NaN."""
+    return _observations(ledger, [trial for trial in ledger.trials if trial.state in ("done", "failed")])
+
+
+def pending_of(ledger: Ledger) -> Pending:
+    """The trials that are decided but not finished."""
+    trials = [trial for trial in ledger.trials if trial.state in ("proposed", "trained")]
+    seen = _observations(ledger, trials)
+    return Pending(seen.X, seen.fidelity)
+
+
+def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
+    campaign = ledger.campaign
+    names = [model.name for model in campaign.models]
+    metrics = campaign.metrics
+    n, k, m = len(trials), len(campaign.sources), len(metrics)
+    X, Y, stderr = np.zeros((n, k)), np.full((n, m), np.nan), np.full((n, m), np.nan)
+    for i, trial in enumerate(trials):
+        X[i] = trial.weights
+        for j, metric in enumerate(metrics):
+            if trial.state == "done" and metric in trial.scores:
+                score = trial.scores[metric]
+                Y[i, j] = score.value
+                stderr[i, j] = np.nan if score.stderr is None else score.stderr
+    return Observations(
+        X=X,
+        fidelity=np.array([[names.index(trial.model), 1.0] for trial in trials]).reshape(n, 2),
+        Y=Y,
+        stderr=stderr,
+        cost=np.array([trial.cost for trial in trials]),
+        replicate=np.array([trial.spec.decides["replicate"] for trial in trials], dtype=int),
+    )

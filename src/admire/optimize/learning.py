@@ -1,0 +1,105 @@
+"""What was learnt after a decision's trials: `update.json` with the recommendation, and the results table."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire import __version__
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.errors import TrialError
+from admire.optimize.evidence import observations_of, problem_of, read_cards
+from admire.optimize.methods import get
+from admire.optimize.problem import Recommendation
+from admire.trials.files import read_json, write_json
+from admire.trials.ledger import Ledger, locked, objective
+from admire.trials.records import kept
+
+
+def learn(campaign: Campaign, step: int, lane: int) -> Path:
+    """Refit on everything finished, write the recommendation, what is spent and left, and `results.csv`.
+
+    An update that is made again (a suite was added to the objective, a controller was killed) sees what it saw the first
+    time, so that the campaign's history stays what it was.
+
+    Raises:
+        TrialError: if the decision was not made.
+    """
+    started = time.monotonic()
+    layout = Layout(Path(campaign.results)).campaign(campaign.name)
+    path = layout.update(step, lane)
+    if not layout.proposal(step, lane).is_file():
+        raise TrialError(f"{layout.proposal(step, lane)}: this decision was not made yet")
+    proposal = read_json(layout.proposal(step, lane))
+    with locked(layout):
+        ledger = Ledger.read(campaign)
+        ledger.write_table()
+    before = read_json(kept(path))["evidence"] if kept(path).is_file() else None
+    seen = Ledger(campaign, tuple(trial for trial in ledger.trials if before is None or trial.spec.digest in before))
+    problem = problem_of(campaign, read_cards(campaign))
+    recommendation = get(campaign.optimizer.method).recommend(problem, observations_of(seen))
+    evidence = [trial.spec.digest for trial in seen.trials if trial.state in ("done", "failed")]
+    content = {
+        "campaign": campaign.name,
+        "step": step,
+        "lane": lane,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "version": __version__,
+        "method": campaign.optimizer.method,
+        "proposed": len(proposal["trials"]),
+        "reason": proposal["reason"],
+        "evidence": evidence,
+        "seen": len(evidence),
+        "recommendation": _as_dict(campaign, recommendation),
+        "observed_best": _observed_best(campaign, seen),
+        "budget": campaign.budget.total,
+        "spent": seen.spent,
+        "committed": seen.committed,
+        "reserved": campaign.target.cost * campaign.budget.final_replicates,
+        "gain_per_cost": recommendation.gain_per_cost,
+        "trials": {
+            "done": sum(trial.state == "done" for trial in seen.trials),
+            "running": sum(trial.state in ("proposed", "trained") for trial in ledger.trials),
+            "failed": sum(trial.state == "failed" for trial in seen.trials),
+        },
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    write_json(kept(path), content)
+    write_json(path, content)
+    return path
+
+
+def _as_dict(campaign: Campaign, recommendation: Recommendation) -> dict[str, Any]:
+    def named(weights: np.ndarray | None) -> dict[str, float] | None:
+        return None if weights is None else {name: float(w) for name, w in zip(campaign.sources, weights, strict=True)}
+
+    return {
+        "weights": named(recommendation.weights),
+        "weights_low": named(recommendation.weights_low),
+        "weights_high": named(recommendation.weights_high),
+        "mean": recommendation.mean,
+        "low": recommendation.low,
+        "high": recommendation.high,
+        "how": recommendation.how,
+        "beats_prior": recommendation.beats_prior,
+        "accuracy": recommendation.accuracy,
+        "hyperparameters": recommendation.hyperparameters,
+    }
+
+
+def _observed_best(campaign: Campaign, ledger: Ledger) -> dict[str, Any] | None:
+    """The best target trial so far by its observed score, which is flattered by noise; None before the first."""
+    scored = [
+        (value, trial)
+        for trial in ledger.trials
+        if trial.model == campaign.target.name and (value := objective(campaign, trial.scores)) is not None
+    ]
+    if not scored:
+        return None
+    value, trial = max(scored, key=lambda pair: pair[0])
+    weights = {name: float(w) for name, w in zip(campaign.sources, trial.weights, strict=True)}
+    return {"digest": trial.spec.digest, "model": trial.model, "objective": value, "weights": weights}

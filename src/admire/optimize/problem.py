@@ -1,0 +1,165 @@
+"""What a method sees: the space, the sizes and their costs, the objective; what was observed; what is pending.
+
+A real campaign and a replay on a published table call the same `Method`; they differ only in `Problem.pool`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from admire.space.fidelity import Fidelities
+from admire.space.simplex import CappedSimplex
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A signed weighting of m metrics: `sum(weights * Y) / sum(|weights|)`, maximised.
+
+    Args:
+        metrics: m names.
+        weights: m signed weights; negative where lower is better.
+    """
+
+    metrics: tuple[str, ...]
+    weights: np.ndarray
+
+    def __call__(self, Y: np.ndarray) -> np.ndarray:
+        """Values (...) of metric vectors `Y` (... x m); NaN where a metric with weight is missing."""
+        used = self.weights != 0
+        return Y[..., used] @ self.normalised[used]
+
+    @property
+    def normalised(self) -> np.ndarray:
+        """Weights divided by the sum of their absolute values."""
+        return self.weights / np.abs(self.weights).sum()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is to be decided.
+
+    Args:
+        space: the mixtures over K sources.
+        fidelities: M model sizes, cheapest first, and the target.
+        objective: what is maximised, at the target.
+        prior: K weights, the mixture to beat.
+        totals: M totals of rows; a trial's mixture is counts / total, so mixtures closer than that are the same trial.
+        initial: trials of the initial design.
+        pool: for replays, per size the mixtures (n_m x K) that can be bought; None for the continuous space.
+    """
+
+    space: CappedSimplex
+    fidelities: Fidelities
+    objective: Objective
+    prior: np.ndarray
+    totals: tuple[int, ...]
+    initial: int = 16
+    pool: tuple[np.ndarray, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Observations:
+    """n finished trials.
+
+    Args:
+        X: n x K mixtures (counts / total).
+        fidelity: n x 2: index of the size, share of the training steps in (0, 1].
+        Y: n x m metrics, NaN where missing (failed trials are all NaN).
+        stderr: n x m standard errors as the evaluations report them, NaN where they do not. A prior's centre, not
+            fixed noise: test items are shared between trials.
+        cost: n nominal costs.
+        replicate: n replicate numbers.
+    """
+
+    X: np.ndarray
+    fidelity: np.ndarray
+    Y: np.ndarray
+    stderr: np.ndarray
+    cost: np.ndarray
+    replicate: np.ndarray
+
+    @property
+    def n(self) -> int:
+        """Number of trials."""
+        return len(self.X)
+
+    @property
+    def size(self) -> np.ndarray:
+        """n indices of sizes."""
+        return self.fidelity[:, 0].astype(int)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """q' trials that are decided but not finished: `X` (q' x K), `fidelity` (q' x 2)."""
+
+    X: np.ndarray
+    fidelity: np.ndarray
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """One trial that a method wants.
+
+    Args:
+        weights: K weights.
+        size: index of the size.
+        predicted: mean, sd (of the objective at the target for this mixture) and acquisition value, as far as the
+            method knows them; kept for the record.
+        why: one sentence.
+        repeat: a further replicate of a mixture that was tried before is meant.
+    """
+
+    weights: np.ndarray
+    size: int
+    predicted: dict[str, float] = field(default_factory=dict)
+    why: str = ""
+    repeat: bool = False
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The mixture to train the target on, given what was seen.
+
+    Args:
+        weights: K weights.
+        mean: posterior mean of the objective at the target; None when the method has no model.
+        low, high: 90 % interval of the objective's true mean there.
+        how: one sentence: how it was reached.
+        gain_per_cost: the largest expected gain at the target per unit of cost, for the stopping rule; None: unknown.
+        beats_prior: probability that it is better than the prior; None: unknown.
+        weights_low, weights_high: K bounds of the mixtures that are as good within noise (90 %); None: unknown.
+        accuracy: cross-validated accuracy of the model: `r2`, `spearman`, `coverage90`, `n`; empty: unknown.
+        hyperparameters: of the fitted model, for the record.
+    """
+
+    weights: np.ndarray
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    how: str = ""
+    gain_per_cost: float | None = None
+    beats_prior: float | None = None
+    weights_low: np.ndarray | None = None
+    weights_high: np.ndarray | None = None
+    accuracy: dict[str, float] = field(default_factory=dict)
+    hyperparameters: dict[str, object] = field(default_factory=dict)
+
+
+class Method(Protocol):
+    """A way to spend a budget: what to try next, and what to recommend now."""
+
+    def propose(
+        self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """Up to `q` trials whose costs sum to at most `budget`, none that `seen` or `pending` has (unless a repeat is
+        meant); an empty list when nothing is affordable or worth it. `q` is the batch; the initial design may return
+        `problem.initial` trials when nothing was seen."""
+        ...
+
+    def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
+        """The mixture to train the target on."""
+        ...

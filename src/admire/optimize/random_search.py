@@ -1,0 +1,34 @@
+"""Random search at the target size: the baseline that a method must beat."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from admire.optimize.design import Tried, random_mixtures
+from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+
+
+class Random:
+    """Random mixtures at the target; recommends the best observed there, and the prior while there is none."""
+
+    def propose(
+        self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """Up to `q` mixtures drawn like ADMIRE's initial design."""
+        target = problem.fidelities.target
+        affordable = int(budget / problem.fidelities.costs[target] + 1e-9)
+        mixtures = random_mixtures(problem, Tried(problem, seen, pending), target, min(q, affordable), rng)
+        return [Proposal(weights, target, why="a random mixture at the target size") for weights in mixtures]
+
+    def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
+        """The best observed mixture at the target."""
+        target = problem.fidelities.target
+        values = np.where(seen.size == target, problem.objective(seen.Y), np.nan)
+        name = problem.fidelities.names[target]
+        count = int(np.isfinite(values).sum())
+        if not count:
+            return Recommendation(problem.prior, how=f"the prior: no mixture has been scored at {name} yet")
+        best = seen.X[int(np.nanargmax(values))]
+        return Recommendation(
+            best, how=f"the best observed of {count} random mixtures at {name}; its score is flattered by noise"
+        )

@@ -1,0 +1,93 @@
+"""Which mixture to train the target on, how sure that is, and what more trials could gain."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+from botorch.utils.sampling import manual_seed
+from scipy.stats import norm
+
+from admire.optimize.acquisition import candidates, maximise, posterior_mean
+from admire.optimize.diagnostics import Z90, accuracy
+from admire.optimize.problem import Observations, Problem, Recommendation
+from admire.optimize.surrogates.gaussian_process import GaussianProcesses
+
+DRAWS = 400  # functions drawn from the posterior for the range of good mixtures
+
+
+def recommend(problem: Problem, seen: Observations) -> Recommendation:
+    """The mixture with the highest posterior mean of the objective at the target; the prior while nothing has a score."""
+    with manual_seed(0):
+        surrogate = GaussianProcesses.fit(problem, seen) if seen.n else None
+        if surrogate is None:
+            return Recommendation(problem.prior, how="the prior: no trial has been scored yet")
+        rng = np.random.default_rng(0)
+        target = problem.fidelities.target
+        means, _ = surrogate.predict(seen.X, target)
+        tops = seen.X[np.argsort(-means, kind="stable")[:8]]
+        ranked, _ = maximise(problem, posterior_mean(surrogate), candidates(problem, tops, rng))
+    best = ranked[0]
+    # row 0 the recommendation, row 1 the prior, then what they are compared with
+    rivals = candidates(problem, best[None], rng)
+    mean, covariance = surrogate.predict(np.concatenate([best[None], problem.prior[None], rivals]), target)
+    sd = float(np.sqrt(covariance[0, 0]))
+    low, high = _range_of_best(np.concatenate([best[None], rivals]), np.delete(mean, 1), _without(covariance, 1), rng)
+    found = accuracy(problem, seen, surrogate)
+    return Recommendation(
+        weights=best,
+        mean=float(mean[0]),
+        low=float(mean[0] - Z90 * sd),
+        high=float(mean[0] + Z90 * sd),
+        how=_how(problem, seen, found),
+        gain_per_cost=float(_expected_gain(mean, covariance).max()) / problem.fidelities.costs[target],
+        beats_prior=_beats(mean, covariance, 1),
+        weights_low=low,
+        weights_high=high,
+        accuracy=found,
+        hyperparameters=surrogate.hyperparameters(),
+    )
+
+
+def _expected_gain(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """E[max(f_i - f_0, 0)] of each mixture i over mixture 0, both uncertain; what both share (the size's level) cancels."""
+    gain = mean - mean[0]
+    sd = np.sqrt(np.maximum(np.diag(covariance) + covariance[0, 0] - 2 * covariance[0], 1e-300))
+    return sd * (gain / sd * norm.cdf(gain / sd) + norm.pdf(gain / sd))
+
+
+def _beats(mean: np.ndarray, covariance: np.ndarray, other: int) -> float:
+    """Probability that mixture 0 is better than mixture `other`; one half where they are the same."""
+    sd = np.sqrt(max(covariance[0, 0] + covariance[other, other] - 2 * covariance[0, other], 1e-300))
+    return NormalDist().cdf(float((mean[0] - mean[other]) / sd))
+
+
+def _range_of_best(
+    X: np.ndarray, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """5 % and 95 % quantiles, a source, of the best mixture under functions drawn from the posterior; `X[0]` is inside."""
+    draws = rng.multivariate_normal(mean, covariance, size=DRAWS, method="eigh", check_valid="ignore")
+    low, high = np.quantile(X[draws.argmax(1)], [0.05, 0.95], axis=0)
+    return np.minimum(low, X[0]), np.maximum(high, X[0])
+
+
+def _without(matrix: np.ndarray, i: int) -> np.ndarray:
+    return np.delete(np.delete(matrix, i, 0), i, 1)
+
+
+def _how(problem: Problem, seen: Observations, found: dict[str, float]) -> str:
+    """One sentence: from which trials, and how well the model predicts trials it has not seen."""
+    names = problem.fidelities.names
+    scored = seen.size[np.isfinite(problem.objective(seen.Y))]
+    counts = ", ".join(f"{(scored == s).sum()} at {names[s]}" for s in range(len(names)) if (scored == s).any())
+    target = names[problem.fidelities.target]
+    text = f"highest posterior mean at {target} of a Gaussian process a metric ({counts or 'no whole score'})"
+    if problem.fidelities.target not in scored:
+        text += f"; no trial at {target} yet, so the level there is extrapolated"
+    if not found:
+        return text + "; too few trials for cross-validation"
+    rank = f"rank correlation {found['spearman']:.2f}, " if "spearman" in found else ""
+    return text + (
+        f"; left-out trials at {names[int(found['size'])]} are predicted with {rank}"
+        f"{found['coverage90']:.0%} of {found['n']:.0f} inside their 90 % interval"
+    )

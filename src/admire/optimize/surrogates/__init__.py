@@ -1,0 +1,1 @@
+"""Models of the metrics over (mixture, model size)."""

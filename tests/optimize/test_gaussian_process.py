@@ -1,0 +1,150 @@
+"""The surrogate: a process a metric over mixture and size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from synthetic import World, make_problem, nothing
+
+from admire.optimize.surrogates.gaussian_process import GaussianProcesses, inputs
+
+rng = np.random.default_rng
+
+
+def observed(world, counts, seed=0):
+    """Trials at random mixtures, `counts[s]` at each size s."""
+    size = np.repeat(np.arange(len(counts)), counts)
+    return world.train(world.problem.space.sample(len(size), rng(seed)), size, rng(seed + 100))
+
+
+@pytest.fixture(scope="module")
+def world():
+    return World(make_problem(), np.array([0.4, 0.3, 0.2, 0.1]))
+
+
+@pytest.fixture(scope="module")
+def seen(world):
+    """Twelve cheap trials and six at the target, one of them failed and one without its first metric."""
+    seen = observed(world, [12, 0, 6])
+    seen.Y[3] = np.nan
+    seen.Y[14, 0] = np.nan
+    return seen
+
+
+@pytest.fixture(scope="module")
+def surrogate(world, seen):
+    return GaussianProcesses.fit(world.problem, seen)
+
+
+def test_each_metric_uses_the_trials_that_have_it(surrogate):
+    assert [len(rows) for rows in surrogate.rows] == [16, 17]
+
+
+def test_the_fast_posterior_is_gpytorchs(world, surrogate):
+    X = world.problem.space.sample(5, rng(1))
+    for size in range(3):
+        mean, covariance = surrogate.predict(X, size)
+        metrics = surrogate.predict_metrics(X, size)
+        assert np.allclose(mean, world.problem.objective(metrics), atol=1e-9)
+        expected = np.zeros((5, 5))
+        for model, weight, scaling in zip(surrogate.models, surrogate.weights, surrogate.scalings, strict=True):
+            with torch.no_grad():
+                one = model.posterior(inputs(X, size)).distribution.covariance_matrix.numpy()
+            expected += (weight * scaling.scale[size]) ** 2 * one
+        assert np.allclose(covariance, expected, atol=1e-9)
+
+
+def test_leave_one_out_is_the_prediction_of_the_others(world, surrogate, seen):
+    index, mean, sd = surrogate.leave_one_out()
+    assert list(index) == [i for i in range(18) if i not in (3, 14)]
+    total, variance = 0.0, 0.0
+    for model, rows, weight, scaling in zip(
+        surrogate.models, surrogate.rows, surrogate.weights, surrogate.scalings, strict=True
+    ):
+        x, y = model.train_inputs[0], model.train_targets
+        left = rows == 15
+        kernel, noise = model.covar_module, torch.diag(model.likelihood.noise[x[:, -1].long()])
+        K = kernel(x).to_dense() + noise
+        cross = K[left][:, ~left] @ torch.linalg.inv(K[~left][:, ~left])
+        total += weight * (scaling.location[2] + scaling.scale[2] * float(cross @ y[~left]))
+        variance += (weight * scaling.scale[2]) ** 2 * float(K[left][:, left] - cross @ K[~left][:, left])
+    at = list(index).index(15)
+    assert mean[at] == pytest.approx(total)
+    assert sd[at] == pytest.approx(np.sqrt(variance))
+
+
+def test_metrics_without_weight_are_not_fitted(world, seen):
+    problem = make_problem(weights=[-1, 0])
+    assert len(GaussianProcesses.fit(problem, seen).models) == 1
+
+
+def test_no_model_before_every_metric_was_seen(world):
+    seen = observed(world, [3, 0, 0])
+    seen.Y[:, 1] = np.nan
+    assert GaussianProcesses.fit(world.problem, seen) is None
+    assert GaussianProcesses.fit(world.problem, nothing(world.problem)) is None
+
+
+def test_a_size_never_seen_has_an_uncertain_level_but_certain_differences(world):
+    surrogate = GaussianProcesses.fit(world.problem, observed(world, [20, 0, 0]))
+    pair = np.array([world.best, [0.0, 0.0, 0.0, 1.0]])
+    _, at_target = surrogate.predict(pair, 2)
+    _, at_small = surrogate.predict(pair, 0)
+    assert at_target[0, 0] > 100 * at_small[0, 0]
+    assert at_target[0, 0] + at_target[1, 1] - 2 * at_target[0, 1] < 0.2 * at_target[0, 0]
+
+
+def test_the_level_of_a_size_never_seen_follows_the_sizes_seen(world):
+    surrogate = GaussianProcesses.fit(world.problem, observed(world, [8, 8, 0]))
+    location = surrogate.scalings[0].location
+    assert location[0] > location[1] > location[2]
+
+
+def test_pending_trials_keep_means_and_shrink_doubt(world, surrogate):
+    new, elsewhere = np.array([[0.0, 0.1, 0.2, 0.7]]), world.problem.space.sample(4, rng(5))
+    believer = surrogate.believing(new, np.array([2]))
+    for X in (new, elsewhere):
+        mean, covariance = surrogate.predict(X, 2)
+        believed, left = believer.predict(X, 2)
+        assert np.allclose(mean, believed)
+        assert (np.diag(left) <= np.diag(covariance) + 1e-12).all()
+    assert believer.predict(new, 2)[1][0, 0] < 0.7 * surrogate.predict(new, 2)[1][0, 0]
+
+
+def test_the_target_informs_about_itself_more_than_a_smaller_size_does(world, surrogate):
+    shares = [surrogate.information(world.problem.prior, size) for size in range(3)]
+    assert 0 < shares[0] < shares[2] < 1
+
+
+@pytest.mark.parametrize(("k", "m", "counts"), [(2, 1, [1]), (2, 2, [2]), (64, 2, [10, 3]), (6, 20, [4, 0, 1])])
+def test_any_shape_of_evidence_gives_finite_predictions(k, m, counts):
+    problem = make_problem(k=k, m=m, sizes=len(counts))
+    size = np.repeat(np.arange(len(counts)), counts)
+    world = World(make_problem(k=k, sizes=len(counts)), problem.prior)
+    seen = world.train(problem.space.sample(len(size), rng(0)), size, rng(1))
+    seen = replace(seen, Y=np.tile(seen.Y, (1, 10))[:, :m])
+    mean, covariance = GaussianProcesses.fit(problem, seen).predict(problem.space.sample(3, rng(2)), len(counts) - 1)
+    assert np.isfinite(mean).all()
+    assert (np.diag(covariance) > 0).all()
+
+
+def test_duplicate_rows_and_constant_metrics_are_no_obstacle(world):
+    seen = observed(world, [6, 0, 2])
+    X = seen.X.copy()
+    X[1] = X[0]
+    constant = replace(seen, X=X, Y=np.full_like(seen.Y, 1.5))
+    mean, _ = GaussianProcesses.fit(world.problem, constant).predict(X, 2)
+    assert np.allclose(mean, -1.5, atol=1e-3)
+
+
+def test_intervals_cover_the_truth(world):
+    """Of 90 % intervals of the true mean; part of what is not understood is called noise, so they are somewhat narrow."""
+    hits = []
+    for seed in range(3):
+        surrogate = GaussianProcesses.fit(world.problem, observed(world, [12, 0, 5], seed=seed))
+        X = world.problem.space.sample(50, rng(seed + 50))
+        mean, covariance = surrogate.predict(X, 2)
+        truth = world.problem.objective(world.truth(X, 2))
+        hits.append(abs(truth - mean) <= 1.645 * np.sqrt(np.diag(covariance)))
+    assert np.mean(hits) >= 0.65

@@ -1,0 +1,39 @@
+"""The registry of methods and `admire methods`."""
+
+import subprocess
+import sys
+
+import pytest
+
+from admire.cli.main import main
+from admire.errors import ConfigError
+from admire.optimize.methods import METHODS, get
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_entry_leads_to_a_method(name):
+    method = get(name)
+    assert callable(method.propose)
+    assert callable(method.recommend)
+
+
+def test_misspelt_name_is_refused_with_key_and_nearest_name():
+    with pytest.raises(ConfigError, match=r"optimizer\.method: unknown method 'admrie'; did you mean 'admire'\?"):
+        get("admrie")
+
+
+def test_name_like_no_other_lists_the_methods():
+    with pytest.raises(ConfigError, match="the methods are admire, random"):
+        get("xyz")
+
+
+def test_names_are_known_without_torch():
+    code = "import sys, admire.cli.methods, admire.optimize.problem as p; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_verb_prints_one_line_a_method(capsys):
+    assert main(["methods"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(METHODS)
+    assert "arXiv 2508.11551" in lines[0]
