@@ -1,0 +1,79 @@
+"""A spec's training in the words of `transformers.TrainingArguments`, the same for pre-training and fine-tuning."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+from admire.campaign.layout import TrialLayout
+from admire.errors import TrialError
+from admire.train.checkpoints import KEEP
+from admire.trials.spec import Spec
+
+DECAY_SHARE = (
+    0.2  # of the steps, in the schedule warmup_stable_decay (Hu et al. 2024, arXiv:2404.06395, use 0.1 to 0.2)
+)
+
+
+def planned_steps(spec: Spec) -> int:
+    """Optimiser steps of the whole training; the last step of a pass may see fewer rows than a batch."""
+    training = spec.decides["training"]
+    return training["epochs"] * math.ceil(spec.rows / training["batch_size"])
+
+
+def warmup_steps(spec: Spec) -> int:
+    """Optimiser steps in which the learning rate rises."""
+    return round(spec.decides["training"]["warmup_share"] * planned_steps(spec))
+
+
+def training_arguments(spec: Spec, trial: TrialLayout) -> dict[str, Any]:
+    """Keyword arguments for `TrainingArguments` and its subclasses.
+
+    Raises:
+        TrialError: if the batch cannot be divided among the processes.
+    """
+    training = spec.decides["training"]
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if training["batch_size"] % processes:
+        raise TrialError(
+            f"training.batch_size: {training['batch_size']} rows cannot be divided among {processes} processes; "
+            "make it a multiple of the model's resources.gpus"
+        )
+    schedule = training["schedule"]
+    return {
+        "output_dir": str(trial.checkpoints),
+        "per_device_train_batch_size": training["batch_size"] // processes,
+        "learning_rate": training["learning_rate"],
+        "lr_scheduler_type": schedule,
+        "lr_scheduler_kwargs": {"num_decay_steps": round(DECAY_SHARE * planned_steps(spec))}
+        if schedule == "warmup_stable_decay"
+        else {},
+        "warmup_steps": warmup_steps(spec),
+        "weight_decay": training["weight_decay"],
+        "adam_beta2": training["adam_beta2"],
+        "max_grad_norm": training["max_grad_norm"],
+        "num_train_epochs": training["epochs"],
+        "optim": "adamw_torch",
+        "bf16": training["dtype"] == "bfloat16",
+        "use_cpu": on_cpu(spec),
+        "seed": training["seed"],
+        # the one order is ours
+        "train_sampling_strategy": "sequential",
+        "remove_unused_columns": False,
+        "dataloader_pin_memory": not on_cpu(spec),
+        # every step is logged: the loss curve is part of the record, and a NaN is known by its step
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "log_level": "error",
+        "disable_tqdm": True,
+        "report_to": "none",
+        # checkpoints are asked for by admire.train.callbacks
+        "save_strategy": "no",
+        "save_total_limit": KEEP,
+    }
+
+
+def on_cpu(spec: Spec) -> bool:
+    """Whether the trial trains on CPU; then the number of threads is part of its identity."""
+    return "threads" in spec.decides

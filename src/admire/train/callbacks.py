@@ -1,0 +1,152 @@
+"""What ADMIRE adds to the library's training loop: checkpoints by time and on request, the end of a hopeless training,
+the loss curve, progress."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from admire.train import checkpoints
+from admire.train.interruption import Interruption
+from admire.trials.files import write_text
+from admire.trials.lease import Lease
+
+QUIET = 10.0  # seconds between lines of progress where there is no terminal
+
+
+class Checkpoints(TrainerCallback):
+    """Saves every so many minutes and when the training is interrupted; stops when interrupted or when the lease is lost.
+
+    Args:
+        before: seconds inside the training loop of earlier attempts.
+        period: seconds between two checkpoints.
+    """
+
+    def __init__(self, interruption: Interruption, lease: Lease, curve: Path, before: float, period: float) -> None:
+        self.interruption, self.lease, self.curve = interruption, lease, curve
+        self.before, self.period = before, period
+        self.began: float | None = None
+        self.ended: float | None = None
+        self.saved = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of this attempt inside the training loop, so far."""
+        if self.began is None:
+            return 0.0
+        return (self.ended or time.perf_counter()) - self.began
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Start the clock."""
+        self.began = self.saved = time.perf_counter()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Ask for a checkpoint when it is time, for one and an end when interrupted, for an end alone without the lease."""
+        if self.lease.lost:
+            control.should_training_stop = True
+        elif self.interruption.reason is not None:
+            control.should_save = control.should_training_stop = True
+        elif time.perf_counter() - self.saved > self.period:
+            control.should_save = True
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Stop the clock."""
+        self.ended = time.perf_counter()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Declare the checkpoint whole, and bring the loss curve up to it."""
+        step = state.global_step
+        checkpoints.mark(Path(args.output_dir) / f"checkpoint-{step}", step, self.before + self.seconds)
+        write_curve(self.curve, state)
+        self.saved = time.perf_counter()
+
+
+class Health(TrainerCallback):
+    """Stops a training that is beyond help; `reason` then says why. The same spec would fail the same way again.
+
+    Args:
+        limit: a loss above this, nats a token, is divergence,
+        after: once so many steps are done.
+    """
+
+    def __init__(self, limit: float, after: int) -> None:
+        self.limit, self.after = limit, after
+        self.reason: str | None = None
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
+    ) -> None:
+        """Look at the step's loss and gradient norm."""
+        loss = logs.get("loss")
+        if loss is None:
+            return
+        if not math.isfinite(loss):
+            self.reason = f"the loss is {loss} at step {state.global_step}"
+        elif not math.isfinite(logs.get("grad_norm", 0.0)):
+            self.reason = f"the gradient's norm is {logs['grad_norm']} at step {state.global_step}"
+        elif loss > self.limit and state.global_step > self.after:
+            limit = f"training.diverged_above = {self.limit:g}"
+            self.reason = f"diverged: the loss is {loss:.4g} at step {state.global_step}, above {limit}"
+        control.should_training_stop |= self.reason is not None
+
+
+class Progress(TrainerCallback):
+    """A bar on a terminal, a line now and then elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        self.title, self.bar, self.spoke, self.began, self.first = title, None, 0.0, 0.0, 0
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Start the bar where the training resumes."""
+        self.began = self.spoke = time.perf_counter()
+        self.first = state.global_step
+        if sys.stderr.isatty():
+            self.bar = tqdm(
+                total=state.max_steps, initial=state.global_step, desc=self.title, unit="step", dynamic_ncols=True
+            )
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
+    ) -> None:
+        """Show step and loss."""
+        if "loss" not in logs:
+            return
+        if self.bar is not None:
+            self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
+            self.bar.update(state.global_step - self.bar.n)
+        elif time.perf_counter() - self.spoke > QUIET or state.global_step == state.max_steps:
+            self.spoke = time.perf_counter()
+            left = (self.spoke - self.began) / (state.global_step - self.first) * (state.max_steps - state.global_step)
+            print(
+                f"{self.title}: step {state.global_step}/{state.max_steps}, loss {logs['loss']:.3f}, {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def logged_losses(state: TrainerState) -> list[dict[str, Any]]:
+    """One entry a step. The state is part of every checkpoint, so a resumed training goes on with what led to it."""
+    return [entry for entry in state.log_history if "loss" in entry]
+
+
+def write_curve(path: Path, state: TrainerState) -> None:
+    """Write step, loss (nats a token), learning rate and tokens seen; a row a step."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["step", "loss", "learning_rate", "tokens"])
+    for entry in logged_losses(state):
+        writer.writerow([entry["step"], entry["loss"], entry["learning_rate"], entry["num_input_tokens_seen"]])
+    write_text(path, text.getvalue())

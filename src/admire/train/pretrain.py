@@ -1,0 +1,68 @@
+"""Pre-training from random weights, by the `Trainer` of Hugging Face, on windows of equal length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from datasets import Dataset
+from huggingface_hub.errors import StrictDataclassError
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
+
+from admire.errors import TrialError
+from admire.trials.spec import Spec
+
+PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers")
+
+
+def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    """The architecture with weights drawn from the trial's seed; the vocabulary is the tokenizer's."""
+    architecture = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        **spec.decides["model"]["architecture"],
+        "vocab_size": len(tokenizer),
+    }
+    try:
+        config = AutoConfig.for_model(**architecture)
+    except (TypeError, ValueError, StrictDataclassError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise TrialError(
+            f"models.{spec.model}.architecture: transformers refuses it ({reason}); correct it in the YAML"
+        ) from None
+    set_seed(spec.seed)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+def trainer(
+    spec: Spec,
+    rows: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    arguments: dict[str, Any],
+    callbacks: list[TrainerCallback],
+) -> Trainer:
+    """A trainer that is ready to run, or to resume."""
+    return Trainer(
+        model=random_model(spec, tokenizer),
+        args=TrainingArguments(**arguments, include_num_input_tokens_seen="all"),
+        train_dataset=rows.select_columns(["input_ids"]),
+        data_collator=_windows,
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
+
+
+def _windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """b windows of L tokens as two b x L tensors; the model shifts the labels itself."""
+    tokens = torch.tensor([row["input_ids"] for row in rows])
+    return {"input_ids": tokens, "labels": tokens}

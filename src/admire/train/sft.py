@@ -1,0 +1,98 @@
+"""Supervised fine-tuning of a base model, by the `SFTTrainer` of TRL, on conversations that are tokenised already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    set_seed,
+)
+from trl import SFTConfig, SFTTrainer
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from admire.campaign.layout import Layout, TrialLayout
+from admire.errors import TrialError
+from admire.trials.spec import Spec
+
+PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers")
+IGNORED = -100  # label of a token that does not count in the loss
+
+
+def base_model(spec: Spec, results: Layout) -> PreTrainedModel:
+    """The weights to start from: a folder or hub name, or the model of a base trial.
+
+    Raises:
+        TrialError: if they are not there.
+    """
+    origin = spec.decides["model"]
+    path = origin["path"] if "path" in origin else TrialLayout(results.root / spec.labels["base"]).model()
+    if isinstance(path, Path) and not path.is_dir():
+        raise TrialError(
+            f"{path}: the base model's weights are not there; train it first: admire train {results.root / spec.labels['base']}"
+        )
+    try:
+        return AutoModelForCausalLM.from_pretrained(path, dtype="float32", use_safetensors=True)
+    except (OSError, ValueError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise TrialError(
+            f"{path}: these weights cannot be loaded ({reason}); correct models.{spec.model}.path"
+        ) from None
+
+
+def trainer(
+    spec: Spec,
+    rows: Dataset,
+    tokenizer: PreTrainedTokenizerBase,
+    arguments: dict[str, Any],
+    callbacks: list[TrainerCallback],
+    results: Layout,
+) -> Trainer:
+    """A trainer that is ready to run, or to resume."""
+    set_seed(spec.seed)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    # TRL's own preparation would drop rows and cache a copy of the data: ours is ready as it is
+    config = SFTConfig(
+        **arguments,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        activation_checkpointing=False,
+        include_num_input_tokens_seen="non_padding",
+    )
+    return SFTTrainer(
+        model=base_model(spec, results),
+        args=config,
+        train_dataset=rows,
+        data_collator=Conversations(tokenizer.pad_token_id, spec.decides["training"]["loss_on"] == "assistant"),
+        processing_class=tokenizer,
+        callbacks=callbacks,
+    )
+
+
+class Conversations:
+    """Makes a padded batch of b conversations.
+
+    Args:
+        assistant_only: only tokens with `assistant_masks` count in the loss.
+    """
+
+    def __init__(self, pad_token_id: int, assistant_only: bool) -> None:
+        self.pad = DataCollatorForLanguageModeling(pad_token_id)
+        self.assistant_only = assistant_only
+
+    def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """`input_ids`, `attention_mask` and `labels`, each b x the longest conversation's length."""
+        return self.pad([{"input_ids": row["input_ids"], "labels": self._labels(row)} for row in rows])
+
+    def _labels(self, row: dict[str, Any]) -> list[int]:
+        if not self.assistant_only:
+            return row["input_ids"]
+        pairs = zip(row["input_ids"], row["assistant_masks"], strict=True)
+        return [token if counts else IGNORED for token, counts in pairs]
