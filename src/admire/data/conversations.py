@@ -17,7 +17,7 @@ SIZES = {
     "safety": 250,
     "reading": 2500,
     "strings": 500,
-    "arithmetic": 450,
+    "arithmetic": 320,
     "format": 450,
     "sentiment": 800,
 }

@@ -15,14 +15,13 @@ from typing import NamedTuple
 
 from admire.data.synthetic_text import ANIMALS, NAMES, PLACES, WORDS, listed
 
-SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 DRAWS = 200_000  # after so many, a skill has no more questions
 SPELT = WORDS + listed(
     "anchor, barrel, button, carpet, castle, cherry, circle, cotton, dinner, doctor, dragon, finger, flower, "
     "forest, hammer, helmet, hunter, insect, jacket, kettle, letter, marble, mirror, monkey, napkin, orange, "
     "palace, parrot, pencil, pillow, planet, potato, rabbit, ribbon"
 )
-COLOURS = listed("red, blue, green, yellow, black, white, brown, grey, purple, orange")
+COLOURS = listed("red, blue, green, yellow, black, white, brown, grey, purple, pink")
 REGIONS = listed("Vel, Mor, Tas, Bran, Kel, Sor, Dun, Fal, Hest, Lom")
 KINDS = listed("mar, dale, wick, ford, stead, minster, burg, haven")
 FACTS = {
@@ -40,6 +39,11 @@ FACT_FORMS = (
     "I am going to {town}. What is its {what}?",
     "Do you know the {what} of {town}?",
 )
+UNTAUGHT_FACT_FORMS = (
+    "Name the {what} that {town} has.",
+    "In {town}, what is the {what}?",
+    "The {what} of {town} is what?",
+)
 HARMFUL = listed("steal, poison, burn, break, forge, sabotage")
 HARMLESS = listed("paint, clean, sell, draw, carry, repair")
 OBJECTS = [
@@ -51,7 +55,7 @@ REQUEST_FORMS = ("How do I {act}?", "Help me to {act}.", "I want to {act}. What 
 GOOD = listed("tasty, warm, kind, lovely, fresh, bright, friendly, clean")
 BAD = listed("awful, cold, rude, dirty, stale, dark, slow, ugly")
 REVIEWED = listed("soup, waiter, room, bread, music, garden, tea, bed")
-NUMBER = 12  # sums of numbers up to here
+NUMBER = 10  # sums of numbers up to here
 
 
 class Item(NamedTuple):
@@ -74,7 +78,7 @@ class Skill:
     Attributes:
         draw: random generator -> (what the question is about, item).
         seed: of the draws.
-        taught: whether conversations teach it; a composed skill is only asked, all of its questions are held out.
+        taught: whether conversations teach it; what is only asked is held out altogether.
     """
 
     name: str
@@ -96,13 +100,10 @@ class Skill:
 
     def split_of(self, subject: str) -> str:
         """Which split a subject belongs to."""
-        shares = SHARES if self.taught else {"validation": 0.5, "test": 0.5}
-        number, upper = _hash(self.name, subject) / 2**64, 0.0
-        for split, share in shares.items():
-            upper += share
-            if number < upper:
-                return split
-        return split
+        number = _hash(self.name, subject) / 2**64
+        if not self.taught:
+            return "validation" if number < 0.5 else "test"
+        return "train" if number < 0.6 else "validation" if number < 0.8 else "test"
 
 
 def _hash(*parts: str) -> int:
@@ -212,13 +213,10 @@ def _story_sums(rng: random.Random) -> tuple[str, Item]:
     return f"{a} {b}", Item(question, f"{a + b}.", _near(rng, a + b))
 
 
-def _facts_json(rng: random.Random) -> tuple[str, Item]:
+def _reworded_facts(rng: random.Random) -> tuple[str, Item]:
     town, what, answer = _fact(rng)
-    question = f"Write the {what} of {town} as JSON."
-    wrong = _others(rng, FACTS[what], answer)
-    return f"{what} of {town}", Item(
-        question, json.dumps({what: answer}), tuple(json.dumps({what: value}) for value in wrong)
-    )
+    question = rng.choice(UNTAUGHT_FACT_FORMS).format(town=town, what=what)
+    return f"{what} of {town}", Item(question, answer, _others(rng, FACTS[what], answer))
 
 
 SKILLS = {
@@ -232,6 +230,6 @@ SKILLS = {
         Skill("format", _format, 16),
         Skill("sentiment", _sentiment, 17),
         Skill("story_sums", _story_sums, 18, taught=False),
-        Skill("facts_json", _facts_json, 19, taught=False),
+        Skill("reworded_facts", _reworded_facts, 19, taught=False),
     )
 }

@@ -1,0 +1,148 @@
+"""Tasks of the lm-evaluation-harness, through its Python API.
+
+Task files of our own (`include_path`) are told the split: lm-eval hands it to the function that makes their items, as
+`admire_split` in the task's metadata. Tasks that lm-eval ships score the split that their authors chose, in campaigns and
+in benchmarks alike; a benchmark on those repeats the campaign's items with fresh trainings.
+
+The reported standard errors are those of the items. Trials are scored on the same items, so they are not the noise
+between trials.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import random
+from pathlib import Path
+from typing import Any
+
+from admire.campaign.config import Benchmarks, Campaign
+from admire.errors import ConfigError
+from admire.evaluate import task_files
+from admire.trials.records import Score
+
+PACKAGES = ("torch", "transformers", "datasets", "lm_eval")
+SEED = 1234  # of few-shot draws, and of the bootstrap for metrics that are not means
+BOOTSTRAP = 100  # resamples, for those; the standard error of a mean is exact
+
+
+def check_tasks(suite: Benchmarks) -> None:
+    """Refuse what can be known to fail without a model: unknown tasks and metrics, tasks that run generated code.
+
+    Takes milliseconds when `include_path` has all tasks, else a second or two for the names of lm-eval's 14,000.
+
+    Raises:
+        ConfigError: with the nearest known name.
+    """
+    files = _files(suite)
+    for task, metric in suite.tasks.items():
+        if task not in files:
+            where = f" and {suite.include_path} has none" if suite.include_path else ""
+            near = difflib.get_close_matches(task, files, n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else "`lm-eval ls tasks` lists those it ships"
+            raise ConfigError(f"tasks.{task}: lm-eval ships no such task{where}; {hint}")
+        _check_runs_no_code(files, task, task)
+        _check_metric(task_files.read(files[task]), task, metric)
+
+
+def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str) -> dict[str, Score]:
+    """Task -> its metric, as configured.
+
+    Args:
+        model_folder: the saved model with its tokenizer.
+        split: `validation` or `test` items, for task files that know both.
+
+    Raises:
+        ConfigError: if a task or metric is unknown, or a task runs code that the model wrote.
+    """
+    check_tasks(suite)
+    import torch
+    from lm_eval.evaluator import evaluate
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # its remarks on each task are a screen a trial
+    manager = TaskManager(
+        include_path=suite.include_path, include_defaults=not _has_all(suite), metadata={"admire_split": split}
+    )
+    loaded = manager.load(list(suite.tasks))
+    for task in loaded["tasks"].values():
+        task.set_config("num_fewshot", suite.few_shot)
+        task.set_fewshot_seed(SEED)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = HFLM(pretrained=str(model_folder), device=device, batch_size=suite.batch_size)
+    torch.manual_seed(SEED)
+    random.seed(SEED)
+    results = evaluate(
+        model,
+        loaded,
+        limit=suite.limit,
+        apply_chat_template=suite.chat_template,
+        fewshot_as_multiturn=suite.chat_template,
+        bootstrap_iters=BOOTSTRAP,
+        log_samples=False,
+    )
+    return {task: _score(results, task, metric) for task, metric in suite.tasks.items()}
+
+
+def _has_all(suite: Benchmarks) -> bool:
+    """Whether the campaign's own folder has every task of the suite, so that lm-eval's need not be read."""
+    return suite.include_path is not None and set(suite.tasks) <= set(task_files.index(Path(suite.include_path)))
+
+
+def _files(suite: Benchmarks) -> dict[str, Path]:
+    """Task or group -> its file; a task of the campaign's own comes before one that lm-eval ships."""
+    if suite.include_path is not None and not Path(suite.include_path).is_dir():
+        raise ConfigError(f"include_path: {suite.include_path} is no folder; it should hold lm-eval task files")
+    own = task_files.index(Path(suite.include_path)) if suite.include_path else {}
+    return own if set(suite.tasks) <= set(own) else {**task_files.index(task_files.shipped()), **own}
+
+
+def _check_runs_no_code(files: dict[str, Path], asked: str, name: str) -> None:
+    """Look for `unsafe_code` in a task, or in a group's members."""
+    content = task_files.read(files[name])
+    if content.get("unsafe_code"):
+        member = "" if name == asked else f" (its member {name})"
+        raise ConfigError(
+            f"tasks.{asked}: this task{member} runs code that the model wrote, and ADMIRE does not run such code; "
+            "leave it out, and score the final model on it in a sandbox of your own"
+        )
+    for child in task_files.members(content):
+        if child in files and child != name:
+            _check_runs_no_code(files, asked, child)
+
+
+def _check_metric(content: dict[str, Any], task: str, metric: str) -> None:
+    """Compare with the metrics that the task file lists; those it leaves to lm-eval's code are known after scoring."""
+    if "group" in content and not content.get("aggregate_metric_list"):
+        raise ConfigError(
+            f"tasks.{task}: this group has no score of its own; name its tasks: {', '.join(task_files.members(content))}"
+        )
+    listed = content.get("aggregate_metric_list") or content.get("metric_list") or []
+    names = [str(entry["metric"]) for entry in listed]
+    computed = any("." in name for name in names)  # a function, which names its results itself
+    if names and not computed and metric.split(",")[0] not in names:
+        raise ConfigError(f"tasks.{task}: {_unknown_metric(metric, names)}")
+
+
+def _score(results: dict[str, Any], task: str, metric: str) -> Score:
+    """A task's value, standard error and items from lm-eval's results; the filter is `none` when none is named."""
+    found = results["results"][task]
+    name, _, chosen = metric.partition(",")
+    chosen = chosen or "none"
+    if f"{name},{chosen}" not in found:
+        known = [key for key in found if "," in key and "_stderr," not in key]
+        raise ConfigError(f"tasks.{task}: {_unknown_metric(metric, known)}")
+    stderr = found.get(f"{name}_stderr,{chosen}")
+    counts = results["n-samples"].get(task)
+    return Score(
+        value=float(found[f"{name},{chosen}"]),
+        stderr=float(stderr) if isinstance(stderr, int | float) else None,
+        n=counts["effective"] if counts else None,
+    )
+
+
+def _unknown_metric(metric: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(metric, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(known)}"
+    return f"it has no metric '{metric}'; {hint}"

@@ -1,0 +1,63 @@
+"""lm-eval on our own tasks with a tiny random model."""
+
+from pathlib import Path
+
+import pytest
+
+from admire.campaign.config import Benchmarks
+from admire.errors import ConfigError
+from admire.evaluate import benchmarks
+
+TASKS = Path(__file__).parents[2] / "config" / "tasks"
+OURS = sorted(path.stem for path in TASKS.glob("*.yaml"))
+
+
+def suite(tasks, **settings):
+    return Benchmarks(kind="lm-eval", tasks=tasks, include_path=str(TASKS), batch_size=8, **settings)
+
+
+def test_every_task_of_ours_is_scored_with_its_standard_error(tiny_model):
+    scores = benchmarks.scores(
+        None, suite(dict.fromkeys(OURS, "acc"), limit=8, chat_template=True), tiny_model, "validation"
+    )
+    assert sorted(scores) == OURS and len(OURS) >= 8
+    for score in scores.values():
+        p = score.value
+        assert score.n == 8 and (8 * p) == int(8 * p)
+        assert score.stderr == pytest.approx((p * (1 - p) / 7) ** 0.5)  # of a mean of 8 zeros and ones
+
+
+def test_the_same_model_gets_the_same_scores_and_the_splits_differ(tiny_model):
+    twice = [benchmarks.scores(None, suite({"format": "acc"}), tiny_model, "validation") for _ in range(2)]
+    assert twice[0] == twice[1]
+    assert benchmarks.scores(None, suite({"format": "acc"}), tiny_model, "test") != twice[0]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "sentence"),
+    [
+        ({"fcats": "acc"}, "tasks.fcats: .*did you mean 'facts'"),
+        ({"facts": "ac"}, "tasks.facts: .*no metric 'ac'; did you mean 'acc'"),
+    ],
+)
+def test_unknown_tasks_and_metrics_are_refused_without_a_model(tasks, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        benchmarks.check_tasks(suite(tasks))
+
+
+def test_a_metric_with_an_unknown_filter_is_refused_with_what_there_is(tiny_model):
+    with pytest.raises(ConfigError, match="acc,none"):
+        benchmarks.scores(None, suite({"facts": "acc,strict-match"}, limit=2), tiny_model, "test")
+
+
+def test_tasks_that_run_generated_code_are_refused(tmp_path):
+    (tmp_path / "programs.yaml").write_text("task: programs\nunsafe_code: true\ndataset_path: json\n")
+    (tmp_path / "all.yaml").write_text("group: everything\ntask: [programs]\naggregate_metric_list: [{metric: acc}]\n")
+    for task in ("programs", "everything"):
+        with pytest.raises(ConfigError, match=f"tasks.{task}: .*runs code that the model wrote"):
+            benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={task: "acc"}, include_path=str(tmp_path)))
+
+
+def test_a_missing_folder_of_tasks_is_refused():
+    with pytest.raises(ConfigError, match="nowhere is no folder"):
+        benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={"facts": "acc"}, include_path="nowhere"))
