@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from conftest import TINY
+from campaign_bench import TINY
 
 pytestmark = pytest.mark.loop
 
@@ -62,7 +62,7 @@ def test_deleted_record_is_restored_not_retrained(finished, tmp_path):
     record = next(bench.results.glob("trials/S/*/share_1/train.json"))
     before = record.read_text()
     record.unlink()
-    bench.snakemake()
+    bench.snakemake("--forcerun", "train")
     assert record.read_text() == before
     assert set(bench.trainings().values()) == {1}
 
