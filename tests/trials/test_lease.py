@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -120,6 +121,7 @@ def test_who_slept_too_long_learns_that_it_lost_and_leaves_the_other_alone(path:
     def sleeper() -> None:
         mine = lease(path)
         assert mine.take()
+        (tmp_path / "holds").touch()
         while not mine.lost:
             time.sleep(PERIOD / 5)
         mine.release()
@@ -127,7 +129,7 @@ def test_who_slept_too_long_learns_that_it_lost_and_leaves_the_other_alone(path:
 
     process = fork.Process(target=sleeper)
     process.start()
-    wait_for(path.is_file)
+    wait_for((tmp_path / "holds").exists)
     os.kill(process.pid, signal.SIGSTOP)
     other = lease(path)
     wait_for(other.take)
@@ -135,6 +137,16 @@ def test_who_slept_too_long_learns_that_it_lost_and_leaves_the_other_alone(path:
     process.join()
     assert (tmp_path / "learnt").exists() and other.held()
     other.release()
+
+
+def test_who_is_stopped_while_looking_does_not_block_the_others(path: Path) -> None:
+    path.parent.mkdir()
+    with open(path.with_name(f"{path.name}.lock"), "a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # as a process that was stopped in the middle of taking the lease
+        assert not lease(path).take()
+    free = lease(path)
+    assert free.take()
+    free.release()
 
 
 def test_waiting_ends_when_it_is_free(path: Path) -> None:

@@ -63,10 +63,15 @@ class Admire:
 
 
 def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
-    cost = problem.fidelities.costs[0]
-    n = min(problem.initial, max(int(INITIAL_SHARE * budget / cost + 1e-9), 1)) if cost <= budget + 1e-9 else 0
+    n = _initial_trials(problem, budget)
     why = f"initial design at the cheapest size, {problem.fidelities.names[0]}"
     return [Proposal(weights, 0, why=why) for weights in spread_mixtures(problem, tried, 0, n, rng)]
+
+
+def _initial_trials(problem: Problem, budget: float) -> int:
+    """Trials of the initial design in a campaign that has `budget` for exploration in all."""
+    cost = problem.fidelities.costs[0]
+    return min(problem.initial, max(int(INITIAL_SHARE * budget / cost + 1e-9), 1)) if cost <= budget + 1e-9 else 0
 
 
 def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
@@ -82,10 +87,10 @@ def _allowed_sizes(problem: Problem, sizes: np.ndarray, budget: float) -> list[i
     Args:
         sizes: sizes of all trials so far, pending ones included.
     """
-    target = problem.fidelities.target
+    target, costs = problem.fidelities.target, np.array(problem.fidelities.costs)
     at_target = int((sizes == target).sum())
-    smaller = len(sizes) - at_target - (0 if target == 0 else problem.initial)
-    affordable = [s for s in range(target + 1) if problem.fidelities.costs[s] <= budget + 1e-9]
+    smaller = len(sizes) - at_target - _initial_trials(problem, budget + float(costs[sizes].sum()))
+    affordable = [s for s in range(target + 1) if costs[s] <= budget + 1e-9]
     return affordable if smaller < at_target else [s for s in affordable if s == target]
 
 

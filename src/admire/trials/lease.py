@@ -69,8 +69,8 @@ class Lease:
         """Take the lease if it is free or stale; False while another process holds it."""
         if self.holder() is not None:
             return False
-        with self._alone():
-            if self.holder() is not None:
+        with self._alone(wait=False) as alone:
+            if not alone or self.holder() is not None:
                 return False
             self.path.unlink(missing_ok=True)  # stale
             return self._create()
@@ -80,7 +80,7 @@ class Lease:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        with self._alone():
+        with self._alone(wait=True):
             if self.held():
                 self.path.unlink(missing_ok=True)
 
@@ -104,12 +104,19 @@ class Lease:
                 self.release()
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process at a time looks and acts, so that nobody removes what another has just taken."""
+    def _alone(self, wait: bool) -> Iterator[bool]:
+        """One process at a time looks and acts, so that nobody removes what another has just taken.
+
+        Who wants the lease does not wait here: a process that is stopped while it looks must not block the others.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with open(self.path.with_name(f"{self.path.name}.lock"), "a", encoding="utf-8") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            yield True
 
     def _create(self) -> bool:
         value = {

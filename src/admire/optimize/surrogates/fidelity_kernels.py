@@ -10,9 +10,10 @@ The mixture enters by the cube roots of its weights: going from 0 to 1 % of a so
 from __future__ import annotations
 
 import torch
+from gpytorch import Module
 from gpytorch.constraints import Positive
 from gpytorch.kernels import Kernel, MaternKernel
-from gpytorch.priors import NormalPrior
+from gpytorch.priors import NormalPrior, Prior
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -79,13 +80,12 @@ def roots(weights: Tensor) -> Tensor:
     return (weights.clamp_min(0) + SMALLEST_WEIGHT).pow(1 / 3)
 
 
-def log_normal(module: Kernel, name: str, mean: float, sd: float) -> None:
-    """Give the positive parameter `name` of `module` a normal prior on its logarithm, and start it at the prior's mode."""
-    value = torch.full_like(getattr(module, name), mean).exp()
-    module.initialize(**{name: value})
+def log_prior(module: Module, name: str, start: float, prior: Prior) -> None:
+    """Give the logarithm of the positive parameter `name` of `module` a prior, and start it at `start`."""
+    module.initialize(**{name: torch.full_like(getattr(module, name), start).exp()})
     module.register_prior(
         f"log_{name}_prior",
-        NormalPrior(mean, sd),
+        prior,
         lambda m: getattr(m, name).log(),
         lambda m, log: m.initialize(**{name: log.exp()}),
     )
@@ -94,5 +94,5 @@ def log_normal(module: Kernel, name: str, mean: float, sd: float) -> None:
 def _matern(dimensions: int | None) -> MaternKernel:
     constraint = Positive(transform=torch.exp, inv_transform=torch.log)
     kernel = MaternKernel(nu=2.5, ard_num_dims=dimensions, lengthscale_constraint=constraint)
-    log_normal(kernel, "lengthscale", *LOG_LENGTHSCALE)
+    log_prior(kernel, "lengthscale", LOG_LENGTHSCALE[0], NormalPrior(*LOG_LENGTHSCALE))
     return kernel

@@ -22,15 +22,17 @@ from gpytorch.distributions import MultivariateNormal
 from gpytorch.likelihoods import HadamardGaussianLikelihood
 from gpytorch.means import ZeroMean
 from gpytorch.mlls import ExactMarginalLogLikelihood
+from gpytorch.priors import MultivariateNormalPrior
 from linear_operator import to_linear_operator
 from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
-from admire.optimize.surrogates.fidelity_kernels import AutoregressiveKernel, log_normal, roots
+from admire.optimize.surrogates.fidelity_kernels import AutoregressiveKernel, log_prior, roots
 from admire.space.fidelity import Fidelities
 
 FIT_STEPS = 40
-LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size
+LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size ...
+NOISE_CORRELATION = 0.75  # ... between sizes: a metric that is precise at one is not all noise at the next
 MEAN_SD, UNSEEN_MEAN_SD = 3.0, 6.0  # of a size's level around its average, or around its extrapolation; standardised
 SCALE_STRENGTH = 4.0  # trials that the scale borrowed from the best known size is worth
 
@@ -258,7 +260,11 @@ def _start(X: Tensor, z: Tensor, seen: np.ndarray, reversed_link: int | None) ->
     mean_sd = torch.as_tensor(np.where(seen, MEAN_SD, UNSEEN_MEAN_SD))
     constraint = GreaterThan(1e-6, transform=torch.exp, inv_transform=torch.log)
     likelihood = HadamardGaussianLikelihood(len(seen), noise_constraint=constraint, task_feature_index=-1)
-    log_normal(likelihood.noise_covar, "noise", *LOG_NOISE)
+    mean, sd = LOG_NOISE
+    m = len(seen)
+    correlation = NOISE_CORRELATION + (1 - NOISE_CORRELATION) * torch.eye(m, dtype=torch.float64)
+    prior = MultivariateNormalPrior(torch.full((m,), mean, dtype=torch.float64), sd**2 * correlation)
+    log_prior(likelihood.noise_covar, "noise", mean, prior)
     kernel = AutoregressiveKernel(X.shape[-1] - 1, mean_sd**2)
     if reversed_link is not None:
         with torch.no_grad():
