@@ -126,3 +126,12 @@ def test_benchmark_trains_fresh_replicates_and_reports_the_test_split(finished, 
 
 def test_lint_is_clean(bench):
     bench.snakemake("--lint")
+
+
+def test_hopeless_trainings_end_as_rows_and_the_campaign_still_ends(bench):
+    out = bench.snakemake(configs=(TINY, bench.config(training={"learning_rate": 1.0e9})))
+    rows = table(bench)
+    assert {row["state"] for row in rows} == {"failed"} and all("step" in row["reason"] for row in rows)
+    assert "FAILED" in out
+    status = bench.admire("status", "tiny")
+    assert f"admire retry {rows[0]['digest']}" in status
