@@ -20,7 +20,6 @@ from admire.campaign.recipes import (
 )
 from admire.errors import AdmireError
 from admire.trials.lease import Lease
-from snakemake.exceptions import WorkflowError
 
 # Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
 HORIZON = 5
@@ -41,7 +40,8 @@ def admire(*arguments, campaign):
         capture_output=True,
     )
     if done.returncode:
-        raise WorkflowError(done.stderr.strip() or f"admire {arguments[0]} failed")
+        # a sentence and exit code 1; an exception would add where in the workflow it was raised
+        sys.exit(done.stderr.strip() or f"admire {arguments[0]} failed")
     return done.stdout
 
 
@@ -59,7 +59,7 @@ try:
         if model.base
     }
 except AdmireError as error:
-    raise WorkflowError(str(error))
+    sys.exit(str(error))
 
 # Rules call `admire`; without an activated environment it is found beside the Python that runs this.
 shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}"; ')
@@ -281,7 +281,7 @@ LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)
 onstart:
     holder = LEASE.take() or LEASE.holder()
     if holder is not True:
-        raise WorkflowError(
+        sys.exit(
             f"campaign '{CAMPAIGN.name}' is being run by process {holder['pid']} on {holder['host']}; "
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
         )

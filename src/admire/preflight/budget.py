@@ -20,7 +20,7 @@ def check_budget(campaign: Campaign, origin: str) -> None:
             f"({campaign.budget.final_replicates} x {campaign.target.name} = {final:g} {unit}); raise it above {final:g}"
         )
     design = campaign.optimizer.initial * campaign.models[0].cost
-    if total < final + design:
+    if total < final + design - 1e-9:  # sums of decimal costs carry rounding errors
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the initial design ({campaign.optimizer.initial} x "
             f"{campaign.models[0].name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "
