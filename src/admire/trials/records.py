@@ -124,10 +124,14 @@ def provenance(*packages: str) -> dict[str, Any]:
 
 @functools.cache
 def _commit() -> str | None:
-    """The commit of the working directory, `+dirty` when files differ from it; None outside a repository."""
+    """The commit of this code, `+dirty` when files differ from it; None when it does not run from a repository."""
     try:
         out = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+dirty", "--abbrev=40"], capture_output=True, text=True, timeout=10
+            ["git", "describe", "--always", "--dirty=+dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            cwd=Path(__file__).parent,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
