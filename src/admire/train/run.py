@@ -144,8 +144,8 @@ class _Run:
         if self.health.reason is None:
             self._save_model()
         record = self._record(attempts)
+        publish(self.trial.train(), record)  # first: it is what makes the trial finished
         attempts.end(attempt, record.status, self.step, self.seconds, record.reason)
-        publish(self.trial.train(), record)
         shutil.rmtree(self.trial.checkpoints, ignore_errors=True)
         return _say_finished(self.trial)
 
