@@ -102,3 +102,13 @@ def test_influence_has_the_direction_of_the_truth():
     assert found[0, :2].sum() < found[2, :2].sum()
     assert found[2, :2].sum() > 0
     assert np.isnan(influence(problem, nothing(problem))).all()
+
+
+def test_counts_of_a_smaller_total_may_lie_a_fraction_of_a_row_above_the_caps():
+    problem = make_problem(k=4, m=1, caps=[0.2188, 1.0, 1.0, 1.0])
+    world = World(problem, np.array([0.2188, 0.4, 0.3, 0.0812]))
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.full(10, 0.219), 0.781 * rng.dirichlet(np.ones(3), size=10)])
+    seen = world.train(X, np.array([0] * 8 + [problem.fidelities.target] * 2), rng)
+    recommended = Admire().recommend(problem, seen).weights
+    assert problem.space.contains(recommended, tolerance=1e-9)

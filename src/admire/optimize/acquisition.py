@@ -36,6 +36,8 @@ def candidates(problem: Problem, around: np.ndarray, rng: np.random.Generator, n
     if problem.pool is not None:
         return problem.pool[problem.fidelities.target]
     space = problem.space
+    # exact counts of a smaller total may lie a fraction of a row above the target's caps
+    around = space.project(around) if len(around) else around
     parts = [problem.prior[None], around, sample(problem, n, rng), space.sample(n // 4, rng, concentration=0.3)]
     if len(around):
         centres = around[rng.integers(len(around), size=n)]
