@@ -27,6 +27,17 @@ def recommendation(bench):
     return json.loads(newest.read_text())["recommendation"]["weights"]
 
 
+def files_of(bench):
+    return sum(path.is_file() for path in bench.results.rglob("*.json"))
+
+
+def wait_for(files, bench, seconds):
+    """Until the campaign has so many files, or for some seconds; so ten kills fit into it on a fast machine too."""
+    end = time.monotonic() + seconds
+    while files_of(bench) < files and time.monotonic() < end:
+        time.sleep(0.05)
+
+
 def test_killed_ten_times_ends_as_an_undisturbed_run(finished, bench):
     rng = random.Random(20261122)
     for kill in range(10):
@@ -37,14 +48,12 @@ def test_killed_ten_times_ends_as_an_undisturbed_run(finished, bench):
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        try:
-            process.wait(timeout=rng.uniform(6, 16))
-            break  # it came to its end between kills
-        except subprocess.TimeoutExpired:
-            if kill % 2:
-                os.killpg(process.pid, signal.SIGKILL)
-            else:
-                process.kill()  # its trainings live on as orphans
+        wait_for(files_of(bench) + rng.randint(1, 6), bench, seconds=rng.uniform(2, 9))
+        assert process.poll() is None, f"it came to its end before kill {kill + 1} of 10"
+        if kill % 2:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()  # its trainings live on as orphans
         process.wait()
     bench.snakemake()
     assert digests(bench) == digests(finished)
@@ -52,6 +61,32 @@ def test_killed_ten_times_ends_as_an_undisturbed_run(finished, bench):
     assert set(bench.trainings().values()) == {1}
     for path in bench.results.rglob("*.json"):
         json.loads(path.read_text())
+
+
+def test_sources_made_again_in_mid_campaign_neither_end_the_run_nor_change_decisions(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    for path in bench.results.glob("tokenizers/*/.snakemake_timestamp"):
+        os.utime(path)  # the tokenizer is newer than every card
+    last = bench.results / "campaigns/tiny/step_0003/lane_0"
+    (last / "update.json").unlink()
+    (bench.results / "campaigns/tiny/report.html").unlink()
+    out = bench.snakemake()
+    assert out.count("prepare source") == 3
+    assert (last / "update.json").is_file() and (bench.results / "campaigns/tiny/report.html").is_file()
+    assert digests(bench) == digests(finished)
+    assert set(bench.trainings().values()) == {1}
+
+
+def test_controller_killed_while_sources_are_prepared_goes_on(bench):
+    process = subprocess.Popen(bench.command(), env=environment(), start_new_session=True)
+    while not list(bench.results.glob("sources/strings/*/card.json")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    bench.snakemake("next_proposal")
+    bench.snakemake("next_iteration")
+    assert (bench.results / "campaigns/tiny/step_0000/lane_0/update.json").is_file()
 
 
 def test_second_controller_is_refused(bench):

@@ -8,8 +8,7 @@ localrules:
 
 checkpoint propose:
     input:
-        # a table that is written again must not ask for the decision again
-        ancient(before_proposal),
+        before_proposal,
     output:
         FILES.proposal("{step}", "{lane}"),
     log:

@@ -175,9 +175,18 @@ def updates_of(campaign):
 
 
 def finish_of(campaign, then):
-    """Every update that is wanted; when all lanes have ended, what `then` makes of the final decision's number."""
+    """Every update that is wanted; when all lanes have ended, what `then` makes of the final decision's number.
+
+    Cards and base models stand beside them because a proposal that exists does not pass on that one of these is made
+    again, and a run in which nothing else waits for it would end there.
+    """
     final = course.final_step(campaign)
-    return updates_of(campaign) + ([] if final is None else then(final))
+    return (
+        cards_of(campaign)
+        + base_records(campaign.name)
+        + updates_of(campaign)
+        + ([] if final is None else then(final))
+    )
 
 
 def report_files(wildcards):
@@ -236,12 +245,20 @@ def memory(wildcards):
 
 
 def before_proposal(wildcards):
-    """What a decision waits for: the lane's last update; at the start prepared sources and trained base models."""
-    campaign = RUNS[wildcards.campaign]
+    """What a decision waits for: the lane's last update; at the start prepared sources and trained base models.
+
+    A decision that exists is not asked for again because what it waited for is written again. One that does not exist has
+    plain edges: Snakemake drops whatever stands behind an `ancient()` file that is just being written, and the run would
+    end there with exit code 0.
+    """
+    campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
     last = course.predecessor(int(wildcards.step), int(wildcards.lane))
-    if last is not None:
-        return [LAYOUT.campaign(wildcards.campaign).update(*last)]
-    return cards_of(campaign) + base_records(wildcards.campaign)
+    if last is None:
+        waits = cards_of(campaign) + base_records(wildcards.campaign)
+    else:
+        waits = [files.update(*last)]
+    decided = Path(files.proposal(wildcards.step, wildcards.lane)).is_file()
+    return [ancient(str(path)) for path in waits] if decided else waits
 
 
 def before_update(wildcards):
