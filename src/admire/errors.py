@@ -17,5 +17,9 @@ class TrialError(AdmireError):
     """A trial's files contradict each other or are not there."""
 
 
+class TableError(AdmireError):
+    """A table of runs says what cannot be."""
+
+
 class BusyError(AdmireError):
     """Another process holds what this one needs."""

@@ -35,7 +35,7 @@ rule compare:
             category="Benchmark",
         ),
     log:
-        LAYOUT.benchmark("{campaign}") / "compare.log",
+        FILES.logs / "compare.log",
     conda:
         "../../envs/admire.yaml"
     params:

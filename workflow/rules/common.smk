@@ -120,12 +120,7 @@ def cards_of(campaign):
 
 def model_of(wildcards):
     """The model whose resources a trial needs: this campaign's, or the lender's for a base model."""
-    lent = {
-        one.model(model.base.model).name: one.model(model.base.model)
-        for model in CAMPAIGN.models
-        if model.base
-        for one in (schema.load(model.base.campaign),)
-    }
+    lent = {model.name: model for one, _ in LENDERS.values() for model in one.models}
     own = {model.name: model for model in CAMPAIGN.models}
     return (own | lent if wildcards.digest in base_digests() else lent | own)[
         wildcards.model
@@ -287,9 +282,10 @@ def before_comparison(wildcards):
 
 
 if workflow.is_main_process:
-    admire("preflight", "--origin", ORIGIN, campaign=CAMPAIGN)
+    verb = "plan" if workflow.output_settings.dryrun else "preflight"
+    said = admire(verb, "--origin", ORIGIN, campaign=CAMPAIGN)
     if workflow.output_settings.dryrun:
-        print(admire("plan", campaign=CAMPAIGN), file=sys.stderr)
+        print(said, file=sys.stderr)
 
 
 LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)

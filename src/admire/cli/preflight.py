@@ -1,4 +1,6 @@
-"""Check everything that would be refused, before anything is spent.
+"""Refuse what cannot work before anything is spent: sources, caps, budget, method, tasks, architectures, the folder.
+
+What only reading all of a source can tell (a broken line of a JSONL file) ends its preparation instead.
 
 With --begin the campaign's settings are frozen (lock.json) and the merged configuration is written; the workflow does
 that when a real run starts.

@@ -14,12 +14,13 @@ def check_budget(campaign: Campaign, origin: str) -> None:
     """
     unit, total = campaign.budget.unit, campaign.budget.total
     final = campaign.target.cost * campaign.budget.final_replicates
+    design = campaign.optimizer.initial * campaign.models[0].cost
     if total < final:
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the target's final training "
-            f"({campaign.budget.final_replicates} x {campaign.target.name} = {final:g} {unit}); raise it above {final:g}"
+            f"({campaign.budget.final_replicates} x {campaign.target.name} = {final:g} {unit}); "
+            f"raise it to {final + design:g} or more, which buys the initial design too"
         )
-    design = campaign.optimizer.initial * campaign.models[0].cost
     if total < final + design - 1e-9:  # sums of decimal costs carry rounding errors
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the initial design ({campaign.optimizer.initial} x "

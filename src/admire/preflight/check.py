@@ -13,6 +13,7 @@ from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget
 from admire.preflight.folder import check_folder
 from admire.preflight.method import check_methods
+from admire.preflight.models import check_models
 from admire.preflight.sources import check_sources
 from admire.preflight.tasks import check_tasks
 from admire.trials.files import read_json, write_json, write_text
@@ -28,7 +29,8 @@ def check(campaign: Campaign, origin: str = "the configuration") -> None:
         AdmireError: one sentence with file, key and mend.
     """
     files = Layout(Path(campaign.results)).campaign(campaign.name)
-    if files.lock.is_file():
+    begun = files.lock.is_file()
+    if begun:
         lock.check(campaign, read_json(files.lock), origin)
     check_methods(campaign, origin)
     check_budget(campaign, origin)
@@ -38,6 +40,8 @@ def check(campaign: Campaign, origin: str = "the configuration") -> None:
         if base is not None and model.base is not None:
             check_sources(base.model_copy(update={"results": campaign.results}), model.base.campaign)
     check_tasks(campaign, origin)
+    if not begun:  # it takes seconds, and what it looks at is frozen from then on
+        check_models(campaign, origin)
     check_folder(campaign, origin)
 
 

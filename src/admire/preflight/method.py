@@ -1,14 +1,14 @@
-"""Are the methods known?"""
+"""Are the methods known, and their options?"""
 
 from __future__ import annotations
 
 from admire.campaign.config import Campaign
 from admire.errors import ConfigError
-from admire.optimize.methods import check_name
+from admire.optimize.methods import check_name, check_options
 
 
 def check_methods(campaign: Campaign, origin: str) -> None:
-    """Refuse unknown methods, with the nearest known name.
+    """Refuse unknown methods and options, with the nearest known name.
 
     Raises:
         ConfigError: names the key.
@@ -20,3 +20,7 @@ def check_methods(campaign: Campaign, origin: str) -> None:
             check_name(name)
         except ConfigError as error:
             raise ConfigError(f"{origin}: {key}: {error}") from None
+    try:
+        check_options(campaign.optimizer.method, campaign.optimizer.options)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: optimizer.{error}") from None
