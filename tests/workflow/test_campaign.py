@@ -76,6 +76,9 @@ def test_raised_budget_continues_and_repeats_nothing(finished, tmp_path):
     assert set(bench.trainings().values()) == {1}
     assert sum(float(row["cost"]) for row in after) <= 1.15 + 1e-9
     assert len(list(bench.results.glob("campaigns/tiny/final_*"))) == 2
+    decisions = list(dict.fromkeys(row["decision"] for row in after))
+    finals = [place for place, decision in enumerate(decisions) if decision.startswith("final_")]
+    assert finals[0] < finals[1] == len(decisions) - 1, decisions
 
 
 def test_added_suite_is_evaluated_alone(finished, tmp_path):

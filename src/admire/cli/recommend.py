@@ -1,6 +1,6 @@
 """Print the current recommendation: the mixture beside the prior, its predicted score with an interval, how sure it is.
 
-Reads the newest update only; it can run at any time, beside a running campaign.
+Reads files only; it can run at any time, beside a running campaign.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the recommendation."""
     campaign = resolve(args)
     from admire.campaign.course import latest_update
-    from admire.campaign.layout import Layout
+    from admire.campaign.layout import FINAL, Layout
     from admire.errors import TrialError
     from admire.optimize.evidence import problem_of, read_cards
     from admire.report import words
     from admire.trials.files import read_json
+    from admire.trials.ledger import Ledger, objective
 
     files = Layout(Path(campaign.results)).campaign(campaign.name)
     newest = latest_update(campaign)
@@ -47,7 +48,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"best observed        {best['objective']:.4f} (trial {best['digest']}; one noisy score)")
     print(f"cross-validation     {words.accuracy_in_words(campaign, recommendation['accuracy'])}")
     print(f"how                  {recommendation['how']}")
-    print(f"budget               spent {update['spent']:.4g} of {campaign.budget.total:.4g} {campaign.budget.unit}")
+    ledger = Ledger.read(campaign)
+    for trial in ledger.trials:
+        if trial.decision.startswith(FINAL) and (score := objective(campaign, trial.scores)) is not None:
+            print(f"final training       {score:.4f} (trial {trial.spec.digest}, one seed, after the recommendation)")
+    print(f"budget               spent {ledger.spent:.4g} of {campaign.budget.total:.4g} {campaign.budget.unit}")
     report = files.report
     print(f"report               {report if report.is_file() else f'not written yet: admire report {campaign.name}'}")
     return 0

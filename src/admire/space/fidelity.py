@@ -15,13 +15,17 @@ class Fidelities:
         names: M labels.
         costs: M nominal costs of one trial, in the campaign's cost unit, ascending.
         target: index of the size that the recommendation is for.
+        shares: M shares of the training steps in (0, 1], where a table has partly trained models; all 1 when left out.
     """
 
     names: tuple[str, ...]
     costs: tuple[float, ...]
     target: int
+    shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.shares:
+            object.__setattr__(self, "shares", (1.0,) * len(self.names))
         if list(self.costs) != sorted(self.costs) or min(self.costs) <= 0:
             raise ValueError(f"costs must be positive and ascending, got {self.costs}")
         if not 0 <= self.target < len(self.names) == len(self.costs):

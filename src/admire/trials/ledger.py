@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import BASE, CampaignLayout, Layout
+from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout
 from admire.campaign.recipes import suite_digest
 from admire.trials.files import read_json, write_text
 from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
@@ -144,16 +144,19 @@ class Ledger:
 
 
 def proposals(layout: CampaignLayout) -> list[Path]:
-    """The campaign's own decisions, in order: steps (lanes side by side), then what follows them.
+    """The campaign's own decisions, in order: steps (lanes side by side), each final decision after the step that it follows.
 
     Base models are a stated line outside the optimiser's budget and benchmarks belong to no campaign: neither is listed.
     """
-    found = sorted(layout.folder.glob("step_*/lane_*/proposal.json"), key=_decision_order)
-    return found + sorted(layout.folder.glob("final_*/proposal.json"))
+    steps = layout.folder.glob("step_*/lane_*/proposal.json")
+    return sorted([*steps, *layout.folder.glob(f"{FINAL}_*/proposal.json")], key=_decision_order)
 
 
-def _decision_order(path: Path) -> tuple[int, int]:
-    return int(path.parent.parent.name.removeprefix("step_")), int(path.parent.name.removeprefix("lane_"))
+def _decision_order(path: Path) -> tuple[int, bool, int]:
+    """Step, whether it is the final decision after that step, lane."""
+    if path.parent.name.startswith(FINAL):
+        return int(path.parent.name.removeprefix(f"{FINAL}_")), True, 0
+    return int(path.parent.parent.name.removeprefix("step_")), False, int(path.parent.name.removeprefix("lane_"))
 
 
 def base_specs(campaign: Campaign) -> list[tuple[Spec, float]]:

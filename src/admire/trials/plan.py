@@ -58,9 +58,17 @@ class Plan:
         return initial + int(rest / dearest + 1e-9), initial + int(rest / cheapest + 1e-9)
 
     def jobs(self) -> tuple[int, int]:
-        """Fewest and most jobs for those trials, decisions included."""
+        """Fewest and most jobs: those trials with their decisions, the final training and the report; sources not counted."""
+        few, many = self.trials()
+        return self._jobs(few), self._jobs(many)
+
+    def _jobs(self, trials: int) -> int:
         each = JOBS_BEFORE_EVALUATION + len(self.campaign.evaluation)
-        return tuple(count * each + 2 * -(-count // self.campaign.budget.batch) for count in self.trials())  # type: ignore[return-value]
+        # the initial design is one decision
+        initial = 0 if self.committed else min(self.campaign.optimizer.initial, trials)
+        decisions = (initial > 0) + -(-(trials - initial) // self.campaign.budget.batch)
+        finals = self.campaign.budget.final_replicates if self.reserved else 0
+        return (trials + finals) * each + 2 * decisions + (2 if finals else 0)
 
 
 def make_plan(campaign: Campaign) -> Plan:
@@ -127,7 +135,8 @@ def render(plan: Plan, concurrency: int | None = None) -> str:
     (few, many), (few_jobs, many_jobs) = plan.trials(), plan.jobs()
     out += [
         "",
-        f"  further trials {few} to {many} (all at the target .. all at {campaign.models[0].name}), jobs {few_jobs} to {many_jobs}",
+        f"  further trials {few} to {many} (after the initial design all at the target .. all at {campaign.models[0].name}); "
+        f"jobs {few_jobs} to {many_jobs}, the final training's included",
     ]
     out.append(f"  wall time      {_wall_time(plan, side_by_side)}")
     out.append(f"  disk           {_disk(plan)}")
@@ -158,16 +167,18 @@ def _wall_time(plan: Plan, side_by_side: int) -> str:
 
 
 def _disk(plan: Plan) -> str:
-    """Weights in 4 bytes a parameter, kept until `admire prune`; checkpoints of running trials hold three times that."""
+    """Most that the weights may take, at 4 bytes a parameter, kept until `admire prune`, and thrice that a running trial."""
     vocabulary = plan.campaign.tokenizer.vocabulary
     sizes = [parameters(model, vocabulary) for model in plan.campaign.models]
     if any(size is None for size in sizes):
         return "depends on the models' weights, which the YAML does not describe"
-    many = plan.trials()[1]
-    cheapest, target = sizes[0] or 0, sizes[plan.campaign.models.index(plan.campaign.target)] or 0
-    need = 4 * (many * cheapest + target) + 12 * max(size or 0 for size in sizes) * plan.campaign.budget.lanes
+    target = sizes[plan.campaign.models.index(plan.campaign.target)] or 0
+    finals = plan.campaign.budget.final_replicates
+    # whatever size the open budget is spent on
+    most = max(line.affordable * (size or 0) for line, size in zip(plan.lines, sizes, strict=True))
+    need = 4 * (most + finals * target) + 12 * max(size or 0 for size in sizes) * plan.campaign.budget.lanes
     root = Layout(Path(plan.campaign.results)).root
     while not root.exists():
         root = root.parent if root != root.parent else Path()
     free = shutil.disk_usage(root).free
-    return f"about {need / 1e6:,.0f} MB for models and checkpoints (estimate); {free / 1e9:,.0f} GB free at {root}"
+    return f"at most {need / 1e6:,.0f} MB for models and checkpoints (estimate); {free / 1e9:,.0f} GB free at {root}"

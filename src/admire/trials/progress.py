@@ -8,7 +8,7 @@ from pathlib import Path
 
 from admire.campaign.config import Campaign
 from admire.campaign.course import final_step, latest_update
-from admire.campaign.layout import Layout
+from admire.campaign.layout import FINAL, Layout
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial
 
@@ -19,7 +19,7 @@ class Progress:
 
     Attributes:
         trials: by state: `proposed`, `running`, `trained`, `done`, `failed`.
-        seconds_left: estimate from the pace so far; None before anything was trained.
+        seconds_left: estimate from the pace so far; None before anything was trained, and while nobody runs it.
     """
 
     trials: dict[str, list[Trial]]
@@ -38,10 +38,9 @@ def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
     for trial in ledger.trials:
         held = trial.state == "proposed" and layout.trial(trial.model, trial.spec.digest).lease.is_file()
         trials["running" if held else trial.state].append(trial)
-    finals = [trial for trial in ledger.trials if trial.decision.startswith("final")]
-    reserved = (
-        0.0 if final_step(campaign) is not None and finals else campaign.target.cost * campaign.budget.final_replicates
-    )
+    final = final_step(campaign)
+    decided = final is not None and layout.campaign(campaign.name).special(f"{FINAL}_{final:04d}").is_file()
+    reserved = 0.0 if decided else campaign.target.cost * campaign.budget.final_replicates
     return Progress(
         trials,
         ledger.spent,
@@ -82,10 +81,11 @@ def duration(seconds: float) -> str:
 
 
 def _seconds_left(campaign: Campaign, ledger: Ledger, reserved: float) -> float | None:
-    """Time for what is left, at the pace of the time since the first decision per unit of nominal cost."""
+    """Time for what is left, at the pace of the time since the first decision per unit of nominal cost; None while nobody runs
+    the campaign."""
     files = Layout(Path(campaign.results)).campaign(campaign.name)
     first = files.proposal(0, 0)
-    if ledger.spent <= 0 or not first.is_file():
+    if ledger.spent <= 0 or not first.is_file() or not files.running.is_file():
         return None
     pace = (time.time() - first.stat().st_mtime) / ledger.spent
     remaining = (
