@@ -7,6 +7,7 @@ import pytest
 import torch
 from synthetic import World, campaign, joined, make_problem, no_pending, nothing
 
+from admire.optimize.acquisition import ACQUISITIONS, JOINT_ACQUISITIONS
 from admire.optimize.admire import Admire
 from admire.optimize.design import Tried
 from admire.optimize.problem import Pending
@@ -183,3 +184,11 @@ def test_better_than_random_at_equal_cost(name):
 
     by_chance = np.mean([regret(Random(), seed) for seed in range(30)])
     assert np.mean([regret(Admire(), seed) for seed in range(seeds)]) <= share * by_chance
+
+
+@pytest.mark.parametrize("acquisition", [*ACQUISITIONS, *JOINT_ACQUISITIONS])
+def test_every_acquisition_spends_a_budget_and_learns(acquisition):
+    world = World(make_problem(initial=6), np.array([0.1, 0.5, 0.3, 0.1]))
+    method = Admire(acquisition=acquisition)
+    seen = campaign(method, world, budget=8.0, seed=0)
+    assert world.regret(method.recommend(world.problem, seen).weights) < world.regret(world.problem.prior)

@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from botorch import settings
+from botorch.models import SingleTaskGP
+from gpytorch.kernels import Kernel
+from gpytorch.means import ZeroMean
 from synthetic import World, make_problem, nothing
 
-from admire.optimize.surrogates.gaussian_process import GaussianProcesses, inputs
+from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
+from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels, inputs
+from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
 
 rng = np.random.default_rng
 
@@ -38,45 +44,79 @@ def surrogate(world, seen):
 
 
 def test_each_metric_uses_the_trials_that_have_it(surrogate):
-    assert [len(rows) for rows in surrogate.rows] == [16, 17]
+    assert surrogate.mask.sum(-1).tolist() == [16, 17]
 
 
-def test_the_fast_posterior_is_gpytorchs(world, surrogate):
-    X = world.problem.space.sample(5, rng(1))
+def test_the_posterior_is_gpytorchs(seen):
+    """One metric; GPyTorch's exact inference with the same covariance and noise."""
+    problem = make_problem(weights=[0, -1])
+    surrogate = GaussianProcesses.fit(problem, seen)
+    processes, (scaling,) = surrogate.processes, surrogate.scalings
+
+    class Covariance(Kernel):
+        def forward(self, x1, x2, diag=False, **params):
+            full = processes.covariance(x1, x2)[0]
+            return full.diagonal() if diag else full
+
+    noise = processes.noise[0][surrogate.X[:, -1].long()].unsqueeze(-1)
+    with settings.validate_input_scaling(False):
+        model = SingleTaskGP(
+            surrogate.X,
+            surrogate.z.mT,
+            noise,
+            covar_module=Covariance(),
+            mean_module=ZeroMean(),
+            outcome_transform=None,
+        )
+    X = problem.space.sample(5, rng(1))
     for size in range(3):
         mean, covariance = surrogate.predict(X, size)
-        metrics = surrogate.predict_metrics(X, size)
-        assert np.allclose(mean, world.problem.objective(metrics), atol=1e-9)
-        expected = np.zeros((5, 5))
-        for model, weight, scaling in zip(surrogate.models, surrogate.weights, surrogate.scalings, strict=True):
-            with torch.no_grad():
-                one = model.posterior(inputs(X, size)).distribution.covariance_matrix.numpy()
-            expected += (weight * scaling.scale[size]) ** 2 * one
-        assert np.allclose(covariance, expected, atol=1e-9)
+        expected = model.posterior(inputs(X, size)).distribution
+        expected_mean = -(scaling.location[size] + scaling.scale[size] * expected.mean.detach().numpy())
+        assert np.allclose(mean, expected_mean, atol=1e-6)
+        assert np.allclose(
+            covariance, scaling.scale[size] ** 2 * expected.covariance_matrix.detach().numpy(), atol=1e-6
+        )
+        single = surrogate.at(size).posterior(torch.as_tensor(X).unsqueeze(-2))
+        assert np.allclose(single.mean.squeeze().detach().numpy(), mean)
+        assert np.allclose(single.variance.squeeze().detach().numpy(), np.diag(covariance), atol=1e-8)
 
 
 def test_leave_one_out_is_the_prediction_of_the_others(world, surrogate, seen):
     index, mean, sd = surrogate.leave_one_out()
     assert list(index) == [i for i in range(18) if i not in (3, 14)]
-    total, variance = 0.0, 0.0
-    for model, rows, weight, scaling in zip(
-        surrogate.models, surrogate.rows, surrogate.weights, surrogate.scalings, strict=True
-    ):
-        x, y = model.train_inputs[0], model.train_targets
-        left = rows == 15
-        kernel, noise = model.covar_module, torch.diag(model.likelihood.noise[x[:, -1].long()])
-        K = kernel(x).to_dense() + noise
-        cross = K[left][:, ~left] @ torch.linalg.inv(K[~left][:, ~left])
-        total += weight * (scaling.location[2] + scaling.scale[2] * float(cross @ y[~left]))
-        variance += (weight * scaling.scale[2]) ** 2 * float(K[left][:, left] - cross @ K[~left][:, left])
+    keep = surrogate.rows != 15
+    others = replace(
+        surrogate, X=surrogate.X[keep], z=surrogate.z[:, keep], mask=surrogate.mask[:, keep], rows=surrogate.rows[keep]
+    )
+    expected, variance = others.predict(seen.X[15:16], 2)
+    noise = float(surrogate.factors(2).square() @ surrogate.processes.noise[:, 2])
     at = list(index).index(15)
-    assert mean[at] == pytest.approx(total)
-    assert sd[at] == pytest.approx(np.sqrt(variance))
+    assert mean[at] == pytest.approx(expected[0])
+    assert sd[at] == pytest.approx(np.sqrt(variance[0, 0] + noise))
+
+
+@pytest.mark.parametrize("mixture", MIXTURE_KERNELS)
+@pytest.mark.parametrize("fidelity", FIDELITY_KERNELS)
+def test_every_pair_of_kernels_learns_what_the_small_size_says(world, mixture, fidelity):
+    seen, X = observed(world, [24, 0, 5]), world.problem.space.sample(60, rng(3))
+    mean, covariance = GaussianProcesses.fit(world.problem, seen, Kernels(mixture, fidelity)).predict(X, 2)
+    truth = world.problem.objective(world.truth(X, 2))
+    assert np.corrcoef(mean, truth)[0, 1] > 0.6
+    assert np.linalg.eigvalsh(covariance).min() > -1e-8
+
+
+def test_a_target_that_runs_against_the_small_size_is_noticed():
+    against = World(make_problem(sizes=2), np.array([0.4, 0.3, 0.2, 0.1]), misleads=True)
+    surrogate = GaussianProcesses.fit(against.problem, observed(against, [24, 6]))
+    X = against.problem.space.sample(60, rng(3))
+    assert np.corrcoef(surrogate.predict(X, 1)[0], against.problem.objective(against.truth(X, 1)))[0, 1] > 0.6
+    assert (surrogate.processes.kernel.links < 0).all()
 
 
 def test_metrics_without_weight_are_not_fitted(world, seen):
     problem = make_problem(weights=[-1, 0])
-    assert len(GaussianProcesses.fit(problem, seen).models) == 1
+    assert len(GaussianProcesses.fit(problem, seen).scalings) == 1
 
 
 def test_no_model_before_every_metric_was_seen(world):

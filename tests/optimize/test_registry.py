@@ -7,7 +7,10 @@ import pytest
 
 from admire.cli.main import main
 from admire.errors import ConfigError
+from admire.optimize.acquisition import ACQUISITIONS, JOINT_ACQUISITIONS
 from admire.optimize.methods import METHODS, get
+from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
+from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -23,7 +26,7 @@ def test_misspelt_name_is_refused_with_key_and_nearest_name():
 
 
 def test_name_like_no_other_lists_the_methods():
-    with pytest.raises(ConfigError, match="the methods are admire, random"):
+    with pytest.raises(ConfigError, match="the methods are admire, "):
         get("xyz")
 
 
@@ -37,3 +40,27 @@ def test_verb_prints_one_line_a_method(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == list(METHODS)
     assert "arXiv 2508.11551" in lines[0]
+
+
+def test_the_options_are_the_ones_that_the_code_knows():
+    options = METHODS["admire"].options
+    assert set(options["kernel"]) == set(MIXTURE_KERNELS)
+    assert set(options["fidelity_kernel"]) == set(FIDELITY_KERNELS)
+    assert set(options["acquisition"]) == set(ACQUISITIONS | JOINT_ACQUISITIONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("admire", {"kernel": "matren"}, r"optimizer\.kernel: unknown 'matren'; did you mean 'matern'\?"),
+        ("random", {"kernel": "rbf"}, r"optimizer\.kernel: method 'random' has no such option; it has none"),
+        ("admire+acquisition=xyz", {}, r"optimizer\.acquisition: unknown 'xyz'; it is one of log-ei, ucb"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(name, options, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        get(name, options)
+
+
+def test_options_may_stand_in_the_name():
+    assert get("admire+kernel=rbf").kernels.mixture == "rbf"

@@ -244,8 +244,20 @@ class Optimizer(Strict):
     """Seed of the decisions; it does not enter any training."""
     initial: PositiveInt = 16
     """Trials of the initial design, one batch."""
+    kernel: str | None = None
+    """Method `admire`: the covariance over mixtures, `matern` (default), `rbf`, `linear` or `spectral`."""
+    fidelity_kernel: str | None = None
+    """Method `admire`: that over sizes, `autoregressive` (default), `downsampling`, `linear-truncated` or `independent`."""
+    acquisition: str | None = None
+    """Method `admire`: `log-ei` (default), `ucb`, `thompson`, `mes-per-cost` or `kg-per-cost`."""
     stop_below: NonNegativeFloat = 0.0
     """Stop when the expected gain of the objective at the target, per unit of cost, is below this; 0 never stops early."""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The method's options that are set."""
+        wanted = {name: getattr(self, name) for name in ("kernel", "fidelity_kernel", "acquisition")}
+        return {name: value for name, value in wanted.items() if value is not None}
 
 
 class Budget(Strict):
@@ -386,7 +398,8 @@ class Campaign(Strict):
 
     def rival(self, method: str) -> Campaign:
         """The same campaign decided by another method, under a name of its own (for the benchmark)."""
-        optimizer = self.optimizer.model_copy(update={"method": method})
+        options = dict.fromkeys(self.optimizer.options)  # those are for this campaign's method
+        optimizer = self.optimizer.model_copy(update={"method": method, **options})
         return self.model_copy(update={"name": f"{self.name}-{method}", "optimizer": optimizer})
 
 
@@ -419,6 +432,9 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{place}: unknown key; {hint}"
     if error["type"] == "missing":
         return f"{place}: this key is missing; config/README.md says what it means"
+    if error["type"] == "string_pattern_mismatch":
+        letters = "lower-case letters, digits and -" if place == "name" else "letters, digits, _ . and -"
+        return f"{place}: {error.get('input')!r} is no name; use {letters}, a letter or digit first"
     given = "" if error["type"] == "value_error" else f", got {error.get('input')!r}"
     return f"{place}: {message}{given}" if place else f"{message}{given}"
 

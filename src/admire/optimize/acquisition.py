@@ -3,31 +3,104 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
 import torch
-from botorch.acquisition import AcquisitionFunction, LogExpectedImprovement, PosteriorMean
+from botorch.acquisition import AcquisitionFunction, LogExpectedImprovement, UpperConfidenceBound
+from botorch.acquisition.cost_aware import InverseCostWeightedUtility
+from botorch.acquisition.max_value_entropy_search import qMultiFidelityMaxValueEntropy
+from botorch.models.deterministic import GenericDeterministicModel
 from botorch.optim import optimize_acqf
+from torch import Tensor
 
 from admire.optimize.design import sample
 from admire.optimize.problem import Problem
-from admire.optimize.surrogates.gaussian_process import GaussianProcesses
+from admire.optimize.surrogates.gaussian_process import GaussianProcesses, ModelOfObjective, inputs
 
 CANDIDATES = 512
 STARTS = 3  # of the gradient search, the best candidates that differ
 STEPS = 30
 APART = 0.02  # total variation below which two starts are the same
 CHUNK = 256  # mixtures evaluated at once
+DRAWN = 512  # mixtures on which functions and best values are drawn, at most
+MAX_VALUES = 16  # draws of the best value
+QUANTILES = 32  # outcomes of a trial that the knowledge gradient looks at
 
 
-def log_expected_improvement(surrogate: GaussianProcesses, best: float) -> AcquisitionFunction:
+def log_expected_improvement(surrogate: GaussianProcesses, best: float, X: np.ndarray) -> AcquisitionFunction:
     """Logarithm of the expected improvement of the objective at the target over `best` (Ament et al. 2023)."""
     return LogExpectedImprovement(surrogate.at(surrogate.problem.fidelities.target), best_f=best)
 
 
-def posterior_mean(surrogate: GaussianProcesses) -> AcquisitionFunction:
-    """Posterior mean of the objective at the target."""
-    return PosteriorMean(surrogate.at(surrogate.problem.fidelities.target))
+def upper_confidence_bound(surrogate: GaussianProcesses, best: float, X: np.ndarray) -> AcquisitionFunction:
+    """Posterior mean plus two standard deviations at the target."""
+    return UpperConfidenceBound(surrogate.at(surrogate.problem.fidelities.target), beta=4.0)
+
+
+class Thompson(AcquisitionFunction):
+    """One function drawn from the posterior at the target on the mixtures `X` (N x K); elsewhere the nearest one's value."""
+
+    def __init__(self, surrogate: GaussianProcesses, best: float, X: np.ndarray) -> None:
+        model = surrogate.at(surrogate.problem.fidelities.target)
+        super().__init__(model)
+        self.X = torch.as_tensor(X[:DRAWN])
+        with torch.no_grad():
+            self.values = model.posterior(self.X).rsample().flatten()
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Values (b) of mixtures (b x 1 x K)."""
+        return self.values[torch.cdist(X.squeeze(-2), self.X).argmin(-1)]
+
+
+def entropy_per_cost(surrogate: GaussianProcesses, X: np.ndarray, allowed: Sequence[int]) -> np.ndarray:
+    """Information about the best value at the target, per unit of cost (N x s), of trials at mixtures `X` (N x K) and the s
+    `allowed` sizes: max-value entropy search (Wang and Jegelka 2017), as BoTorch has it."""
+    fidelities = surrogate.problem.fidelities
+    costs = torch.tensor(fidelities.costs, dtype=torch.float64)
+
+    def to_target(x: Tensor) -> Tensor:
+        return torch.cat([x[..., :-1], torch.full_like(x[..., -1:], fidelities.target)], -1)
+
+    entropy = qMultiFidelityMaxValueEntropy(
+        ModelOfObjective(surrogate),
+        candidate_set=inputs(X[:DRAWN], fidelities.target),
+        num_mv_samples=MAX_VALUES,
+        project=to_target,
+        cost_aware_utility=InverseCostWeightedUtility(
+            GenericDeterministicModel(lambda x: costs[x[..., -1:].round().long()])
+        ),
+    )
+    points = [inputs(X, size).unsqueeze(-2) for size in allowed]
+    with torch.no_grad():
+        return np.stack([torch.cat([entropy(chunk) for chunk in x.split(CHUNK)]).numpy() for x in points], 1)
+
+
+def knowledge_per_cost(surrogate: GaussianProcesses, X: np.ndarray, allowed: Sequence[int]) -> np.ndarray:
+    """By how much a trial would raise the largest posterior mean at the target, per unit of cost (N x s): the knowledge
+    gradient on the mixtures `X` (Frazier, Powell and Dayanik 2009), over `QUANTILES` outcomes of the trial."""
+    fidelities = surrogate.problem.fidelities
+    model = ModelOfObjective(surrogate)
+    z = NormalDist()
+    outcomes = np.array([z.inv_cdf((i + 0.5) / QUANTILES) for i in range(QUANTILES)])
+    X, n = X[:DRAWN], len(X[:DRAWN])
+    values = np.full((n, len(allowed)), -np.inf)
+    for column, size in enumerate(allowed):
+        with torch.no_grad():
+            joint = model.posterior(torch.cat([inputs(X, fidelities.target), inputs(X, size)]))
+            noisy = model.posterior(inputs(X, size), observation_noise=True).distribution.covariance_matrix
+        mean, covariance = joint.mean.flatten().numpy()[:n], joint.distribution.covariance_matrix.numpy()[:n, n:]
+        step = covariance / np.sqrt(noisy.diagonal().numpy())
+        raised = (mean[:, None, None] + step[:, :, None] * outcomes).max(0).mean(-1) - mean.max()
+        values[:, column] = raised / fidelities.costs[size]
+    return values
+
+
+# at the target; the size is chosen after the mixture
+ACQUISITIONS = {"log-ei": log_expected_improvement, "ucb": upper_confidence_bound, "thompson": Thompson}
+# over mixtures and sizes at once
+JOINT_ACQUISITIONS = {"mes-per-cost": entropy_per_cost, "kg-per-cost": knowledge_per_cost}
 
 
 def candidates(problem: Problem, around: np.ndarray, rng: np.random.Generator, n: int = CANDIDATES) -> np.ndarray:
@@ -56,11 +129,11 @@ def evaluate(acquisition: AcquisitionFunction, X: np.ndarray) -> np.ndarray:
 def maximise(problem: Problem, acquisition: AcquisitionFunction, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mixtures (N x K) from best to worst with their acquisition values (N).
 
-    On a pool `starts` is ranked. In the continuous space a gradient search from the best of `starts` goes first: all K
-    coordinates, bounds from the caps, sum 1 as an equality constraint.
+    On a pool `starts` is ranked, and so it is for a drawn function. In the continuous space a gradient search from the best of
+    `starts` goes first: all K coordinates, bounds from the caps, sum 1 as an equality constraint.
     """
     X, values = starts, evaluate(acquisition, starts)
-    if problem.pool is None:
+    if problem.pool is None and not isinstance(acquisition, Thompson):
         found = problem.space.project(_climb(problem, acquisition, starts[np.argsort(-values, kind="stable")]))
         X = np.concatenate([found, X])
         values = np.concatenate([evaluate(acquisition, found), values])

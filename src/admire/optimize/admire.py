@@ -1,9 +1,10 @@
 """ADMIRE: cheap random trials first, then trials chosen by expected improvement at the target size.
 
 Policy. The initial design goes to the cheapest size. After it each mixture is the one with the largest log expected
-improvement at the target. It is trained at the target, or at a smaller size where that tells more about the target per unit
-of cost; at most one smaller trial comes to each trial at the target, so that a small size which misleads can cost no more
-than that.
+improvement at the target, as one of two models sees it: one learns from all sizes, one from the target alone, and which is
+asked is drawn by how far each is trusted (`surrogates/experts.py`). It is trained at the target, or at a smaller size where
+that tells more about the target per unit of cost; at most one smaller trial comes to each trial at the target, so that a
+small size which misleads can cost no more than that.
 """
 
 from __future__ import annotations
@@ -11,17 +12,29 @@ from __future__ import annotations
 import numpy as np
 from botorch.utils.sampling import manual_seed
 
-from admire.optimize.acquisition import candidates, log_expected_improvement, maximise
-from admire.optimize.design import Tried, random_mixtures, spread_mixtures
+from admire.optimize.acquisition import ACQUISITIONS, JOINT_ACQUISITIONS, candidates, maximise
+from admire.optimize.design import Tried, offered, random_mixtures, spread_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.recommend import recommend
-from admire.optimize.surrogates.gaussian_process import GaussianProcesses
+from admire.optimize.surrogates.experts import Experts
+from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
 
 INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design
 
 
 class Admire:
-    """Multi-fidelity Bayesian optimisation over mixtures."""
+    """Multi-fidelity Bayesian optimisation over mixtures.
+
+    Args:
+        kernel: over mixtures: `matern`, `rbf`, `linear` or `spectral`.
+        fidelity_kernel: over sizes: `autoregressive`, `downsampling`, `linear-truncated` or `independent`.
+        acquisition: `log-ei`, `ucb` or `thompson` at the target, or `mes-per-cost` or `kg-per-cost` over mixture and size.
+    """
+
+    def __init__(
+        self, kernel: str = "matern", fidelity_kernel: str = "autoregressive", acquisition: str = "log-ei"
+    ) -> None:
+        self.kernels, self.acquisition = Kernels(kernel, fidelity_kernel), acquisition
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
@@ -32,12 +45,12 @@ class Admire:
         if not seen.n and not len(pending.X):
             return _initial_design(problem, tried, budget, rng)
         with manual_seed(int(rng.integers(2**31))):
-            surrogate = GaussianProcesses.fit(problem, seen) if seen.n else None
-            if surrogate is None:
+            experts = Experts.fit(problem, seen, self.kernels) if seen.n else None
+            if experts is None:
                 return _blind(problem, tried, budget, rng)
             pending_sizes = pending.fidelity[:, 0].astype(int)
             order = np.lexsort((*pending.X.T, pending_sizes))
-            surrogate = surrogate.believing(pending.X[order], pending_sizes[order])
+            surrogate = experts.drawn(rng).believing(pending.X[order], pending_sizes[order])
             sizes = np.concatenate([seen.size, pending_sizes])
             target = problem.fidelities.target
             known = np.concatenate([_scored(problem, seen), pending.X[order][pending_sizes[order] == target]])
@@ -46,7 +59,7 @@ class Admire:
                 allowed = _allowed_sizes(problem, sizes, budget)
                 chosen = _anchor(problem, surrogate, tried, allowed, sizes)
                 if chosen is None and allowed:
-                    chosen = _choose(problem, surrogate, tried, allowed, known, rng)
+                    chosen = self._choose(problem, surrogate, tried, allowed, known, rng)
                 if chosen is None:
                     break
                 proposals.append(chosen)
@@ -59,7 +72,35 @@ class Admire:
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
         """The mixture with the highest posterior mean at the target."""
-        return recommend(problem, seen)
+        return recommend(problem, seen, self.kernels)
+
+    def _choose(
+        self,
+        problem: Problem,
+        surrogate: GaussianProcesses,
+        tried: Tried,
+        allowed: list[int],
+        known: np.ndarray,
+        rng: np.random.Generator,
+    ) -> Proposal | None:
+        """The next trial; None when every mixture was tried.
+
+        Args:
+            known: r x K mixtures whose best posterior mean is to be improved on.
+        """
+        means = surrogate.means(known, problem.fidelities.target)
+        starts = candidates(problem, known[np.argsort(-means, kind="stable")[:8]], rng)
+        if self.acquisition in JOINT_ACQUISITIONS:
+            return _jointly(problem, surrogate, tried, allowed, self.acquisition, starts)
+        acquisition = ACQUISITIONS[self.acquisition](surrogate, float(means.max()), starts)
+        mixtures, values = maximise(problem, acquisition, starts)
+        for x, value in zip(mixtures, values, strict=True):
+            if (x, problem.fidelities.target) in tried:
+                continue
+            new = [s for s in allowed if (x, s) not in tried and offered(problem, x, s)]
+            if new:
+                return _at_its_best_size(problem, surrogate, x, new, self.acquisition, float(value))
+        return None
 
 
 def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
@@ -105,47 +146,54 @@ def _anchor(
     target, prior = problem.fidelities.target, problem.prior
     if problem.pool is not None or target not in allowed or (sizes == target).any() or (prior, target) in tried:
         return None
-    mean, variance = surrogate.predict(prior[None], target)
-    predicted = {"mean": float(mean[0]), "sd": float(np.sqrt(variance[0, 0]))}
+    predicted = _predicted(problem, surrogate, prior)
     return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
 
 
-def _choose(
+def _at_its_best_size(
+    problem: Problem, surrogate: GaussianProcesses, x: np.ndarray, sizes: list[int], acquisition: str, value: float
+) -> Proposal:
+    """A trial of mixture `x` at the one of `sizes` that removes most of the doubt about it per unit of cost."""
+    fidelities = problem.fidelities
+    information = {s: surrogate.information(x, s) for s in sizes}
+    size = max(sizes, key=lambda s: (information[s] / fidelities.costs[s], s))
+    value = float(np.exp(value)) if acquisition == "log-ei" else value
+    goal = "expected improvement" if acquisition == "log-ei" else acquisition
+    why = (
+        f"largest {goal} at {fidelities.names[fidelities.target]} ({value:.3g}); a trial at {fidelities.names[size]} "
+        f"costs {fidelities.costs[size]:.4g} and removes {information[size]:.0%} of the doubt"
+    )
+    return Proposal(x, size, _predicted(problem, surrogate, x) | {"acquisition": value}, why)
+
+
+def _jointly(
     problem: Problem,
     surrogate: GaussianProcesses,
     tried: Tried,
     allowed: list[int],
-    known: np.ndarray,
-    rng: np.random.Generator,
+    acquisition: str,
+    starts: np.ndarray,
 ) -> Proposal | None:
-    """The next trial; None when every mixture was tried.
-
-    Args:
-        known: r x K mixtures whose best posterior mean is to be improved on.
-    """
-    fidelities = problem.fidelities
-    means, _ = surrogate.predict(known, fidelities.target)
-    best = float(means.max())
-    tops = known[np.argsort(-means, kind="stable")[:8]]
-    acquisition = log_expected_improvement(surrogate, best)
-    mixtures, values = maximise(problem, acquisition, candidates(problem, tops, rng))
-    for x, value in zip(mixtures, values, strict=True):
-        if (x, fidelities.target) in tried:
-            continue
-        new = [s for s in allowed if (x, s) not in tried and _offered(problem, x, s)]
-        if not new:
-            continue
-        information = {s: surrogate.information(x, s) for s in new}
-        size = max(new, key=lambda s: (information[s] / fidelities.costs[s], s))
-        mean, variance = surrogate.predict(x[None], fidelities.target)
-        gain = float(np.exp(value))
-        why = (
-            f"largest expected improvement at {fidelities.names[fidelities.target]} ({gain:.3g}); a trial at "
-            f"{fidelities.names[size]} costs {fidelities.costs[size]:.4g} and removes {information[size]:.0%} of the doubt"
-        )
-        predicted = {"mean": float(mean[0]), "sd": float(np.sqrt(variance[0, 0])), "acquisition": gain}
-        return Proposal(x, size, predicted, why)
+    """The mixture and size with the largest value per unit of cost."""
+    if problem.pool is not None:
+        # a mixture of the pool is offered at some sizes only
+        starts = np.concatenate([problem.pool[s] for s in allowed])
+    values = JOINT_ACQUISITIONS[acquisition](surrogate, starts, allowed)
+    for place in np.argsort(-values, axis=None, kind="stable"):
+        row, column = np.unravel_index(place, values.shape)
+        x, size = starts[row], allowed[column]
+        if (x, size) not in tried and offered(problem, x, size):
+            value = float(values[row, column])
+            name = acquisition.removesuffix("-per-cost")
+            why = f"largest {name} per unit of cost ({value:.3g}), at {problem.fidelities.names[size]}"
+            return Proposal(x, size, _predicted(problem, surrogate, x) | {"acquisition": value}, why)
     return None
+
+
+def _predicted(problem: Problem, surrogate: GaussianProcesses, x: np.ndarray) -> dict[str, float]:
+    """Mean and sd of the objective at the target for mixture `x` (K)."""
+    mean, variance = surrogate.predict(x[None], problem.fidelities.target)
+    return {"mean": float(mean[0]), "sd": float(np.sqrt(variance[0, 0]))}
 
 
 def _scored(problem: Problem, seen: Observations) -> np.ndarray:
@@ -154,8 +202,3 @@ def _scored(problem: Problem, seen: Observations) -> np.ndarray:
     at_target = finite & (seen.size == problem.fidelities.target)
     chosen = at_target if at_target.any() else finite
     return seen.X[chosen] if chosen.any() else seen.X
-
-
-def _offered(problem: Problem, x: np.ndarray, size: int) -> bool:
-    """Whether mixture `x` can be bought at `size`."""
-    return problem.pool is None or bool((abs(problem.pool[size] - x).max(1) < 1e-9).any())

@@ -50,7 +50,7 @@ def decide(campaign: Campaign, decision: str) -> Path:
             step, lane = int(found[1]), int(found[2])
             path, content = layout.proposal(step, lane), _lane(campaign, step, lane)
         elif decision.startswith(FINAL):
-            path, content = layout.special(decision), _final(campaign)
+            path, content = layout.special(decision), _final(campaign, decision)
         elif decision == BASE:
             path, content = layout.special(BASE), _base(campaign)
         elif decision == BENCHMARK:
@@ -99,7 +99,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
             f"what is left ({max(left, 0):.4g} {campaign.budget.unit}, the final training reserved) buys no further trial"
         )
         return content
-    method = get(campaign.optimizer.method)
+    method = get(campaign.optimizer.method, campaign.optimizer.options)
     wanted = method.propose(
         problem,
         observations_of(ledger),
@@ -140,18 +140,28 @@ def _trials(
     return trials
 
 
-def _final(campaign: Campaign) -> dict[str, Any]:
+def _final(campaign: Campaign, own: str) -> dict[str, Any]:
     cards = read_cards(campaign)
     recommendation = newest_recommendation(campaign)
     target, base = campaign.target, _base_of(campaign, campaign.target)
+    weights = _weights(campaign, recommendation)
+    known = {trial.spec.digest for trial in Ledger.read(campaign).trials if trial.decision != own}
+    specs: list[Spec] = []
+    replicate = 0
+    while len(specs) < campaign.budget.final_replicates:
+        # a mixture that was tried before is trained afresh: its observed score helped to choose it
+        spec = make_spec(campaign, cards, target, weights, replicate, base)
+        replicate += 1
+        if spec.digest not in known:
+            specs.append(spec)
     trials = [
         _entry(
-            make_spec(campaign, cards, target, _weights(campaign, recommendation), replicate, base),
+            spec,
             target.cost,
             predicted={key: recommendation[key] for key in ("mean", "low", "high") if recommendation[key] is not None},
             why=f"the target on the recommended mixture; {recommendation['how']}",
         )
-        for replicate in range(campaign.budget.final_replicates)
+        for spec in specs
     ]
     return {"method": campaign.optimizer.method, "budget": campaign.budget.total, "reason": None, "trials": trials}
 

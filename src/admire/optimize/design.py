@@ -49,6 +49,11 @@ class Tried:
         return size, exact_counts(np.maximum(weights, 0), self.problem.totals[size]).tobytes()
 
 
+def offered(problem: Problem, x: np.ndarray, size: int) -> bool:
+    """Whether mixture `x` (K) can be bought at `size`."""
+    return problem.pool is None or bool((abs(problem.pool[size] - x).max(1) < 1e-9).any())
+
+
 def sample(problem: Problem, n: int, rng: np.random.Generator) -> np.ndarray:
     """`n` random mixtures (n x K) of the continuous space: uniform ones and ones around the prior, in turn."""
     k = problem.space.k

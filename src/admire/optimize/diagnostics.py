@@ -8,24 +8,27 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from admire.optimize.problem import Observations, Problem
-from admire.optimize.surrogates.gaussian_process import GaussianProcesses
+from admire.optimize.surrogates.experts import Experts
+from admire.optimize.surrogates.gaussian_process import Kernels
 from admire.space.simplex import CappedSimplex
 
 ENOUGH = 4  # trials at the target for an accuracy there
 Z90 = NormalDist().inv_cdf(0.95)
 
 
-def loo_predictions(problem: Problem, seen: Observations) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def loo_predictions(
+    problem: Problem, seen: Observations, kernels: Kernels | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each trial's objective predicted from all other trials (hyper-parameters are those of all).
 
     Returns:
         index (r) into `seen` of the trials with a whole objective, mean (r) and sd (r) of the observed objective.
     """
-    surrogate = GaussianProcesses.fit(problem, seen) if seen.n else None
+    surrogate = Experts.fit(problem, seen, kernels) if seen.n else None
     return surrogate.leave_one_out() if surrogate else (np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))
 
 
-def accuracy(problem: Problem, seen: Observations, surrogate: GaussianProcesses) -> dict[str, float]:
+def accuracy(problem: Problem, seen: Observations, surrogate: Experts) -> dict[str, float]:
     """Leave-one-out accuracy at the target, or while it has fewer than 4 trials at the size that has most.
 
     Returns:
@@ -52,7 +55,7 @@ def accuracy(problem: Problem, seen: Observations, surrogate: GaussianProcesses)
     return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
-def influence(problem: Problem, seen: Observations) -> np.ndarray:
+def influence(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> np.ndarray:
     """What each source does to each metric at the target.
 
     Returns:
@@ -61,7 +64,7 @@ def influence(problem: Problem, seen: Observations) -> np.ndarray:
         while there is no model.
     """
     change = np.full((problem.space.k, len(problem.objective.metrics)), np.nan)
-    surrogate = GaussianProcesses.fit(problem, seen) if seen.n else None
+    surrogate = Experts.fit(problem, seen, kernels) if seen.n else None
     if surrogate is not None:
         ends = np.array([_ends(problem, k) for k in range(problem.space.k)])
         low, high = (surrogate.predict_metrics(ends[:, i], problem.fidelities.target) for i in range(2))

@@ -41,7 +41,9 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
     before = read_json(kept(path))["evidence"] if kept(path).is_file() else None
     seen = Ledger(campaign, tuple(trial for trial in ledger.trials if before is None or trial.spec.digest in before))
     problem = problem_of(campaign, read_cards(campaign))
-    recommendation = get(campaign.optimizer.method).recommend(problem, observations_of(seen))
+    recommendation = get(campaign.optimizer.method, campaign.optimizer.options).recommend(
+        problem, observations_of(seen)
+    )
     evidence = [trial.spec.digest for trial in seen.trials if trial.state in ("done", "failed")]
     content = {
         "campaign": campaign.name,

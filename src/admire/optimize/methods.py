@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from admire.errors import ConfigError
 from admire.optimize.problem import Method
@@ -22,21 +23,92 @@ class Entry:
         path: `module:Class`.
         what: one line.
         source: where it comes from.
-        needs: what a campaign must have for it.
+        needs: what a campaign or table must have for it, in words.
+        requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes).
+        options: option -> the values that it can take, the default first.
     """
 
     path: str
     what: str
     source: str
     needs: str
+    requires: frozenset[str] = frozenset()
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+
+SIZES, PROMOTES = frozenset({"sizes"}), frozenset({"sizes", "promotes"})
+PAPER = "arXiv 2508.11551"
+REGMIX = "RegMix, arXiv 2407.01492"
 
 METHODS: dict[str, Entry] = {
     "admire": Entry(
         path="admire.optimize.admire:Admire",
         what="a Gaussian process a metric over mixture and model size; cheap sizes first, then expected improvement at the target",
-        source="multi-fidelity Bayesian optimisation after ADMIRE (arXiv 2508.11551) and Kennedy & O'Hagan (2000)",
+        source=f"multi-fidelity Bayesian optimisation after ADMIRE ({PAPER}) and Kennedy & O'Hagan (2000)",
         needs="one model size or several",
+        options={
+            "kernel": ("matern", "rbf", "linear", "spectral"),
+            "fidelity_kernel": ("autoregressive", "downsampling", "linear-truncated", "independent"),
+            "acquisition": ("log-ei", "ucb", "thompson", "mes-per-cost", "kg-per-cost"),
+        },
+    ),
+    "admire-mfbo": Entry(
+        path="admire.optimize.admire_mfbo:AdmireMFBO",
+        what="one process with RBF x downsampling kernel, max-value entropy search per unit of cost over mixture and size",
+        source=f"{PAPER}, equations 1 to 9",
+        needs="two model sizes or more",
+        requires=SIZES,
+    ),
+    "admire-bo": Entry(
+        path="admire.optimize.admire_mfbo:AdmireBO",
+        what="the same process at the target size alone, log expected improvement",
+        source=f"{PAPER}, equation 6",
+        needs="the target size only",
+    ),
+    "mfms-gp": Entry(
+        path="admire.optimize.mfms_gp:MFMSGP",
+        what="one process over mixture, size and training steps, expected improvement per unit of cost",
+        source="MFMS-GP (ADSO), arXiv 2503.21023",
+        needs="two model sizes or more; uses partly trained models where a table has them",
+        requires=SIZES,
+    ),
+    "regmix-linear": Entry(
+        path="admire.optimize.proxy:RegMixLinear",
+        what="random mixtures at the cheapest size, a linear regression, its best prediction",
+        source=REGMIX,
+        needs="a cheap size that orders mixtures as the target does",
+    ),
+    "regmix-lightgbm": Entry(
+        path="admire.optimize.proxy:RegMixLightGBM",
+        what="the same with boosted trees",
+        source=REGMIX,
+        needs="the same",
+    ),
+    "mixing-law": Entry(
+        path="admire.optimize.proxy:MixingLaw",
+        what="the same with an exponential law a metric",
+        source="Data Mixing Laws, arXiv 2403.16952",
+        needs="the same",
+    ),
+    "svr": Entry(
+        path="admire.optimize.proxy:SupportVectors",
+        what="the same with RBF support vector regression",
+        source=f"a baseline of {PAPER}",
+        needs="the same",
+    ),
+    "successive-halving": Entry(
+        path="admire.optimize.promotion:SuccessiveHalving",
+        what="many mixtures at the cheapest size, the best third goes on to the next",
+        source="ASHA, arXiv 1810.05934",
+        needs="two model sizes or more; in replays mixtures that occur at several",
+        requires=PROMOTES,
+    ),
+    "hyperband": Entry(
+        path="admire.optimize.promotion:Hyperband",
+        what="successive halving that also begins at dearer sizes, each for the same cost",
+        source="Hyperband, arXiv 1603.06560, with ASHA's promotions",
+        needs="the same",
+        requires=PROMOTES,
     ),
     "random": Entry(
         path="admire.optimize.random_search:Random",
@@ -44,7 +116,17 @@ METHODS: dict[str, Entry] = {
         source="the baseline every method has to beat",
         needs="the target size only",
     ),
+    "prior": Entry(
+        path="admire.optimize.fixed:Prior", what="recommends the prior", source="a baseline", needs="nothing"
+    ),
+    "uniform": Entry(
+        path="admire.optimize.fixed:Uniform",
+        what="recommends the uniform mixture",
+        source="a baseline",
+        needs="nothing",
+    ),
 }
+TRANSFER = "transfer:"  # transfer:<method>@<size>
 
 
 def check_name(name: str) -> None:
@@ -53,21 +135,86 @@ def check_name(name: str) -> None:
     Raises:
         ConfigError: with the nearest known name.
     """
-    if name not in METHODS:
-        near = difflib.get_close_matches(name.lower(), METHODS, n=1, cutoff=0.5)
+    method, _ = _parts(name)
+    if method not in METHODS:
+        near = difflib.get_close_matches(method.lower(), METHODS, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"the methods are {', '.join(METHODS)}"
-        raise ConfigError(f"unknown method '{name}'; {hint}")
+        raise ConfigError(f"unknown method '{method}'; {hint}")
 
 
-def get(name: str) -> Method:
-    """The method called `name`.
+def check_options(name: str, options: Mapping[str, str]) -> None:
+    """Refuse options that a method does not have, or values that they cannot take.
 
     Raises:
-        ConfigError: if there is none, naming the key and the nearest known name.
+        ConfigError: with the nearest known value.
+    """
+    method, known = _parts(name)[0], entry(name).options
+    for key, value in options.items():
+        if key not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise ConfigError(f"{key}: method '{method}' has no such option; {has}")
+        if value not in known[key]:
+            near = difflib.get_close_matches(value, known[key], n=1, cutoff=0.5)
+            hint = f"did you mean '{near[0]}'?" if near else f"it is one of {', '.join(known[key])}"
+            raise ConfigError(f"{key}: unknown '{value}'; {hint}")
+
+
+def entry(name: str) -> Entry:
+    """The registry's entry of a method; that of `transfer:<method>@<size>` needs a smaller size beside."""
+    method, size = _parts(name)
+    found = METHODS[method]
+    return found if size is None else replace(found, requires=SIZES)
+
+
+def get(name: str, options: Mapping[str, str] | None = None) -> Method:
+    """The method called `name` with a campaign's options.
+
+    Raises:
+        ConfigError: if there is none, or it has no such option, naming the key and the nearest known name.
     """
     try:
         check_name(name)
     except ConfigError as error:
         raise ConfigError(f"optimizer.method: {error}") from None
-    module, _, attribute = METHODS[name].path.partition(":")
-    return getattr(importlib.import_module(module), attribute)()
+    try:
+        return build(name, options)
+    except ConfigError as error:
+        raise ConfigError(f"optimizer.{error}") from None
+
+
+def build(name: str, options: Mapping[str, str] | None = None) -> Method:
+    """The method called `name`; options may also stand in the name, `admire+kernel=rbf+acquisition=ucb`.
+
+    Raises:
+        ConfigError: if the method has no such option, or does not know its value.
+    """
+    method, size = _parts(name)
+    given = {**(options or {}), **_options(name)}
+    check_options(name, given)
+    module, _, attribute = METHODS[method].path.partition(":")
+    made = getattr(importlib.import_module(module), attribute)(**given)
+    if size is None:
+        return made
+    from admire.optimize.transfer import Transfer
+
+    return Transfer(made, size)
+
+
+def _options(name: str) -> dict[str, str]:
+    """What stands behind a name's plus signs."""
+    return dict(part.partition("=")[::2] for part in name.split("+")[1:])
+
+
+def _parts(name: str) -> tuple[str, str | None]:
+    """Method and, for `transfer:<method>@<size>`, the size.
+
+    Raises:
+        ConfigError: if a transfer does not say from which size.
+    """
+    name = name.partition("+")[0]
+    if not name.startswith(TRANSFER):
+        return name, None
+    method, at, size = name.removeprefix(TRANSFER).partition("@")
+    if not at or not size:
+        raise ConfigError(f"method '{name}' does not say which size is carried over; write transfer:{method}@<size>")
+    return method, size

@@ -8,28 +8,30 @@ import numpy as np
 from botorch.utils.sampling import manual_seed
 from scipy.stats import norm
 
-from admire.optimize.acquisition import candidates, maximise, posterior_mean
+from admire.optimize.acquisition import candidates, maximise
 from admire.optimize.diagnostics import Z90, accuracy
 from admire.optimize.problem import Observations, Problem, Recommendation
-from admire.optimize.surrogates.gaussian_process import GaussianProcesses
+from admire.optimize.surrogates.experts import Experts, TrustedMean
+from admire.optimize.surrogates.gaussian_process import Kernels
 
+RIVALS = 256  # random mixtures, and as many near it, that the recommendation is compared with
 DRAWS = 400  # functions drawn from the posterior for the range of good mixtures
 
 
-def recommend(problem: Problem, seen: Observations) -> Recommendation:
+def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Recommendation:
     """The mixture with the highest posterior mean of the objective at the target; the prior while nothing has a score."""
     with manual_seed(0):
-        surrogate = GaussianProcesses.fit(problem, seen) if seen.n else None
+        surrogate = Experts.fit(problem, seen, kernels) if seen.n else None
         if surrogate is None:
             return Recommendation(problem.prior, how="the prior: no trial has been scored yet")
         rng = np.random.default_rng(0)
         target = problem.fidelities.target
-        means, _ = surrogate.predict(seen.X, target)
+        means = surrogate.means(seen.X, target)
         tops = seen.X[np.argsort(-means, kind="stable")[:8]]
-        ranked, _ = maximise(problem, posterior_mean(surrogate), candidates(problem, tops, rng))
+        ranked, _ = maximise(problem, TrustedMean(surrogate), candidates(problem, tops, rng))
     best = ranked[0]
     # row 0 the recommendation, row 1 the prior, then what they are compared with
-    rivals = candidates(problem, best[None], rng)
+    rivals = candidates(problem, best[None], rng, RIVALS)
     mean, covariance = surrogate.predict(np.concatenate([best[None], problem.prior[None], rivals]), target)
     sd = float(np.sqrt(covariance[0, 0]))
     low, high = _range_of_best(np.concatenate([best[None], rivals]), np.delete(mean, 1), _without(covariance, 1), rng)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from admire.optimize.diagnostics import Z90, loo_predictions
+from admire.optimize.diagnostics import Z90, accuracy, loo_predictions
+from admire.optimize.surrogates.experts import Experts
 from admire.report import style
 from admire.report.dossier import Dossier
 
@@ -19,7 +20,7 @@ CAPTION = (
 
 def draw(dossier: Dossier, folder: Path) -> Path:
     """Write `calibration.svg` and `.png`: a point a finished trial, coloured by size, with its 90 % interval."""
-    index, mean, sd = loo_predictions(dossier.problem, dossier.seen)
+    index, mean, sd = loo_predictions(dossier.problem, dossier.seen, dossier.kernels)
     with style.figure(height=3.8) as (made, (ax,)):
         if len(index) < 2:
             style.note(ax, "Too few finished trials for a cross-validation.")
@@ -41,14 +42,15 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         ax.set(xlim=ends, ylim=ends)
         ax.set(xlabel="predicted from all other trials (objective, 90 % interval)", ylabel="observed objective")
         # points follow the diagonal: the corners beside it are free
-        ax.text(0.02, 0.98, "\n".join(summary(dossier)), transform=ax.transAxes, va="top", fontsize=9, linespacing=1.5)
+        ax.text(0.02, 0.98, "\n".join(_words(dossier)), transform=ax.transAxes, va="top", fontsize=9, linespacing=1.5)
         ax.legend(loc="lower right", title="model size", alignment="left", title_fontsize=9)
         return style.save(made, folder, "calibration")
 
 
-def summary(dossier: Dossier) -> list[str]:
-    """The cross-validated accuracy of the newest update in words, a line each; empty while it is unknown."""
-    found = dossier.recommendation["accuracy"]
+def _words(dossier: Dossier) -> list[str]:
+    """The accuracy on the points that are drawn, in words, a line each; empty while it is unknown."""
+    surrogate = Experts.fit(dossier.problem, dossier.seen, dossier.kernels)
+    found = accuracy(dossier.problem, dossier.seen, surrogate)
     if not found:
         return []
     names = dossier.problem.fidelities.names

@@ -14,6 +14,7 @@ from admire.campaign.layout import FINAL, CampaignLayout, Layout
 from admire.errors import TrialError
 from admire.optimize.evidence import observations_of, problem_of, read_cards
 from admire.optimize.problem import Observations, Problem
+from admire.optimize.surrogates.gaussian_process import Kernels
 from admire.space.counts import exact_counts
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial, objective
@@ -58,6 +59,11 @@ class Dossier:
             tuple(sorted(proposals, key=lambda proposal: (proposal["step"], proposal["lane"]))),
             tuple(sorted(updates, key=lambda update: (update["seen"], update["time"]))),
         )
+
+    @property
+    def kernels(self) -> Kernels:
+        """The covariances that the campaign's method uses."""
+        return Kernels.of(self.campaign.optimizer.options)
 
     @property
     def layout(self) -> CampaignLayout:

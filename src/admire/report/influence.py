@@ -10,6 +10,7 @@ from admire.optimize.diagnostics import influence
 from admire.report import style
 from admire.report.dossier import Dossier
 
+NEXT_TO_NOTHING = 0.005  # of the column's largest influence
 TITLE = "Each source's influence on each metric"
 CAPTION = (
     "Change of each metric at the target when a source goes from its least to its largest possible weight and the others "
@@ -23,7 +24,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
     A cell is the change of the predicted metric when the source goes from its least to its largest weight, the others
     in the prior's proportions.
     """
-    change = influence(dossier.problem, dossier.seen)
+    change = influence(dossier.problem, dossier.seen, dossier.kernels)
     known = np.isfinite(change).any(0)
     change, signs = change[:, known], np.sign(dossier.problem.objective.weights[known])
     metrics = [metric for metric, use in zip(dossier.problem.objective.metrics, known, strict=True) if use]
@@ -40,7 +41,8 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         image = ax.imshow(helps, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
         for (row, column), value in np.ndenumerate(change):
             colour = "white" if abs(helps[row, column]) > 0.65 else style.INK
-            ax.text(column, row, f"{value:+.2g}".replace("-", "−"), ha="center", va="center", color=colour, fontsize=9)
+            text = "0" if abs(value) < NEXT_TO_NOTHING * scale[column] else f"{value:+.2g}".replace("-", "−")
+            ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
         suites = {metric.partition("/")[0] for metric in metrics}
         labels = [metric.partition("/")[2] if len(suites) == 1 else metric for metric in metrics]
         slant = {"rotation": 35, "ha": "right"} if len(metrics) > 5 else {}

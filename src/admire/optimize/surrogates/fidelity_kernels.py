@@ -1,98 +1,153 @@
-"""A covariance over (mixture, model size): autoregressive across sizes, after Kennedy and O'Hagan (2000).
+"""Covariances over (mixture, model size): how what small sizes say is coupled to the target. For p metrics at once.
 
-A metric at the cheapest size is `a f(w)`; each dearer size carries on what the size below it says and adds what is new:
-`y_s = link_s y_{s-1} + step_s g_s(w)`. `f` has a length-scale a source, the `g_s` one length-scale in common. Each size
-has a free mean, integrated out under a wide normal prior, so that a size with few trials, or none, has an uncertain level.
-
-The mixture enters by the cube roots of its weights: going from 0 to 1 % of a source matters more than from 50 to 51 %.
+Inputs are (... x n x (K + 1)): K weights and the index of the size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from gpytorch import Module
-from gpytorch.constraints import Positive
-from gpytorch.kernels import Kernel, MaternKernel
-from gpytorch.priors import NormalPrior, Prior
+from botorch.models.kernels import DownsamplingKernel, LinearTruncatedFidelityKernel
+from gpytorch.kernels import Kernel
+from gpytorch.priors import NormalPrior
 from torch import Tensor
 from torch.nn import Parameter
+from torch.nn.functional import one_hot
 
-# Below this a weight is as good as none; it keeps the cube root's slope at 0 finite.
-SMALLEST_WEIGHT = 1e-5
-LOG_LENGTHSCALE = (0.4, 0.5)  # mean and sd of the normal prior on its logarithm
+from admire.optimize.surrogates.mixture_kernels import log_prior, roots
+
 AMPLITUDE = (1.0, 1.0)
 TARGET_LINK = (0.7, 0.5)  # over the whole way from the cheapest to the dearest size; either sign
 LOG_STEP = (-1.0, 0.7)  # never 0: with few trials the likelihood would call two sizes the same and be sure of it
+LOG_OFFSET = (0.0, 1.0)
+
+MakeKernel = Callable[..., Kernel]
 
 
-class AutoregressiveKernel(Kernel):
-    """Covariance of inputs (... x n x (K + 1)): K weights and the index of the size, of metrics standardised a size.
+class Autoregressive(Kernel):
+    """Each dearer size carries on what the size below it says and adds what is new (Kennedy and O'Hagan 2000).
+
+    A metric at the cheapest size is `a f(w)`, at the others `y_s = link_s y_{s-1} + step_s g_s(w)`. `f` has a length-scale a
+    source, the `g_s` one length-scale in common. A link may have either sign.
 
     Args:
-        k: number of sources K.
-        mean_variance: M prior variances of the sizes' means.
+        make: makes the covariance over mixtures.
+        p, k: metrics and sources.
+        scale: M sizes as numbers in [0, 1].
+        reverse: start with the last link's sign reversed.
     """
 
-    def __init__(self, k: int, mean_variance: Tensor) -> None:
+    def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
         super().__init__()
-        m = len(mean_variance)
-        self.shared = _matern(k)
-        self.discrepancy = _matern(None)
-        self.register_buffer("mean_variance", mean_variance)
-        self.register_parameter("amplitude", Parameter(torch.full((1,), AMPLITUDE[0])))
+        m = len(scale)
+        self.m = m
+        self.shared = make(p, k)
+        self.register_parameter("amplitude", Parameter(torch.full((p, 1), AMPLITUDE[0])))
         self.register_prior("amplitude_prior", NormalPrior(*AMPLITUDE), "amplitude")
-        link = TARGET_LINK[0] ** (1 / max(m - 1, 1))
-        self.register_parameter("links", Parameter(torch.full((m - 1,), link)))
-        self.register_parameter("log_steps", Parameter(torch.full((m - 1,), LOG_STEP[0])))
         if m > 1:
-            self.register_prior("links_prior", NormalPrior(link, TARGET_LINK[1]), "links")
+            self.discrepancy = make(p, k, one_scale=True)
+            links = torch.full((p, m - 1), TARGET_LINK[0] ** (1 / (m - 1)))
+            self.register_prior(
+                "links_prior", NormalPrior(float(links[0, 0]), TARGET_LINK[1]), lambda kernel: kernel.links
+            )
+            if reverse:
+                links[:, -1] *= -1
+            self.register_parameter("links", Parameter(links))
+            self.register_parameter("log_steps", Parameter(torch.full((p, m - 1), LOG_STEP[0])))
             self.register_prior("log_steps_prior", NormalPrior(*LOG_STEP), "log_steps")
 
     def loadings(self) -> Tensor:
-        """M x M, lower triangular: how much of `f` (first column) and of each `g_s` is in each size."""
-        steps = self.log_steps.exp()
-        row = torch.cat([self.amplitude, torch.zeros_like(steps)])
-        rows = [row]
-        for s in range(1, len(self.mean_variance)):
-            new = torch.zeros_like(row)
-            new[s] = steps[s - 1]
-            rows.append(self.links[s - 1] * rows[-1] + new)
-        return torch.stack(rows)
-
-    def parts(self, size1: Tensor, size2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What multiplies the shared and the discrepancies' correlation, and what is added, between sizes (n) and (n')."""
-        loadings = self.loadings()
-        product = loadings[size1].unsqueeze(-2) * loadings[size2].unsqueeze(-3)
-        level = self.mean_variance[size1].unsqueeze(-1) * (size1.unsqueeze(-1) == size2.unsqueeze(-2))
-        return product[..., 0], product[..., 1:].sum(-1), level
+        """p x M x M, lower triangular: how much of `f` (first column) and of each `g_s` is in each size."""
+        none = self.amplitude.new_zeros(len(self.amplitude), self.m - 1)
+        rows = [torch.cat([self.amplitude, none], -1)]
+        for s in range(1, self.m):
+            new = one_hot(torch.tensor(s), self.m) * self.log_steps[:, s - 1 : s].exp()
+            rows.append(self.links[:, s - 1 : s] * rows[-1] + new)
+        return torch.stack(rows, -2)
 
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
-        """Covariance matrix, or its diagonal."""
+        """Covariance matrices (... x p x n x n')."""
         u1, u2 = roots(x1[..., :-1]), roots(x2[..., :-1])
-        shared, discrepancy, level = self.parts(x1[..., -1].round().long(), x2[..., -1].round().long())
+        loadings = self.loadings()
+        g1, g2 = sizes(x1, self.m) @ loadings, sizes(x2, self.m) @ loadings
         # the kernels' own forward gives plain tensors; their call would wrap each in a lazy one
-        full = shared * self.shared.forward(u1, u2) + discrepancy * self.discrepancy.forward(u1, u2) + level
+        full = g1[..., :1] * g2[..., :1].mT * dense(self.shared.forward(u1, u2))
+        if self.m > 1:
+            full = full + (g1[..., 1:] @ g2[..., 1:].mT) * dense(self.discrepancy.forward(u1, u2))
         return full.diagonal(dim1=-2, dim2=-1) if diag else full
 
 
-def roots(weights: Tensor) -> Tensor:
-    """Cube roots of weights."""
-    return (weights.clamp_min(0) + SMALLEST_WEIGHT).pow(1 / 3)
+class Downsampling(Kernel):
+    """Covariance over mixtures times BoTorch's downsampling kernel over sizes (arXiv 2508.11551, equations 1 to 3)."""
+
+    def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+        self.mixture = make(p, k)
+        self.size = DownsamplingKernel(batch_shape=torch.Size([p]))
+        log_prior(self.size, "offset", LOG_OFFSET[0], NormalPrior(*LOG_OFFSET))
+        log_prior(self.size, "power", LOG_OFFSET[0], NormalPrior(*LOG_OFFSET))
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+        """Covariance matrices (... x p x n x n')."""
+        s1, s2 = (self.scale[x[..., -1].round().long()].unsqueeze(-1) for x in (x1, x2))
+        # the slope of 0 ** power in power is not finite
+        s1, s2 = s1.clamp_max(1 - 1e-6), s2.clamp_max(1 - 1e-6)
+        full = dense(self.mixture.forward(roots(x1[..., :-1]), roots(x2[..., :-1]))) * self.size.forward(s1, s2)
+        return full.diagonal(dim1=-2, dim2=-1) if diag else full
 
 
-def log_prior(module: Module, name: str, start: float, prior: Prior) -> None:
-    """Give the logarithm of the positive parameter `name` of `module` a prior, and start it at `start`."""
-    module.initialize(**{name: torch.full_like(getattr(module, name), start).exp()})
-    module.register_prior(
-        f"log_{name}_prior",
-        prior,
-        lambda m: getattr(m, name).log(),
-        lambda m, log: m.initialize(**{name: log.exp()}),
-    )
+class LinearTruncated(Kernel):
+    """BoTorch's linear truncated kernel: what all sizes share, and what fades as the size grows (the released code's)."""
+
+    def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+        batch = torch.Size([p])
+        self.whole = LinearTruncatedFidelityKernel(
+            [k], k + 1, batch_shape=batch, covar_module_unbiased=make(p, k), covar_module_biased=make(p, k)
+        )
+        log_prior(self.whole, "power", LOG_OFFSET[0], NormalPrior(*LOG_OFFSET))
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+        """Covariance matrices (... x p x n x n')."""
+        x1, x2 = (torch.cat([roots(x[..., :-1]), self.scale[x[..., -1:].round().long()]], -1) for x in (x1, x2))
+        full = dense(self.whole.forward(x1, x2))
+        return full.diagonal(dim1=-2, dim2=-1) if diag else full
 
 
-def _matern(dimensions: int | None) -> MaternKernel:
-    constraint = Positive(transform=torch.exp, inv_transform=torch.log)
-    kernel = MaternKernel(nu=2.5, ard_num_dims=dimensions, lengthscale_constraint=constraint)
-    log_prior(kernel, "lengthscale", LOG_LENGTHSCALE[0], NormalPrior(*LOG_LENGTHSCALE))
-    return kernel
+class Independent(Kernel):
+    """No size says anything about another."""
+
+    def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
+        super().__init__()
+        self.m = len(scale)
+        self.mixture = make(p, k)
+        self.register_parameter("amplitude", Parameter(torch.full((p, 1), AMPLITUDE[0])))
+        self.register_prior("amplitude_prior", NormalPrior(*AMPLITUDE), "amplitude")
+
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+        """Covariance matrices (... x p x n x n')."""
+        same = sizes(x1, self.m) @ sizes(x2, self.m).mT
+        full = self.amplitude.square().unsqueeze(-1) * same
+        full = full * dense(self.mixture.forward(roots(x1[..., :-1]), roots(x2[..., :-1])))
+        return full.diagonal(dim1=-2, dim2=-1) if diag else full
+
+
+FIDELITY_KERNELS: dict[str, type[Kernel]] = {
+    "autoregressive": Autoregressive,
+    "downsampling": Downsampling,
+    "linear-truncated": LinearTruncated,
+    "independent": Independent,
+}
+
+
+def sizes(x: Tensor, m: int) -> Tensor:
+    """The size of each input as a unit vector (... x n x M)."""
+    return one_hot(x[..., -1].round().long(), m).to(x)
+
+
+def dense(covariance: Tensor) -> Tensor:
+    """A plain tensor of what may be a lazy one."""
+    return covariance if torch.is_tensor(covariance) else covariance.to_dense()

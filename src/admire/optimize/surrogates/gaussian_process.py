@@ -1,138 +1,156 @@
 """A Gaussian process a metric over (mixture, model size); the objective's posterior is their weighted sum.
 
-Models of the parts beat a model of the mean (docs/method.md). Everything is float64, fitted one metric after another by
-maximum a posteriori from the prior's start, with few L-BFGS steps: more steps change the likelihood little, and warm
-starts from earlier fits lead astray.
+Models of the parts beat a model of the mean (docs/method.md). Everything is float64; every fit starts from the prior's
+centre, because warm starts from earlier fits lead astray.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from botorch import settings
-from botorch.exceptions import ModelFittingError
-from botorch.fit import fit_gpytorch_mll
-from botorch.models import SingleTaskGP
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
-from gpytorch.constraints import GreaterThan
 from gpytorch.distributions import MultivariateNormal
-from gpytorch.likelihoods import HadamardGaussianLikelihood
-from gpytorch.means import ZeroMean
-from gpytorch.mlls import ExactMarginalLogLikelihood
-from gpytorch.priors import MultivariateNormalPrior
 from linear_operator import to_linear_operator
+from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
-from admire.optimize.surrogates.fidelity_kernels import AutoregressiveKernel, log_prior, roots
-from admire.space.fidelity import Fidelities
+from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
+from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
+from admire.optimize.surrogates.processes import LOG_NOISE, Processes
+from admire.optimize.surrogates.standardise import Standardisation
 
-FIT_STEPS = 40
-LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size ...
-NOISE_CORRELATION = 0.75  # ... between sizes: a metric that is precise at one is not all noise at the next
 MEAN_SD, UNSEEN_MEAN_SD = 3.0, 6.0  # of a size's level around its average, or around its extrapolation; standardised
-SCALE_STRENGTH = 4.0  # trials that the scale borrowed from the best known size is worth
+FIT_ROWS = 128  # hyper-parameters are searched on so many trials at most; all are conditioned on
+JITTER = 1e-9
 
 
 @dataclass(frozen=True)
-class Standardisation:
-    """How one metric is standardised, a size: `(y - location[s]) / scale[s]`.
+class Kernels:
+    """Which covariances: names in `MIXTURE_KERNELS` and `FIDELITY_KERNELS`."""
+
+    mixture: str = "matern"
+    fidelity: str = "autoregressive"
+
+    @classmethod
+    def of(cls, options: Mapping[str, str]) -> Kernels:
+        """Those that a campaign's `optimizer` asks for."""
+        return cls(options.get("kernel", cls.mixture), options.get("fidelity_kernel", cls.fidelity))
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianProcesses:
+    """The fitted surrogate of a problem: p processes, one for each metric that counts in the objective.
 
     Args:
-        location: M averages; where a size was not seen, the line through the nearest seen sizes over log cost.
-        scale: M standard deviations, drawn towards that of the size with most trials where trials are few.
-        seen: M booleans.
+        processes: fitted.
+        scalings: p of them.
+        X: n x (K + 1) inputs.
+        z: p x n standardised values, 0 where missing.
+        mask: p x n: which trials have the metric.
+        rows: n indices into the observations; -1 for trials that are only believed.
     """
 
-    location: np.ndarray
-    scale: np.ndarray
-    seen: np.ndarray
+    problem: Problem
+    processes: Processes
+    scalings: tuple[Standardisation, ...]
+    X: Tensor
+    z: Tensor
+    mask: Tensor
+    rows: np.ndarray
 
     @classmethod
-    def of(cls, y: np.ndarray, size: np.ndarray, fidelities: Fidelities) -> Standardisation:
-        """From n values of a metric (n >= 1) at n sizes."""
-        counts = np.bincount(size, minlength=fidelities.m)
-        seen = counts > 0
-        means = np.array([y[size == s].mean() if seen[s] else np.nan for s in range(fidelities.m)])
-        squares = np.array([((y[size == s] - means[s]) ** 2).sum() if seen[s] else 0.0 for s in range(fidelities.m)])
-        best = int(counts.argmax())
-        # A lone value tells no scale: a tenth of its magnitude stands in.
-        reference = squares[best] / (counts[best] - 1) if counts[best] > 1 else (0.1 * means[best]) ** 2
-        reference = max(reference, (1e-6 * max(abs(means[best]), 1e-3)) ** 2)
-        scale = np.sqrt((SCALE_STRENGTH * reference + squares) / (SCALE_STRENGTH + np.maximum(counts - 1, 0)))
-        return cls(_extrapolate(means, seen, fidelities), scale, seen)
-
-
-class GaussianProcesses:
-    """The fitted surrogate of a problem: p Gaussian processes, one for each metric that counts in the objective."""
-
-    def __init__(
-        self, problem: Problem, models: list[SingleTaskGP], scalings: list[Standardisation], rows: list[np.ndarray]
-    ):
-        self.problem = problem
-        self.models = models
-        self.scalings = scalings
-        self.rows = rows
-
-    @classmethod
-    def fit(cls, problem: Problem, seen: Observations) -> GaussianProcesses | None:
-        """Fit to the trials seen, each metric to the trials that have it; None while a metric has not been seen at all."""
-        models, scalings, rows = [], [], []
-        for column in np.flatnonzero(problem.objective.weights):
-            y = seen.Y[:, column]
-            have = np.flatnonzero(np.isfinite(y))
-            if not len(have):
-                return None
-            scaling = Standardisation.of(y[have], seen.size[have], problem.fidelities)
-            size = seen.size[have]
-            z = (y[have] - scaling.location[size]) / scaling.scale[size]
-            models.append(
-                _fit(inputs(seen.X[have], size), torch.as_tensor(z)[:, None], scaling.seen, problem.fidelities.target)
-            )
-            scalings.append(scaling)
-            rows.append(have)
-        return cls(problem, models, scalings, rows)
+    def fit(
+        cls, problem: Problem, seen: Observations, kernels: Kernels | None = None, only: int | None = None
+    ) -> GaussianProcesses | None:
+        """Fit to the trials seen, or to those of size `only`; None while a metric of the objective has not been seen at all."""
+        Y = seen.Y[:, problem.objective.weights != 0]
+        have = np.isfinite(Y) & ((seen.size == only) | (only is None))[:, None]
+        if not have.any(0).all():
+            return None
+        rows = np.flatnonzero(have.any(1))
+        Y, have, size = Y[rows], have[rows], seen.size[rows]
+        scalings = tuple(
+            Standardisation.of(y[h], size[h], problem.fidelities) for y, h in zip(Y.T, have.T, strict=True)
+        )
+        z = np.stack([(y - s.location[size]) / s.scale[size] for y, s in zip(Y.T, scalings, strict=True)])
+        X, mask = inputs(seen.X[rows], size), torch.as_tensor(have.T)
+        z = torch.where(mask, torch.as_tensor(np.nan_to_num(z)), 0.0)
+        processes = _fitted(problem, kernels or Kernels(), X, z, mask)
+        return cls(problem, processes, scalings, X, z, mask, rows)
 
     @property
     def weights(self) -> np.ndarray:
         """p signed weights of the metrics in the objective; their absolute values sum to 1."""
         return self.problem.objective.normalised[self.problem.objective.weights != 0]
 
-    def at(self, size: int) -> ObjectiveAtSize:
+    def factors(self, size: int) -> Tensor:
+        """p weights of the standardised metrics in the objective at a size."""
+        return torch.as_tensor(self.weights * [scaling.scale[size] for scaling in self.scalings])
+
+    def offset(self, size: int) -> float:
+        """The objective where every standardised metric is 0."""
+        return float(self.weights @ [scaling.location[size] for scaling in self.scalings])
+
+    def at(self, size: int) -> ModelOfObjective:
         """The objective at a size, as a BoTorch model over mixtures."""
-        scales = self.weights * [scaling.scale[size] for scaling in self.scalings]
-        offset = float(self.weights @ [scaling.location[size] for scaling in self.scalings])
-        return ObjectiveAtSize(self.models, scales, offset, size)
+        return ModelOfObjective(self, size)
+
+    def standardised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Posterior mean (... x p x q) and covariance (... x p x q x q) of the standardised metrics' true values at inputs
+        (... x 1 x q x (K + 1), or q x (K + 1))."""
+        precision, solved = self._solved()
+        cross = self._cross(x)
+        own = self.processes.covariance(x, x)
+        # a product would copy the precision for every batch of inputs
+        weighted = torch.einsum("...pqn,pnm->...pqm", cross, precision)
+        return torch.einsum("...pqn,pn->...pq", cross, solved), own - weighted @ cross.mT
+
+    def _cross(self, x: Tensor) -> Tensor:
+        """Prior covariance (... x p x q x n) between inputs and trials; a covariance of all inputs at once is the cheapest."""
+        rows = self.processes.covariance(x.reshape(-1, x.shape[-1]), self.X)
+        rows = torch.where(self.mask.unsqueeze(-2), rows, 0.0)
+        if x.dim() == 2:
+            return rows
+        batches = rows.reshape(len(rows), *x.shape[:-3], x.shape[-2], -1)
+        return batches.movedim(0, -3)
 
     def predict(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n) and covariance (n x n) of the objective's true mean at mixtures `X` (n x K), at a size."""
         with torch.no_grad():
-            posterior = self.at(size).posterior(torch.as_tensor(X))
-            return posterior.mean.squeeze(-1).numpy(), posterior.distribution.covariance_matrix.numpy()
+            mean, covariance = self.standardised(inputs(X, size))
+            factors = self.factors(size)
+            total = self.offset(size) + factors @ mean
+            return total.numpy(), (covariance * factors.square()[:, None, None]).sum(0).numpy()
+
+    def noise_variance(self, size: int) -> float:
+        """Variance of the objective between trials of one mixture at a size."""
+        return float(self.factors(size).square() @ self.processes.noise[:, size])
+
+    def means(self, X: np.ndarray, size: int) -> np.ndarray:
+        """Mean (n) of the objective at mixtures `X` (n x K), at a size, without the cost of a covariance."""
+        return self.predict_metrics(X, size) @ self.weights
 
     def predict_metrics(self, X: np.ndarray, size: int) -> np.ndarray:
         """Posterior means (n x p) of the metrics in their own units."""
         with torch.no_grad():
-            z = [model.posterior(inputs(X, size)).mean.squeeze(-1).numpy() for model in self.models]
-        return np.stack(
-            [s.location[size] + s.scale[size] * column for s, column in zip(self.scalings, z, strict=True)], 1
-        )
+            mean = torch.einsum("pqn,pn->pq", self._cross(inputs(X, size)), self._solved()[1]).numpy()
+        return np.stack([s.location[size] + s.scale[size] * z for s, z in zip(self.scalings, mean, strict=True)], 1)
 
     def information(self, x: np.ndarray, size: int) -> float:
         """Share of the variance of the objective at the target, at mixture `x` (K), that a trial at `size` would remove."""
         target = self.problem.fidelities.target
-        pair = inputs(np.stack([x, x]), np.array([target, size]))
-        removed = total = 0.0
         with torch.no_grad():
-            for model, weight in zip(self.models, self.at(target).scales, strict=True):
-                covariance = model.posterior(pair).distribution.covariance_matrix.numpy()
-                noise = float(model.likelihood.noise[size])
-                removed += weight**2 * covariance[0, 1] ** 2 / (covariance[1, 1] + noise)
-                total += weight**2 * covariance[0, 0]
-        return removed / total if total > 0 else 0.0
+            _, covariance = self.standardised(inputs(np.stack([x, x]), np.array([target, size])))
+            noise = self.processes.noise[:, size]
+            weights = self.factors(target).square()
+            removed = weights @ (covariance[:, 0, 1].square() / (covariance[:, 1, 1] + noise))
+            total = weights @ covariance[:, 0, 0]
+        return float(removed / total) if total > 0 else 0.0
 
     def believing(self, X: np.ndarray, size: np.ndarray) -> GaussianProcesses:
         """The surrogate after trials at mixtures `X` (q x K) and sizes (q) came out exactly as it expects.
@@ -141,75 +159,68 @@ class GaussianProcesses:
         """
         if not len(X):
             return self
-        new, models = inputs(X, size), []
-        for model in self.models:
-            with torch.no_grad():
-                expected = model.posterior(new).mean
-            x = torch.cat([model.train_inputs[0], new])
-            y = torch.cat([model.train_targets, expected.squeeze(-1)])
-            believer = _gp(x, y[:, None], model.likelihood, model.covar_module)
-            models.append(believer.eval())
-        return GaussianProcesses(self.problem, models, self.scalings, self.rows)
+        new = inputs(X, size)
+        with torch.no_grad():
+            expected, _ = self.standardised(new)
+        return replace(
+            self,
+            X=torch.cat([self.X, new]),
+            z=torch.cat([self.z, expected], -1),
+            mask=torch.cat([self.mask, torch.ones_like(expected, dtype=torch.bool)], -1),
+            rows=np.concatenate([self.rows, np.full(len(X), -1)]),
+        )
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Predictions of each trial's objective from all others, hyper-parameters kept.
+        """Predictions of each trial's objective from all others, hyper-parameters kept, in closed form (Rasmussen and
+        Williams 2006, eq. 5.12).
 
         Returns:
             index (into the observations) of the r trials that have every metric, mean (r), sd (r) of the *observation*,
             noise included.
         """
-        complete = self.rows[0]
-        for rows in self.rows[1:]:
-            complete = np.intersect1d(complete, rows)
-        mean, variance = np.zeros(len(complete)), np.zeros(len(complete))
-        for model, weight, scaling, rows in zip(self.models, self.weights, self.scalings, self.rows, strict=True):
-            place = np.searchsorted(rows, complete)
-            z, v = (column[place] for column in _leave_one_out(model))
-            size = model.train_inputs[0][place, -1].long().numpy()
-            mean += weight * (scaling.location[size] + scaling.scale[size] * z)
-            variance += (weight * scaling.scale[size]) ** 2 * v
-        return complete, mean, np.sqrt(variance)
+        with torch.no_grad():
+            precision, solved = self._solved()
+            variance = 1 / precision.diagonal(dim1=-2, dim2=-1)
+            z = (self.z - solved * variance).numpy()
+        size = self.X[:, -1].long().numpy()
+        location, scale = (np.stack([getattr(s, name)[size] for s in self.scalings]) for name in ("location", "scale"))
+        mean = self.weights @ (location + scale * z)
+        sd = np.sqrt((self.weights**2) @ (scale**2 * variance.numpy()))
+        complete = self.mask.all(0).numpy() & (self.rows >= 0)
+        return self.rows[complete], mean[complete], sd[complete]
 
     def hyperparameters(self) -> dict[str, object]:
-        """Metric -> its fitted parameters, for the record."""
-        names = [self.problem.objective.metrics[i] for i in np.flatnonzero(self.problem.objective.weights)]
-        return {name: _describe(model) for name, model in zip(names, self.models, strict=True)}
+        """Name -> fitted values, a list of p; metrics in the order of the objective."""
+        found: dict[str, object] = {"noise_variance": _rounded(self.processes.noise)}
+        for name, module, _, value, _ in self.processes.kernel.named_priors():
+            found[name.removesuffix("_prior")] = _rounded(value(module))
+        return found
+
+    def _solved(self) -> tuple[Tensor, Tensor]:
+        """Inverse of the trials' covariance (p x n x n), and that times the values (p x n); computed once."""
+        if "_cache" not in self.__dict__:
+            with torch.no_grad():
+                covariance = self.processes.noisy(self.X, self.mask)
+                precision = torch.cholesky_inverse(psd_safe_cholesky(covariance))
+                solved = (precision @ self.z.unsqueeze(-1)).squeeze(-1)
+            self.__dict__["_cache"] = (precision, solved)
+        return self.__dict__["_cache"]
 
 
-class ObjectiveAtSize(Model):
-    """The objective at one size as a BoTorch model over mixtures (... x q x K): a weighted sum of independent processes.
-
-    All p processes are evaluated at once, on padded tensors: a search asks for thousands of small predictions, and one
-    process after another through GPyTorch costs twenty times as much (a test compares the two).
+class ModelOfObjective(Model):
+    """The objective as a BoTorch model: a weighted sum of p processes.
 
     Args:
-        models: p fitted processes.
-        scales: p weights in units of the standardised metrics.
-        offset: the objective where every standardised metric is 0.
-        size: index of the size.
+        surrogate: fitted.
+        size: at which size, over mixtures (... x q x K); None: over mixtures and sizes (... x q x (K + 1)).
     """
 
-    def __init__(self, models: list[SingleTaskGP], scales: np.ndarray, offset: float, size: int) -> None:
+    def __init__(self, surrogate: GaussianProcesses, size: int | None = None) -> None:
         super().__init__()
-        self.offset = offset
-        self.scales = torch.as_tensor(scales)
-        with torch.no_grad():
-            kernels = [model.covar_module for model in models]
-            trials = [model.train_inputs[0] for model in models]
-            n = max(map(len, trials))
-            self.roots = torch.stack([_padded(roots(x[:, :-1]), n) for x in trials])
-            self.lengths = torch.stack([kernel.shared.lengthscale for kernel in kernels])
-            self.common = torch.stack([kernel.discrepancy.lengthscale for kernel in kernels])
-            parts = [
-                kernel.parts(torch.full((1,), size), x[:, -1].long()) for kernel, x in zip(kernels, trials, strict=True)
-            ]
-            self.cross_parts = [torch.stack([_padded(part[i].T, n).mT for part in parts]) for i in range(3)]
-            parts = [kernel.parts(torch.full((1,), size), torch.full((1,), size)) for kernel in kernels]
-            self.own_parts = [torch.stack([part[i] for part in parts]) for i in range(3)]
-            precisions = [_precision(model) for model in models]
-            self.precision = torch.stack([_padded(_padded(one, n).mT, n) for one in precisions])
-            solved = [one @ model.train_targets for one, model in zip(precisions, models, strict=True)]
-            self.solved = torch.stack([_padded(one[:, None], n) for one in solved])
+        self.surrogate, self.size = surrogate, size
+        sizes = range(surrogate.problem.fidelities.m)
+        self.factors = torch.stack([surrogate.factors(s) for s in sizes])
+        self.offsets = torch.tensor([surrogate.offset(s) for s in sizes], dtype=torch.float64)
 
     @property
     def num_outputs(self) -> int:
@@ -221,20 +232,20 @@ class ObjectiveAtSize(Model):
         """No batch of models."""
         return torch.Size()
 
-    def posterior(self, X: Tensor, *args, **kwargs) -> GPyTorchPosterior:
-        """Joint posterior of the objective's true mean at `X`."""
-        u = roots(X).unsqueeze(-3)  # ... x 1 x q x K, against p processes
-        cross = self._covariance(u, self.roots, self.cross_parts)
-        own = self._covariance(u, u, self.own_parts)
-        variance = own - cross @ self.precision @ cross.mT
-        mean = self.offset + ((cross @ self.solved).squeeze(-1) * self.scales[:, None]).sum(-2)
-        covariance = (variance * self.scales[:, None, None] ** 2).sum(-3)
-        return GPyTorchPosterior(MultivariateNormal(mean, to_linear_operator(covariance)))
-
-    def _covariance(self, u: Tensor, v: Tensor, parts: list[Tensor]) -> Tensor:
-        shared, discrepancy, level = parts
-        own, common = (_matern(u / length, v / length) for length in (self.lengths, self.common))
-        return shared * own + discrepancy * common + level
+    def posterior(self, X: Tensor, output_indices=None, observation_noise=False, posterior_transform=None):
+        """Joint posterior of the objective's true values at `X`, or of what trials there would return."""
+        if self.size is not None:
+            X = torch.cat([X, X.new_full((*X.shape[:-1], 1), self.size)], -1)
+        size = X[..., -1].round().long()
+        mean, covariance = self.surrogate.standardised(X.unsqueeze(-3))
+        factors = self.factors[size].mT  # ... x p x q
+        total = self.offsets[size] + (mean * factors).sum(-2)
+        covariance = (covariance * factors.unsqueeze(-1) * factors.unsqueeze(-2)).sum(-3)
+        spread = torch.full_like(total, JITTER * float(self.factors.square().sum(-1).max()))
+        if observation_noise is not False:
+            spread = spread + (factors.square() * self.surrogate.processes.noise[:, size].movedim(0, -2)).sum(-2)
+        covariance = covariance + torch.diag_embed(spread)
+        return GPyTorchPosterior(MultivariateNormal(total, to_linear_operator(covariance)))
 
 
 def inputs(X: np.ndarray, size: np.ndarray | int) -> Tensor:
@@ -242,123 +253,46 @@ def inputs(X: np.ndarray, size: np.ndarray | int) -> Tensor:
     return torch.as_tensor(np.column_stack([X, np.broadcast_to(np.asarray(size, dtype=float), len(X))]))
 
 
-def _fit(X: Tensor, z: Tensor, seen: np.ndarray, target: int) -> SingleTaskGP:
-    """Fit a process to inputs (n x (K + 1)) and standardised values (n x 1).
+def _fitted(problem: Problem, kernels: Kernels, X: Tensor, z: Tensor, mask: Tensor) -> Processes:
+    """Processes fitted to inputs (n x (K + 1)) and standardised values (p x n).
 
     Whether the target follows the smaller sizes or runs against them are two modes of the posterior, and a search that
-    starts in one does not find the other. The second is tried where the likelihood at its start is higher.
+    starts in one does not find the other. Both are searched; each metric keeps the one with the higher density.
     """
-    follows = _start(X, z, seen, None)
-    if target == 0 or _likelihood(against := _start(X, z, seen, target - 1)) <= _likelihood(follows):
-        return _climb(follows).requires_grad_(False)
-    models = [_climb(follows), _climb(against)]
-    return max(models, key=_posterior_density).requires_grad_(False)
+    target = problem.fidelities.target
+    chosen = _rows_to_fit(X, target)
+    X, z, mask = X[chosen], z[:, chosen], mask[:, chosen]
+    found = _start(problem, kernels, X, len(z))
+    density = found.fit(X, z, mask)
+    both = (X[:, -1] == target).any() and (X[:, -1] < target).any()
+    if both and kernels.fidelity == "autoregressive":
+        against = _start(problem, kernels, X, len(z), reverse=True)
+        found.take(against, against.fit(X, z, mask) > density)
+    return found
 
 
-def _start(X: Tensor, z: Tensor, seen: np.ndarray, reversed_link: int | None) -> SingleTaskGP:
-    """A process with the hyper-parameters where the prior is highest, one link's sign reversed if so wished."""
-    mean_sd = torch.as_tensor(np.where(seen, MEAN_SD, UNSEEN_MEAN_SD))
-    constraint = GreaterThan(1e-6, transform=torch.exp, inv_transform=torch.log)
-    likelihood = HadamardGaussianLikelihood(len(seen), noise_constraint=constraint, task_feature_index=-1)
-    mean, sd = LOG_NOISE
-    m = len(seen)
-    correlation = NOISE_CORRELATION + (1 - NOISE_CORRELATION) * torch.eye(m, dtype=torch.float64)
-    prior = MultivariateNormalPrior(torch.full((m,), mean, dtype=torch.float64), sd**2 * correlation)
-    log_prior(likelihood.noise_covar, "noise", mean, prior)
-    kernel = AutoregressiveKernel(X.shape[-1] - 1, mean_sd**2)
-    if reversed_link is not None:
-        with torch.no_grad():
-            kernel.links[reversed_link] *= -1
-    return _gp(X, z, likelihood, kernel)
+def _start(problem: Problem, kernels: Kernels, X: Tensor, p: int, reverse: bool = False) -> Processes:
+    """Processes with the hyper-parameters where the prior is highest, the target's link reversed if so wished."""
+    fidelities = problem.fidelities
+    seen = np.isin(np.arange(fidelities.m), X[:, -1].long().numpy())
+    level = torch.as_tensor(np.where(seen, MEAN_SD, UNSEEN_MEAN_SD) ** 2)
+    scale = torch.as_tensor(fidelities.scale(np.arange(fidelities.m)))
+    make = FIDELITY_KERNELS[kernels.fidelity]
+    kernel = make(MIXTURE_KERNELS[kernels.mixture], p, problem.space.k, scale, reverse=reverse)
+    return Processes(kernel, p, level, torch.full((p, fidelities.m), LOG_NOISE[0])).double()
 
 
-def _climb(model: SingleTaskGP) -> SingleTaskGP:
-    mll = ExactMarginalLogLikelihood(model.likelihood, model)
-    try:
-        fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
-    except ModelFittingError:
-        mll.eval()  # rolled back: the prior's start is a sane model
-    return model
+def _rows_to_fit(X: Tensor, target: int) -> Tensor:
+    """Indices of at most `FIT_ROWS` trials: those at the target first, the others spread evenly."""
+    if len(X) <= FIT_ROWS:
+        return torch.arange(len(X))
+    order = torch.cat([torch.nonzero(X[:, -1] == target)[:, 0], torch.nonzero(X[:, -1] != target)[:, 0]])
+    at_target = int((X[:, -1] == target).sum())
+    first = order[: min(at_target, FIT_ROWS // 2)]
+    rest = order[len(first) :]
+    spread = torch.linspace(0, len(rest) - 1, FIT_ROWS - len(first)).round().long()
+    return torch.cat([first, rest[spread]]).sort().values
 
 
-def _likelihood(model: SingleTaskGP) -> float:
-    """Log marginal likelihood."""
-    with torch.no_grad():
-        y = model.train_targets
-        return float(MultivariateNormal(torch.zeros_like(y), _covariance(model)).log_prob(y))
-
-
-def _posterior_density(model: SingleTaskGP) -> float:
-    """Log density of the hyper-parameters given the trials, up to a constant."""
-    priors = sum(
-        float(prior.log_prob(value(module).detach()).sum()) for _, module, prior, value, _ in model.named_priors()
-    )
-    return _likelihood(model) + priors
-
-
-def _gp(X: Tensor, z: Tensor, likelihood: HadamardGaussianLikelihood, kernel: AutoregressiveKernel) -> SingleTaskGP:
-    """A process on inputs (n x (K + 1)) and standardised values (n x 1)."""
-    with settings.validate_input_scaling(False):  # values are standardised a size, and the last column is an index
-        return SingleTaskGP(
-            X, z, likelihood=likelihood, covar_module=kernel, mean_module=ZeroMean(), outcome_transform=None
-        )
-
-
-def _leave_one_out(model: SingleTaskGP) -> tuple[np.ndarray, np.ndarray]:
-    """Predictive means and variances (n), noise included, in closed form (Rasmussen and Williams 2006, eq. 5.12).
-
-    `botorch.cross_validation.loo_cv` does not pass the sizes to a likelihood with a noise a size.
-    """
-    with torch.no_grad():
-        precision = _precision(model)
-        variance = 1 / precision.diagonal()
-        mean = model.train_targets - (precision @ model.train_targets) * variance
-    return mean.numpy(), variance.numpy()
-
-
-def _matern(u: Tensor, v: Tensor) -> Tensor:
-    """Matérn-5/2 covariance (... x n x n') of points already divided by their length-scales."""
-    distance = 5**0.5 * torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist")
-    return (1 + distance + distance.square() / 3) * torch.exp(-distance)
-
-
-def _padded(rows: Tensor, n: int) -> Tensor:
-    """`rows` (r x c) filled up with rows of zeros to n x c."""
-    return torch.nn.functional.pad(rows, (0, 0, 0, n - len(rows)))
-
-
-def _covariance(model: SingleTaskGP) -> Tensor:
-    """Prior covariance (n x n) of the trials' standardised values, noise included."""
-    X = model.train_inputs[0]
-    return model.covar_module(X).to_dense() + torch.diag(model.likelihood.noise[X[:, -1].long()])
-
-
-def _precision(model: SingleTaskGP) -> Tensor:
-    """Inverse of the above."""
-    return torch.cholesky_inverse(torch.linalg.cholesky(_covariance(model)))
-
-
-def _extrapolate(means: np.ndarray, seen: np.ndarray, fidelities: Fidelities) -> np.ndarray:
-    """`means` (M) with those of sizes not seen read off the line through the two nearest seen sizes over log cost."""
-    known = np.flatnonzero(seen)
-    place = fidelities.scale(np.arange(fidelities.m))
-    filled = means.copy()
-    for s in np.flatnonzero(~seen):
-        near = known[np.argsort(abs(place[known] - place[s]), kind="stable")[:2]]
-        run = place[near[-1]] - place[near[0]]
-        slope = (means[near[-1]] - means[near[0]]) / run if run else 0.0
-        filled[s] = means[near[0]] + slope * (place[s] - place[near[0]])
-    return filled
-
-
-def _describe(model: SingleTaskGP) -> dict[str, object]:
-    kernel = model.covar_module
-    values = {
-        "lengthscales": kernel.shared.lengthscale,
-        "discrepancy_lengthscale": kernel.discrepancy.lengthscale,
-        "amplitude": kernel.amplitude,
-        "links": kernel.links,
-        "steps": kernel.log_steps.exp(),
-        "noise_variance": model.likelihood.noise,
-    }
-    return {name: [round(float(v), 6) for v in value.detach().flatten()] for name, value in values.items()}
+def _rounded(value: Tensor) -> list[object]:
+    return np.round(value.detach().numpy().astype(float), 5).reshape(len(value), -1).tolist()

@@ -1,0 +1,94 @@
+"""Successive halving and Hyperband over model sizes: many mixtures on the cheapest size, the best go on to the next.
+
+Promotions are decided one at a time from what is finished (ASHA, Li et al. 2020), so that lanes never wait for a rung. A
+mixture's bracket is the smallest size it was trained at.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from admire.optimize.design import Tried, offered, random_mixtures
+from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+from admire.optimize.random_search import Random
+
+ETA = 3  # of so many mixtures one goes on
+
+
+class SuccessiveHalving:
+    """One bracket: every mixture begins at the cheapest size."""
+
+    hyperband = False
+
+    def propose(
+        self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
+    ) -> list[Proposal]:
+        """Up to `q` trials: promotions first, from the dearest size down, else new mixtures."""
+        tried = Tried(problem, seen, pending)
+        costs, names = problem.fidelities.costs, problem.fidelities.names
+        proposals: list[Proposal] = []
+        sizes = np.concatenate([seen.size, pending.fidelity[:, 0].astype(int)])
+        while len(proposals) < q:
+            found = self._promotion(problem, seen, tried, budget)
+            if found is None:
+                size = self._new_size(problem, sizes)
+                mixtures = random_mixtures(problem, tried, size, int(costs[size] <= budget + 1e-9), rng)
+                if not mixtures:
+                    break
+                found = Proposal(mixtures[0], size, why=f"a random mixture begins at {names[size]}")
+            else:
+                tried.add(found.weights, found.size)
+            proposals.append(found)
+            sizes = np.append(sizes, found.size)
+            budget -= costs[found.size]
+        return proposals
+
+    def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
+        """The best observed at the target; before there is one, the best at the dearest size that has any."""
+        values = problem.objective(seen.Y)
+        for size in range(problem.fidelities.target, -1, -1):
+            here = np.where(seen.size == size, values, np.nan)
+            if np.isfinite(here).any() and size != problem.fidelities.target:
+                best = seen.X[int(np.nanargmax(here))]
+                return Recommendation(best, how=f"the best observed at {problem.fidelities.names[size]}")
+            if np.isfinite(here).any():
+                return Random().recommend(problem, seen)
+        return Recommendation(problem.prior, how="the prior: no mixture has been scored yet")
+
+    def _promotion(self, problem: Problem, seen: Observations, tried: Tried, budget: float) -> Proposal | None:
+        """The best mixture that is among the best third of its rung and was not promoted yet."""
+        values = problem.objective(seen.Y)
+        bracket = _brackets(seen)
+        for size in range(problem.fidelities.target - 1, -1, -1):
+            if problem.fidelities.costs[size + 1] > budget + 1e-9:
+                continue
+            for first in range(size + 1):
+                rung = np.flatnonzero((seen.size == size) & (bracket == first) & np.isfinite(values))
+                for i in rung[np.argsort(-values[rung], kind="stable")][: len(rung) // ETA]:
+                    x = seen.X[i]
+                    if (x, size + 1) not in tried and offered(problem, x, size + 1):
+                        up, here = problem.fidelities.names[size + 1], problem.fidelities.names[size]
+                        return Proposal(x, size + 1, why=f"promoted to {up}: in the best third at {here}")
+        return None
+
+    def _new_size(self, problem: Problem, sizes: np.ndarray) -> int:
+        """Where a new mixture begins: Hyperband gives every bracket the same cost."""
+        if not self.hyperband:
+            return 0
+        spent = [problem.fidelities.costs[s] * (sizes == s).sum() for s in range(problem.fidelities.target + 1)]
+        return int(np.argmin(spent))
+
+
+class Hyperband(SuccessiveHalving):
+    """As many brackets as sizes; in each, mixtures begin at another size."""
+
+    hyperband = True
+
+
+def _brackets(seen: Observations) -> np.ndarray:
+    """Smallest size (n) that each trial's mixture was trained at."""
+    keys = [x.round(9).tobytes() for x in seen.X]
+    first: dict[bytes, int] = {}
+    for key, size in zip(keys, seen.size, strict=True):
+        first[key] = min(size, first.get(key, size))
+    return np.array([first[key] for key in keys], dtype=int)

@@ -1,0 +1,52 @@
+"""The exponential data mixing law: a metric is `c + k exp(sum_j t_j w_j)` (arXiv 2403.16952, equation 6).
+
+Fitted by robust least squares from several starts. `k` may have either sign, so that scores obey it as well as losses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import least_squares
+
+from admire.optimize.surrogates.regressions import Predict
+
+STARTS = 8
+LARGEST_EXPONENT = 20.0
+SHRINK = 1e-2  # of the exponents: with few runs they are not determined
+
+
+def exponential(X: np.ndarray, y: np.ndarray) -> Predict:
+    """Fit the law to n runs: X (n x K) mixtures, y (n) one metric."""
+    mean, scale = float(y.mean()), float(y.std()) or 1.0
+    z = (y - mean) / scale
+    rng = np.random.default_rng(0)
+    k = X.shape[1]
+    fits = [
+        least_squares(
+            _residuals, _start(sign, k, rng), jac=_jacobian, loss="soft_l1", f_scale=1.0, args=(X, z), max_nfev=200
+        )
+        for sign in (1.0, -1.0)
+        for _ in range(STARTS // 2)
+    ]
+    best = min(fits, key=lambda fit: fit.cost).x
+    return lambda new: mean + scale * _law(best, new)
+
+
+def _start(sign: float, k: int, rng: np.random.Generator) -> np.ndarray:
+    return np.concatenate([[-sign, sign], rng.normal(scale=1.0, size=k)])
+
+
+def _law(parameters: np.ndarray, X: np.ndarray) -> np.ndarray:
+    level, height, exponents = parameters[0], parameters[1], parameters[2:]
+    return level + height * np.exp(np.clip(X @ exponents, -LARGEST_EXPONENT, LARGEST_EXPONENT))
+
+
+def _residuals(parameters: np.ndarray, X: np.ndarray, z: np.ndarray) -> np.ndarray:
+    return np.concatenate([_law(parameters, X) - z, SHRINK * parameters[2:]])
+
+
+def _jacobian(parameters: np.ndarray, X: np.ndarray, z: np.ndarray) -> np.ndarray:
+    growth = np.exp(np.clip(X @ parameters[2:], -LARGEST_EXPONENT, LARGEST_EXPONENT))
+    top = np.column_stack([np.ones(len(X)), growth, (parameters[1] * growth)[:, None] * X])
+    k = X.shape[1]
+    return np.concatenate([top, np.column_stack([np.zeros((k, 2)), SHRINK * np.eye(k)])])

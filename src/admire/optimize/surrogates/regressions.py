@@ -1,0 +1,56 @@
+"""Regressions of a score on the mixture: what RegMix fits, and support vectors.
+
+Each is `fit(X, y) -> predict`, with X (n x K) mixtures and y (n) one score; `predict` maps (N x K) to (N).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+# RegMix, appendix: LightGBM with these settings and early stopping, which needs held-out runs; small tables have none to spare
+LIGHTGBM = {"objective": "regression", "learning_rate": 0.01, "num_leaves": 31, "min_data_in_leaf": 5, "verbosity": -1}
+ROUNDS = 1000
+STOP_AFTER = 20  # rounds without gain on the held-out part
+HELD_OUT = 0.2
+ENOUGH = 20  # runs below which nothing is held out
+FOLDS = 5
+
+
+def linear(X: np.ndarray, y: np.ndarray) -> Predict:
+    """Least squares with an intercept; of the many solutions (weights sum to 1) the smallest (arXiv 2407.01492)."""
+    from sklearn.linear_model import LinearRegression
+
+    return LinearRegression().fit(X, y).predict
+
+
+def lightgbm(X: np.ndarray, y: np.ndarray) -> Predict:
+    """Boosted trees, stopped where a held-out fifth gains no more (arXiv 2407.01492)."""
+    from lightgbm import Dataset, early_stopping, train
+
+    settings = {**LIGHTGBM, "num_threads": 1, "seed": 0, "deterministic": True}
+    if len(y) < ENOUGH:
+        return train(settings, Dataset(X, y), ROUNDS // 10).predict
+    cut = int(len(y) * (1 - HELD_OUT))
+    data = Dataset(X[:cut], y[:cut])
+    stop = early_stopping(STOP_AFTER, verbose=False)
+    return train(settings, data, ROUNDS, [Dataset(X[cut:], y[cut:], reference=data)], callbacks=[stop]).predict
+
+
+def support_vectors(X: np.ndarray, y: np.ndarray) -> Predict:
+    """RBF support vector regression, its penalty and width by cross-validation."""
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVR
+
+    mean, scale = y.mean(), y.std() or 1.0
+    machine = make_pipeline(StandardScaler(), SVR(epsilon=0.05))
+    if len(y) >= 2 * FOLDS:
+        grid = {"svr__C": [0.3, 1, 3, 10, 30], "svr__gamma": [0.003, 0.01, 0.03, 0.1]}
+        machine = GridSearchCV(machine, grid, cv=FOLDS, scoring="neg_mean_squared_error")
+    fitted = machine.fit(X, (y - mean) / scale)
+    return lambda new: mean + scale * fitted.predict(new)
