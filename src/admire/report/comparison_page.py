@@ -33,6 +33,9 @@ def render(campaign: Campaign, rows: list[Row]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+CLEAR = 2.0  # standard errors from which a difference is called one
+
+
 def verdict(rows: list[Row]) -> str:
     """One sentence a mixture that was compared: how far from the recommendation it is."""
     best, found = recommended(rows), []
@@ -41,6 +44,8 @@ def verdict(rows: list[Row]) -> str:
             continue
         gap, stderr = row.behind(best)
         word = "better" if gap >= 0 else "worse"
+        if stderr > 0 and abs(gap) < CLEAR * stderr:
+            word = f"within noise of, observed {word}"
         errors = f", {abs(gap) / stderr:.1f} standard errors" if stderr > 0 else ""
         found.append(f"{word} than {row.mixture} by {abs(gap):.4f}{errors}")
     return f"The recommended mixture is {'; '.join(found)}." if found else "Nothing to compare with is finished yet."

@@ -11,7 +11,8 @@ from admire.report.dossier import Dossier
 
 TITLE = "Recommended mixture"
 CAPTION = (
-    "Bars are the recommended weights; the whisker is the range in which the best weight lies with 90 % probability. "
+    "Bars are the recommended weights; the whisker holds nine in ten of the best mixtures "
+    "of functions drawn from the surrogate: a wide one says that the weight hardly matters. "
     "A thick mark is the most that a source can give."
 )
 

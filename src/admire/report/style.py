@@ -29,6 +29,8 @@ FINAL = "#E69F00"
 INK = "#222222"
 QUIET = "#8A8A8A"
 FAINT = "#DDDDDD"
+# for many lines in one picture
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222", "#8A8A8A")
 
 WIDTH = 6.0  # inches; at half the width of a page its 10-point labels are still read
 
@@ -88,6 +90,11 @@ def size_colours(m: int) -> list[str]:
     """Colours of `m` model sizes, cheapest first: one hue, the dearer the darker."""
     blues = matplotlib.colormaps["Blues"]
     return [matplotlib.colors.to_hex(blues(0.35 + 0.6 * i / max(m - 1, 1))) for i in range(m)]
+
+
+def line_of(i: int) -> tuple[str, str]:
+    """Colour and dashes of the `i`-th of many lines: eight colours, then the same ones dashed."""
+    return LINES[i % len(LINES)], ("-", "--", ":")[i // len(LINES) % 3]
 
 
 def budget_line(ax: Axes, total: float) -> None:

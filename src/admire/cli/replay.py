@@ -1,0 +1,195 @@
+"""Play methods on a table of runs that others paid for: how soon would they have known the best mixture?
+
+FORMAT is regmix (RegMix's CSV files on The Pile), admire-ift (the ADMIRE IFT Runs), or table (your own, one CSV with the
+columns run, size, cost, weight:<source> ..., metric:<name> ..., optional stderr:<name> ...). Every seed shuffles the rows;
+all methods meet the same problems. Costs are those of everything bought.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from admire.replay.benchmark import Run
+    from admire.replay.case import Setting
+    from admire.replay.table import Table
+
+FORMATS = ("regmix", "admire-ift", "table")
+OBJECTIVES = {"regmix": "mean", "admire-ift": "id+ood", "table": "mean"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The table, the methods, how problems are made of it, where to write."""
+    parser.add_argument("format", metavar="FORMAT", choices=FORMATS, help="regmix, admire-ift or table")
+    parser.add_argument(
+        "path", metavar="PATH", type=Path, help="the folder that holds the published files, or your CSV"
+    )
+    parser.add_argument("--methods", default="all", help="comma-separated names (`admire methods`), or all (default)")
+    parser.add_argument("--seeds", type=int, default=5, help="problems a method is played on (default 5)")
+    parser.add_argument("--objective", help="a group (id+ood, id, ood, mean), a metric, or several with commas between")
+    parser.add_argument(
+        "--pool",
+        choices=("paper", "random", "all"),
+        default="paper",
+        help="rows of the target that can be bought: the published study's (default), as many drawn by seed, or all",
+    )
+    parser.add_argument(
+        "--metric-weights",
+        choices=("fixed", "dirichlet"),
+        default="fixed",
+        help="dirichlet: the objective's weights are drawn by seed, another problem for each",
+    )
+    parser.add_argument(
+        "--mislead",
+        choices=("negated", "independent"),
+        nargs="?",
+        const="negated",
+        help="smaller sizes say the opposite (default when given without a word), or nothing",
+    )
+    parser.add_argument(
+        "--truth",
+        choices=("gp", "trees"),
+        help="tables drawn by seed from a model of this one, whose truth is known: true regret",
+    )
+    parser.add_argument("--target-size", help="format table: the size that is recommended for")
+    parser.add_argument("--lower-is-better", action="store_true", help="format table: metrics are losses")
+    parser.add_argument(
+        "--budget", type=float, help="stop a run at this cost (default: what the target's whole pool costs)"
+    )
+    parser.add_argument(
+        "--until", type=float, help="go on to this cost after the best row was found (default: the last mark)"
+    )
+    parser.add_argument("--cores", type=int, help="processes (default: all cores); the numbers are the same")
+    parser.add_argument(
+        "--calibration",
+        action="store_true",
+        help="play nothing: how often do admire's 90%% intervals hold rows of the target that it has not seen?",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, settings.json"
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Play, print the table, write the files."""
+    import os
+
+    from admire.errors import TableError
+    from admire.optimize.methods import METHODS, check_name
+    from admire.replay import benchmark
+    from admire.replay.case import make_case
+
+    table, setting = _table(args), _setting(args)
+    if args.seeds < 1:
+        raise TableError(f"--seeds {args.seeds}: at least one is needed")
+    methods = list(METHODS) if args.methods == "all" else [name.strip() for name in args.methods.split(",")]
+    for name in methods:
+        check_name(name)
+    cores = args.cores or os.cpu_count() or 1
+    if args.calibration:
+        _calibrate(table, setting, args, cores)
+        return
+    case = make_case(table, setting, 0)  # what cannot be is refused before anything runs
+    methods, refused = benchmark.servable(table, methods)
+    print("\n".join([*_describe(table, case.problem.pool), *table.notes, *refused]), flush=True)
+    budget = args.budget or len(case.problem.pool[table.target]) * table.costs[table.target]
+    until = min(args.until if args.until is not None else table.marks[-1], budget)
+    runs = _play(table, setting, methods, args.seeds, budget, until, cores)
+    _write(table, runs, args, {"budget": budget, "until": until, "methods": methods, "skipped": refused})
+
+
+def _table(args: argparse.Namespace) -> Table:
+    from admire.errors import TableError
+    from admire.replay import formats
+
+    if args.format == "regmix":
+        return formats.regmix(args.path)
+    if args.format == "admire-ift":
+        return formats.admire_ift(args.path)
+    if args.target_size is None:
+        raise TableError("--target-size is missing: the size that is recommended for")
+    return formats.long_form(args.path, args.target_size, args.lower_is_better)
+
+
+def _setting(args: argparse.Namespace) -> Setting:
+    from admire.replay.case import Setting
+
+    return Setting(
+        objective=args.objective or OBJECTIVES[args.format],
+        pool=args.pool,
+        metric_weights=args.metric_weights,
+        mislead=args.mislead,
+        truth=args.truth,
+    )
+
+
+def _describe(table: Table, pool: tuple) -> list[str]:
+    sizes = ", ".join(
+        f"{len(rows)} at {size} ({cost:.4g})" for rows, size, cost in zip(pool, table.sizes, table.costs, strict=True)
+    )
+    k, m = len(table.sources), len(table.metrics)
+    return [f"{table.name}: {k} sources, {m} metrics; rows that can be bought: {sizes}; costs in {table.unit}"]
+
+
+def _play(
+    table: Table, setting: Setting, methods: list[str], seeds: int, budget: float, until: float, cores: int
+) -> list[Run]:
+    """All runs, in the order of methods and seeds, whatever order they finished in."""
+    from tqdm import tqdm
+
+    from admire.replay.benchmark import replay
+
+    found = replay(table, setting, methods, range(seeds), budget, until, cores)
+    runs = list(tqdm(found, total=seeds * len(methods), desc="replay", unit="run", disable=None))
+    return sorted(runs, key=lambda run: (methods.index(run.method), run.seed))
+
+
+def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: int) -> None:
+    import pandas as pd
+    from tqdm import tqdm
+
+    from admire.replay import calibration
+    from admire.trials.files import write_text
+
+    found = calibration.coverage(table, setting, range(args.seeds), cores)
+    lines = pd.concat(tqdm(found, total=args.seeds, desc="calibration", unit="seed", disable=None))
+    print(calibration.summary(lines).round(3).to_string(index=False))
+    if args.out is not None:
+        write_text(args.out / "calibration.csv", lines.to_csv(index=False, float_format="%.6g"))
+        print(f"\nwritten: {args.out}/calibration.csv")
+
+
+def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[str, object]) -> None:
+    from admire.replay import summary
+
+    lines = summary.summary(runs, table.marks)
+    print(_printed(lines).to_string(index=False))
+    if args.out is None:
+        return
+    from admire import __version__
+    from admire.report import replay as picture
+    from admire.trials.files import write_json, write_text
+    from admire.trials.records import provenance
+
+    curves, purchases = summary.curves(runs, summary.grid(runs)), summary.purchases(runs)
+    for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
+        write_text(args.out / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
+    picture.draw(curves, table.unit, args.out)
+    asked = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items() if key != "run"}
+    write_json(
+        args.out / "settings.json",
+        {"asked": asked, **more, "version": __version__, "provenance": provenance("torch", "botorch")},
+    )
+    print(f"\nwritten: {args.out}/")
+
+
+def _printed(lines: pd.DataFrame) -> pd.DataFrame:
+    """The columns that fit on a screen."""
+    regrets = [name for name in lines if name.startswith("regret_at") and not name.endswith("_se")]
+    shown = ["method", "seeds", "found_share"]
+    shown += [f"cost_{what}_{statistic}" for what in ("observed", "recommended") for statistic in ("mean", "se")]
+    return lines[[*shown, "recommended_share", *regrets, "seconds_per_run"]].round(4)

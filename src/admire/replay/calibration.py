@@ -1,0 +1,65 @@
+"""Do intervals hold what they promise? Rows of the target that the model has not seen, predicted from some that it has."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import pandas as pd
+
+from admire.optimize.problem import Observations
+from admire.optimize.surrogates.experts import Experts
+from admire.replay.benchmark import one_thread
+from admire.replay.case import Case, Setting, make_case
+from admire.replay.play import observations
+from admire.replay.table import Table
+
+Z90 = 1.645
+SHARES = (0.1, 0.2, 0.4, 0.7)  # of the pool that is seen
+
+
+def coverage(table: Table, setting: Setting, seeds: range, cores: int) -> Iterator[pd.DataFrame]:
+    """For each seed: lines `seed, seen, coverage90, r2, width`, of the rows left out.
+
+    The model sees the initial design and the first rows of the pool, which the seed has shuffled.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(cores, mp_context=context, initializer=one_thread) as pool:
+        yield from pool.map(_of_seed, [(table, setting, seed) for seed in seeds])
+
+
+def summary(lines: pd.DataFrame) -> pd.DataFrame:
+    """Mean over seeds and its standard error, by the number of the target's rows that were seen."""
+    groups = lines.groupby("seen")[["coverage90", "r2", "width"]]
+    mean, se = groups.mean(), groups.sem()
+    return mean.join(se, rsuffix="_se").reset_index()
+
+
+def _of_seed(job: tuple[Table, Setting, int]) -> pd.DataFrame:
+    table, setting, seed = job
+    case = make_case(table, setting, seed)
+    n = len(case.truth)
+    lines = []
+    for seen in dict.fromkeys(max(int(share * n), 2) for share in SHARES):
+        lines.append({"seed": seed, "seen": seen, **_held_out(case, _evidence(case, seen), seen)})
+    return pd.DataFrame(lines)
+
+
+def _evidence(case: Case, seen: int) -> Observations:
+    """The initial design at the cheapest size and the first `seen` rows of the target's pool."""
+    target = case.problem.fidelities.target
+    cheap = [] if target == 0 else [(0, row) for row in range(min(case.problem.initial, len(case.Y[0])))]
+    return observations(case, [*cheap, *((target, row) for row in range(seen))])
+
+
+def _held_out(case: Case, evidence: Observations, seen: int) -> dict[str, float]:
+    target = case.problem.fidelities.target
+    experts = Experts.fit(case.problem, evidence)
+    mean, sd = experts.predict_observation(case.problem.pool[target][seen:], target)
+    y = case.problem.objective(case.Y[target])[seen:]
+    return {
+        "coverage90": float((abs(y - mean) <= Z90 * sd).mean()),
+        "r2": float(1 - ((y - mean) ** 2).sum() / ((y - y.mean()) ** 2).sum()),
+        "width": float(2 * Z90 * sd.mean()),
+    }

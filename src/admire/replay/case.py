@@ -1,0 +1,131 @@
+"""One seed's problem: which rows can be bought, what is maximised, and what buying a row returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from admire.errors import TableError
+from admire.optimize.problem import Objective, Problem
+from admire.replay.table import Table
+from admire.space.fidelity import Fidelities
+from admire.space.simplex import CappedSimplex
+
+TOTAL = 1_000_000  # mixtures of a table count as the same trial when they agree to six digits
+INITIAL_COST, FEWEST, MOST = 3, 16, 64  # the initial design: what so many target runs cost, within these bounds
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How problems are made from a table.
+
+    Args:
+        objective: as `Table.objective` takes it.
+        pool: rows of the target that can be bought: `paper` (the study's), `random` (as many, drawn by seed) or `all`.
+        metric_weights: `fixed`, or `dirichlet`: drawn by seed, uniform over the objective's metrics.
+        mislead: what becomes of the smaller sizes: None, `negated` (their scores mirrored at their mean) or `independent`
+            (their scores shuffled between mixtures).
+        truth: None: a row's score is the table's; `gp`, `trees`: a table drawn by seed whose truth is known.
+    """
+
+    objective: str
+    pool: str = "paper"
+    metric_weights: str = "fixed"
+    mislead: str | None = None
+    truth: str | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One seed's problem.
+
+    Args:
+        problem: what the method sees.
+        Y: M arrays (n_s x m): what buying the rows of `problem.pool` returns.
+        stderr: M arrays (n_s x m), NaN where there is none.
+        runs: M tuples of names of the pool's rows.
+        truth: objective (n) of the target's rows without noise where it is known, else as observed.
+    """
+
+    problem: Problem
+    Y: tuple[np.ndarray, ...]
+    stderr: tuple[np.ndarray, ...]
+    runs: tuple[tuple[str, ...], ...]
+    truth: np.ndarray
+
+    @property
+    def best(self) -> int:
+        """Row of the target's pool that is best; with ties the first one."""
+        return int(self.truth.argmax())
+
+    def row(self, weights: np.ndarray, size: int) -> int:
+        """Row of the pool at a size that a mixture (K) is, or is nearest to."""
+        return int(abs(self.problem.pool[size] - weights).max(1).argmin())
+
+
+def make_case(table: Table, setting: Setting, seed: int) -> Case:
+    """The problem of one seed; the same for every method.
+
+    Raises:
+        TableError: if the pool has fewer than two rows with the objective.
+    """
+    rng = np.random.default_rng([seed, 1])
+    weights = table.objective(setting.objective)
+    if setting.metric_weights == "dirichlet":
+        weights = np.where(weights != 0, np.sign(weights) * rng.dirichlet(np.ones(len(weights))), 0.0)
+        weights /= abs(weights).sum()
+    objective = Objective(table.metrics, weights)
+    table, true = _with_truth(table, setting.truth, rng)
+    table = _misled(table, setting.mislead, rng)
+    chosen = [rng.permutation(len(x)) for x in table.X]
+    chosen[table.target] = rng.permutation(_pool(table, setting.pool, objective, rng))
+    X, Y, stderr = (
+        tuple(part[rows] for part, rows in zip(parts, chosen, strict=True))
+        for parts in (table.X, table.Y, table.stderr)
+    )
+    space = CappedSimplex(table.sources, np.minimum(np.concatenate(table.X).max(0) * 1.0001, 1.0))
+    problem = Problem(
+        space=space,
+        fidelities=Fidelities(table.sizes, table.costs, table.target, table.shares),
+        objective=objective,
+        prior=space.fill(np.concatenate(table.X).mean(0)),
+        totals=(TOTAL,) * len(table.sizes),
+        initial=int(np.clip(INITIAL_COST * table.costs[table.target] / table.costs[0], FEWEST, MOST)),
+        pool=X,
+    )
+    runs = tuple(tuple(names[i] for i in rows) for names, rows in zip(table.runs, chosen, strict=True))
+    return Case(problem, Y, stderr, runs, objective(true[chosen[table.target]]))
+
+
+def _pool(table: Table, kind: str, objective: Objective, rng: np.random.Generator) -> np.ndarray:
+    """Rows of the target that can be bought."""
+    n = len(table.X[table.target])
+    size = n if kind == "all" or table.pool is None else table.pool
+    rows = rng.permutation(n)[:size] if kind == "random" else np.arange(size)
+    rows = rows[np.isfinite(objective(table.Y[table.target][rows]))]
+    if len(rows) < 2:
+        raise TableError(
+            f"{table.name}: {len(rows)} of the target's rows have every metric of the objective; a pool needs two or more"
+        )
+    return rows
+
+
+def _misled(table: Table, mislead: str | None, rng: np.random.Generator) -> Table:
+    """The table with smaller sizes that say the opposite of what they said, or nothing."""
+    if mislead is None:
+        return table
+    changed = [
+        2 * np.nanmean(y, 0) - y if mislead == "negated" else y[rng.permutation(len(y))]
+        for y in table.Y[: table.target]
+    ]
+    return replace(table, Y=(*changed, *table.Y[table.target :]))
+
+
+def _with_truth(table: Table, kind: str | None, rng: np.random.Generator) -> tuple[Table, np.ndarray]:
+    """The table and what its target's rows truly score (n x m)."""
+    if kind is None:
+        return table, table.Y[table.target]
+    from admire.replay.synthetic import draw
+
+    return draw(table, kind, rng)

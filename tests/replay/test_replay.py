@@ -1,0 +1,190 @@
+"""Methods on a table: same problems for all, costs of everything, the same numbers whatever the cores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from admire.cli.main import main
+from admire.errors import TableError
+from admire.optimize.methods import METHODS, build
+from admire.replay import summary
+from admire.replay.benchmark import Run, replay, servable
+from admire.replay.case import Setting, make_case
+from admire.replay.formats import long_form
+from admire.replay.play import Trace, play
+
+
+@pytest.fixture
+def table(written):
+    return long_form(written(), "L")
+
+
+def run(table, method, seed=0, budget=120.0, until=0.0, **setting):
+    case = make_case(table, Setting("mean", **setting), seed)
+    return case, play(build(method), case, seed, budget, until)
+
+
+def test_a_seed_is_a_problem_and_a_method_changes_nothing_about_it(table):
+    one, other = make_case(table, Setting("mean"), 3), make_case(table, Setting("mean"), 3)
+    assert one.runs == other.runs != make_case(table, Setting("mean"), 4).runs
+    assert np.array_equal(one.truth, other.truth)
+
+
+@pytest.mark.parametrize("method", ["admire", "random", "regmix-linear", "svr"])
+def test_every_purchase_is_paid_and_no_row_is_bought_twice(table, method):
+    _, trace = run(table, method)
+    costs = {"S": 1.0, "L": 10.0}
+    assert trace.bought[-1][1] == pytest.approx(sum(costs[size] for _, _, size, _ in trace.bought))
+    assert trace.bought[-1][1] <= 120
+    assert len({(size, name) for _, _, size, name in trace.bought}) == len(trace.bought)
+    assert all(a[1] < b[1] for a, b in zip(trace.bought, trace.bought[1:], strict=False))
+
+
+def test_the_best_row_is_observed_when_it_is_bought_at_the_target(table):
+    case, trace = run(table, "random")
+    best = case.runs[1][case.best]
+    assert trace.observed == next(cost for _, cost, size, name in trace.bought if (size, name) == ("L", best))
+
+
+def test_a_regression_recommends_without_ever_buying_the_target(table):
+    _, trace = run(table, "regmix-linear")
+    assert {size for _, _, size, _ in trace.bought} == {"S"}
+    assert np.isnan(trace.observed)
+    assert trace.recommended <= 24
+    assert trace.steps[-1][3] == pytest.approx(0)
+
+
+def test_admire_finds_the_best_row_sooner_than_random(table):
+    found = {method: [run(table, method, seed)[1].observed for seed in range(4)] for method in ("admire", "random")}
+    assert np.mean(found["admire"]) < np.mean(found["random"])
+
+
+def test_transfer_sees_one_size_only(table):
+    _, trace = run(table, "transfer:admire@S")
+    assert {size for _, _, size, _ in trace.bought} == {"S"}
+
+
+@pytest.mark.parametrize("method", ["prior", "uniform"])
+def test_fixed_mixtures_cost_nothing(table, method):
+    _, trace = run(table, method)
+    assert trace.bought == []
+    assert len(trace.steps) == 1
+
+
+def test_misled_small_sizes_run_against_the_target(table):
+    plain, negated, shuffled = (
+        make_case(table, Setting("mean", mislead=m), 1) for m in (None, "negated", "independent")
+    )
+    here, there = (case.problem.objective(case.Y[0]) for case in (plain, negated))
+    assert np.corrcoef(here, there)[0, 1] < -0.99
+    assert abs(np.corrcoef(here, shuffled.problem.objective(shuffled.Y[0]))[0, 1]) < 0.6
+    assert np.array_equal(plain.Y[1], negated.Y[1])
+
+
+@pytest.mark.parametrize("truth", ["gp", "trees"])
+def test_a_drawn_table_has_a_truth_that_is_not_what_is_observed(table, truth):
+    one, other = (make_case(table, Setting("mean", truth=truth), seed) for seed in (1, 2))
+    observed = one.problem.objective(one.Y[1])
+    assert not np.allclose(observed, one.truth)
+    assert np.corrcoef(observed, one.truth)[0, 1] > 0.5
+    assert not np.allclose(np.sort(one.truth), np.sort(other.truth))
+
+
+def test_random_metric_weights_keep_their_sign_and_sum(written):
+    case = make_case(long_form(written(), "L", lower_is_better=True), Setting("mean", metric_weights="dirichlet"), 5)
+    assert (case.problem.objective.weights < 0).all()
+    assert abs(case.problem.objective.weights).sum() == pytest.approx(1)
+
+
+def test_numbers_do_not_depend_on_the_cores(table):
+    def played(cores):
+        runs = replay(table, Setting("mean"), ["admire", "random"], range(2), 120.0, 0.0, cores)
+        return {(run.method, run.seed): (run.trace.bought, run.trace.steps) for run in runs}
+
+    assert played(1) == played(2)
+
+
+def test_a_table_without_common_mixtures_cannot_serve_promotion(table):
+    served, refused = servable(table, list(METHODS))
+    assert {"successive-halving", "hyperband"}.isdisjoint(served)
+    assert len(refused) == 2
+    assert "no mixture of runs was trained at two sizes" in refused[0]
+
+
+def test_the_summary_counts_seeds_and_reads_regret_between_steps():
+    first = Trace([(1, 2.0, "L", "a")], [(0, 0.0, "x", 3.0, 3.0), (1, 2.0, "y", 1.0, 1.0)], 2.0, 2.0, 2.0, 0.1)
+    never = Trace([(1, 2.0, "L", "b")], [(0, 0.0, "x", 3.0, 3.0)], seconds=0.3)
+    line = summary.summary([Run("m", 0, first), Run("m", 1, never)], (1.0, 2.0)).iloc[0]
+    assert (line["seeds"], line["found_share"], line["cost_observed_mean"]) == (2, 0.5, 2.0)
+    assert (line["regret_at_1"], line["regret_at_2"]) == (3.0, 2.0)
+
+
+def test_the_verb_writes_its_files(written, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = [
+        "replay",
+        "table",
+        str(written()),
+        "--target-size",
+        "L",
+        "--seeds",
+        "2",
+        "--cores",
+        "1",
+        "--out",
+        str(out),
+    ]
+    assert main([*command, "--methods", "random,regmix-linear"]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        *("summary.csv", "curves.csv", "purchases.csv", "settings.json", "replay.svg", "replay.png")
+    }
+    assert list(pd.read_csv(out / "summary.csv")["method"]) == ["random", "regmix-linear"]
+    assert set(pd.read_csv(out / "purchases.csv")["seed"]) == {0, 1}
+    assert "24 at S (1), 12 at L (10)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--methods", "admir"], "unknown method 'admir'; did you mean 'admire'?"),
+        (["--methods", "transfer:admire"], "does not say which size"),
+        (["--objective", "z"], "no metric or group 'z'"),
+        (["--seeds", "0"], "--seeds 0: at least one is needed"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(written, capsys, arguments, sentence):
+    assert main(["replay", "table", str(written()), "--target-size", "L", *arguments]) == 1
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_pool_without_scores_is_refused(written):
+    def unscored(frame):
+        frame.loc[frame["size"] == "L", "metric:a"] = None
+        frame.loc[frame.index[-1], "metric:a"] = 1.0
+        return frame
+
+    with pytest.raises(TableError, match="a pool needs two or more"):
+        make_case(long_form(written(unscored), "L"), Setting("mean"), 0)
+
+
+def test_calibration_counts_rows_that_were_not_seen(written, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = [
+        "replay",
+        "table",
+        str(written()),
+        "--target-size",
+        "L",
+        "--seeds",
+        "2",
+        "--cores",
+        "1",
+        "--out",
+        str(out),
+    ]
+    assert main([*command, "--calibration"]) == 0
+    lines = pd.read_csv(out / "calibration.csv")
+    assert set(lines["seed"]) == {0, 1}
+    assert lines["coverage90"].between(0, 1).all()
+    assert (lines["width"] > 0).all()
+    assert "coverage90" in capsys.readouterr().out
