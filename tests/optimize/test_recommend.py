@@ -63,9 +63,10 @@ def test_accuracy_says_at_which_size_it_was_measured(world):
 
 
 def test_chances_to_be_best_are_shared_with_the_best_observed(recommendation):
+    both = recommendation.is_best + recommendation.observed_is_best
     assert 0 < recommendation.is_best <= 1
     assert 0 <= recommendation.observed_is_best <= 1
-    assert recommendation.is_best + recommendation.observed_is_best <= 1 or recommendation.is_best == recommendation.observed_is_best
+    assert both <= 1 or recommendation.is_best == recommendation.observed_is_best
 
 
 @pytest.mark.parametrize(("misleads", "words"), [(False, "is trusted with"), (True, "do not agree with L")])
@@ -115,7 +116,9 @@ def test_influence_has_the_direction_of_the_truth():
     problem = make_problem(m=3, weights=[-1, -1, 0], caps=[1, 1, 1, 0.3])
     world = World(make_problem(caps=[1, 1, 1, 0.3]), BEST)
     seen = observed(world, [14, 0, 10])
-    seen = type(seen)(**{**vars(seen), "Y": np.column_stack([seen.Y, seen.Y[:, 0]]), "stderr": np.full((24, 3), np.nan)})
+    seen = type(seen)(
+        **{**vars(seen), "Y": np.column_stack([seen.Y, seen.Y[:, 0]]), "stderr": np.full((24, 3), np.nan)}
+    )
     found = influence(problem, seen)
     assert found.shape == (4, 3)
     assert np.isnan(found[:, 2]).all()

@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="play nothing: how often do admire's 90%% intervals hold rows of the target that it has not seen?",
     )
     parser.add_argument(
-        "--out", type=Path, help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, purchases.svg, settings.json"
+        "--out",
+        type=Path,
+        help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, purchases.svg, settings.json",
     )
 
 
