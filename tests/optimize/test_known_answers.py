@@ -1,4 +1,4 @@
-"""Problems whose best mixture is known: inside the simplex, on an edge, at a cap, at a vertex, and where the small size misleads."""
+"""Problems whose best mixture is known: inside the simplex, on an edge, at a cap, at a vertex; one whose small size misleads."""
 
 import numpy as np
 import pytest
