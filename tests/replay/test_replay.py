@@ -168,6 +168,14 @@ def test_a_pool_without_scores_is_refused(written):
         make_case(long_form(written(unscored), "L"), Setting("mean"), 0)
 
 
+def test_a_cheapest_size_smaller_than_the_initial_design_is_refused(written, capsys):
+    def few(frame):
+        return frame[(frame["size"] == "L") | (frame.index < 5)]
+
+    assert main(["replay", "table", str(written(few)), "--target-size", "L", "--methods", "random"]) == 1
+    assert "size 'S' has 5 runs and the initial design takes 16 or more" in capsys.readouterr().err
+
+
 def test_calibration_counts_rows_that_were_not_seen(written, tmp_path, capsys):
     out = tmp_path / "out"
     command = [

@@ -68,8 +68,13 @@ def make_case(table: Table, setting: Setting, seed: int) -> Case:
     """The problem of one seed; the same for every method.
 
     Raises:
-        TableError: if the pool has fewer than two rows with the objective.
+        TableError: if the pool has fewer than two rows with the objective, or the cheapest size fewer than an initial design.
     """
+    if table.target > 0 and len(table.X[0]) < FEWEST:
+        raise TableError(
+            f"{table.name}: size '{table.sizes[0]}' has {len(table.X[0])} runs and the initial design takes {FEWEST} or more; "
+            "add runs, or leave this size out"
+        )
     rng = np.random.default_rng([seed, 1])
     weights = table.objective(setting.objective)
     if setting.metric_weights == "dirichlet":

@@ -18,7 +18,7 @@ from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kerne
 
 # Trust in the small sizes before the target has spoken, by how well they predict themselves.
 TRUST_FLOOR, TRUST_SLOPE, TRUST_CAP = 0.6, 0.35, 0.95
-PRIOR_TRIALS = 4  # so many trials of the target's variance are added to each model's squared errors
+PRIOR_TRIALS = 4  # so many trials of the size expected are added to squared errors
 ENOUGH = 4  # trials for a leave-one-out R2
 
 
@@ -29,11 +29,13 @@ class Experts:
     Args:
         models: one that learns from all sizes and, once the target has trials, one that learns from these alone.
         trust: their weights.
+        seen: what they were fitted to.
     """
 
     problem: Problem
     models: tuple[GaussianProcesses, ...]
     trust: tuple[float, ...]
+    seen: Observations
 
     @classmethod
     def fit(cls, problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Experts | None:
@@ -51,18 +53,18 @@ class Experts:
 
     def predict(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n) and covariance (n x n) of the objective's true mean at mixtures `X` (n x K), at a size: those of the
-        models' mixture, what they disagree about included."""
+        models' mixture, what they disagree about included, at the target in the measure in which left-out trials missed."""
         parts = [model.predict(X, size) for model in self._for(size)]
         trust = self._trust(size)
         mean = sum(w * m for w, (m, _) in zip(trust, parts, strict=True))
         covariance = sum(w * (c + np.outer(m - mean, m - mean)) for w, (m, c) in zip(trust, parts, strict=True))
-        return mean, covariance
+        return mean, covariance * self._surprise(size)
 
     def predict_observation(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n) and sd (n) of what trials at mixtures `X` (n x K) would return, at a size: noise included."""
         mean, covariance = self.predict(X, size)
         noise = sum(w * model.noise_variance(size) for w, model in zip(self._trust(size), self._for(size), strict=True))
-        return mean, np.sqrt(np.diag(covariance) + noise)
+        return mean, np.sqrt(np.diag(covariance) + noise * self._surprise(size))
 
     def means(self, X: np.ndarray, size: int) -> np.ndarray:
         """Mean (n) of the objective at mixtures `X` (n x K), at a size."""
@@ -90,6 +92,18 @@ class Experts:
     def hyperparameters(self) -> dict[str, object]:
         """Of the model that learns from all sizes, and the trust in it."""
         return {"trust_in_small_sizes": round(self.trust[0], 4), **self.models[0].hyperparameters()}
+
+    def _surprise(self, size: int) -> float:
+        """By how much variances at the target are too small: mean square of what left-out trials missed, in predicted standard
+        deviations, with a few trials that missed as predicted added."""
+        if size != self.problem.fidelities.target:
+            return 1.0
+        if "_cache" not in self.__dict__:
+            index, mean, sd = self.leave_one_out()
+            at = self.seen.size[index] == size
+            missed = (self.problem.objective(self.seen.Y[index[at]]) - mean[at]) / sd[at]
+            self.__dict__["_cache"] = float((PRIOR_TRIALS + (missed**2).sum()) / (PRIOR_TRIALS + at.sum()))
+        return self.__dict__["_cache"]
 
     def _for(self, size: int) -> tuple[GaussianProcesses, ...]:
         """The models that know a size."""
@@ -142,9 +156,9 @@ def _fitted(key: _Key) -> Experts | None:
     if target > 0 and (seen.size != target).any():
         alone = GaussianProcesses.fit(problem, seen, replace(key.kernels, fidelity="independent"), only=target)
     if alone is None:
-        return Experts(problem, (everything,), (1.0,))
+        return Experts(problem, (everything,), (1.0,), seen)
     trust = _trust_in_small_sizes(problem, seen, everything, alone)
-    return Experts(problem, (everything, alone), (trust, 1 - trust))
+    return Experts(problem, (everything, alone), (trust, 1 - trust), seen)
 
 
 def _trust_in_small_sizes(
