@@ -76,7 +76,10 @@ SHAPE = [
     (changed(mixture__rows=None), ("mixture.rows", "missing")),
     (changed(tokenizer=None), ("tokenizer",)),
     ("name: [", ("line 1", "not valid YAML")),
-    ("- a\n- b\n", ("expected a mapping",)),
+    ("- a\n- b\n", ("expected keys with values, found a list",)),
+    ("", ("expected keys with values, found nothing",)),
+    ("name: a\nname: b\n", ("line 2", "the key 'name' stands twice")),
+    (changed(budget=None, bugdet={"total": 1}), ("bugdet", "did you mean 'budget'")),
 ]
 
 
@@ -90,6 +93,11 @@ def test_refuses_an_empty_and_a_non_utf8_source(refuse, tmp_path):
     refuse(changed(sources__stories={"files": "empty.txt"}), "empty.txt", "sources.stories.files", "the file is empty")
     (tmp_path / "latin.txt").write_bytes("caf\u00e9 ".encode("latin-1") * 100)
     refuse(changed(sources__stories={"files": "latin.txt"}), "latin.txt", "sources.stories", "UTF-8")
+
+
+def test_refuses_a_column_that_the_first_row_does_not_have(refuse, tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"txt": "a b c"}\n' * 100)
+    refuse(changed(sources__stories={"files": "rows.jsonl"}), "rows.jsonl:1", "sources.stories.column", "one of txt")
 
 
 def test_refuses_caps_that_cannot_fill_a_mixture(refuse, tmp_path):
@@ -126,7 +134,12 @@ def test_unknown_campaign_name_lists_those_that_ran(tmp_path, monkeypatch, capsy
 
 def test_begun_campaign_refuses_other_settings_and_names_both_values(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["preflight", str(TINY), "--begin"]) == 0
+    Path("slower.yaml").write_text("training: {learning_rate: 0.002}\n")
+    assert main(["preflight", str(TINY), "slower.yaml", "--begin"]) == 0
+    assert main(["preflight", str(TINY), "--begin"]) == 0  # nothing was decided yet, so that nothing binds
+    decided = Path("results/campaigns/tiny/step_0000/lane_0/proposal.json")
+    decided.parent.mkdir(parents=True)
+    decided.write_text("{}")
     Path("faster.yaml").write_text("training: {learning_rate: 0.5}\nmixture: {rows: 48}\n")
     assert main(["preflight", str(TINY), "faster.yaml"]) == 1
     said = capsys.readouterr().err

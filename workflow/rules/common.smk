@@ -46,6 +46,8 @@ def admire(*arguments, campaign):
 
 
 try:
+    # Snakemake lets a key that stands twice pass
+    schema.read(list(workflow.overwrite_configfiles))
     CAMPAIGN = schema.parse(json.loads(json.dumps(config)), ORIGIN)
     # Campaigns that run here: this one, and its rivals in the benchmark.
     RUNS = {

@@ -102,7 +102,7 @@ class Mixture(Strict):
     max_epochs: PositiveFloat = 1.0
     """How often a row of a source may be drawn at most: a source's cap is `rows of the source * max_epochs / mixture.rows`."""
     prior: Literal["natural", "uniform"] | dict[str, float] = "natural"
-    """The mixture to beat: `natural` (by size), `uniform`, or a weight a source."""
+    """The mixture to beat: `natural` (by size), `uniform`, or a weight a source; they are scaled to sum 1, one left out gets 0."""
 
 
 class Training(Strict):
@@ -412,8 +412,9 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
     try:
         return Campaign.model_validate(raw)
     except ValidationError as error:
-        # of the errors of a union's members, the deepest belongs to the member that was meant
-        deepest = max(error.errors(), key=lambda one: len(one["loc"]))
+        # of the errors of a union's members, the deepest belongs to the member that was meant; a key that is missing may be
+        # there misspelt
+        deepest = max(error.errors(), key=lambda one: (len(one["loc"]), one["type"] == "extra_forbidden"))
         raise ConfigError(f"{origin}: {_sentence(deepest)}") from None
 
 
@@ -464,6 +465,19 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+class _OnceLoader(yaml.SafeLoader):
+    """YAML in which a key stands once; plain YAML silently takes the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, or an error at the line of the second of two equal keys."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(problem=f"the key '{key.value}' stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read(paths: list[str | Path]) -> tuple[dict[str, Any], str]:
     """Read one or more YAML files, later ones over earlier ones; `-` is standard input. Returns the mapping and its origin.
 
@@ -474,7 +488,7 @@ def read(paths: list[str | Path]) -> tuple[dict[str, Any], str]:
     for path in paths:
         try:
             text = sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
-            part = yaml.safe_load(text)
+            part = yaml.load(text, _OnceLoader)
         except FileNotFoundError:
             raise ConfigError(f"{path}: no such file; the shipped campaigns are in config/") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -484,7 +498,8 @@ def read(paths: list[str | Path]) -> tuple[dict[str, Any], str]:
             where = f", line {mark.line + 1}" if mark else ""
             raise ConfigError(f"{path}{where}: this is not valid YAML ({getattr(error, 'problem', error)})") from None
         if not isinstance(part, dict):
-            raise ConfigError(f"{path}: expected a mapping of keys, found {type(part).__name__}")
+            found = "nothing" if part is None else "a list" if isinstance(part, list) else "plain text"
+            raise ConfigError(f"{path}: expected keys with values, found {found}; config/laptop.yaml shows how")
         raw = merge(raw, part)
     return raw, " + ".join("the configuration" if str(path) == "-" else str(path) for path in paths)
 

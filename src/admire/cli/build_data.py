@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Build and print where."""
+    """Build."""
     from admire.data.mixing import build_data
 
-    print(build_data(TrialLayout(args.trial)))
+    build_data(TrialLayout(args.trial))

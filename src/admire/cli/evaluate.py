@@ -31,9 +31,12 @@ def run(args: argparse.Namespace) -> None:
     from admire.evaluate.run import evaluate
 
     record = evaluate(resolve(args), TrialLayout(args.trial), args.suite, args.split)
+    trial = f"{args.trial.parent.name} {args.trial.name}, {args.suite}"
     if record.status == "skipped":
-        print(f"{args.suite}: skipped, {record.reason}")
-    for metric, score in record.metrics.items():
-        print(
-            f"{args.suite}/{metric}: {score.value:.4f}" + (f" ± {score.stderr:.4f}" if score.stderr is not None else "")
-        )
+        print(f"{trial}: skipped, {record.reason}")
+        return
+    scores = (
+        f"{metric} {score.value:.4f}" + (f" ± {score.stderr:.4f}" if score.stderr is not None else "")
+        for metric, score in record.metrics.items()
+    )
+    print(f"{trial}: {', '.join(scores)}")

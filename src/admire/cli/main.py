@@ -24,6 +24,9 @@ RULE_VERBS = (
     "benchmark",
 )
 
+# Nothing is downloaded in a run: what is not on disk is refused at once, not asked for over and over.
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 REFUSED = {
     errno.EROFS: "the file system is read-only",
@@ -58,6 +61,8 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     only = argv[0] if argv and argv[0] in VERBS + RULE_VERBS else None
     args = build_parser(only).parse_args(argv)
+    for name in OFFLINE:
+        os.environ.setdefault(name, "1")
     try:
         return args.run(args) or 0
     except AdmireError as error:

@@ -29,5 +29,7 @@ def run(args: argparse.Namespace) -> int:
     sizes = [trial["spec"]["labels"]["model"] for trial in trials]
     named = ", ".join(f"{sizes.count(size)} x {size}" for size in dict.fromkeys(sizes))
     what = f"{named}, {cost:.4g} {campaign.budget.unit}" if trials else f"nothing: {proposal['reason']}"
-    print(f"{campaign.name}: {args.decision} proposes {what}", flush=True)
+    reasons = {trial["why"] for trial in trials if trial.get("why")}
+    why = f": {reasons.pop()}" if len(reasons) == 1 else ""
+    print(f"{campaign.name}: {args.decision} proposes {what}{why}", flush=True)
     return 0

@@ -46,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"beats the prior      with probability {recommendation['beats_prior']:.2f}")
     chances = recommendation["is_best"], recommendation["observed_is_best"]
     if (best := update["observed_best"]) is not None:
-        print(f"best observed        {best['objective']:.4f} (trial {best['digest']}; one noisy score)")
+        print(
+            f"best observed        {best['objective']:.4f} (trial {best['digest']}; one noisy score before the final training)"
+        )
     if None not in chances:
         print(f"best of all scored   with probability {chances[0]:.2f}, the best observed with {chances[1]:.2f}")
     if recommendation["trust"] is not None:
@@ -55,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"how                  {recommendation['how']}")
     ledger = Ledger.read(campaign)
     for trial in ledger.trials:
-        if trial.decision.startswith(FINAL) and (score := objective(campaign, trial.scores)) is not None:
+        own = trial.decision.startswith(FINAL) and trial.spec.digest not in update["evidence"]
+        if own and (score := objective(campaign, trial.scores)) is not None:
             print(f"final training       {score:.4f} (trial {trial.spec.digest}, one seed, after the recommendation)")
     print(f"budget               spent {ledger.spent:.4g} of {campaign.budget.total:.4g} {campaign.budget.unit}")
     report = files.report

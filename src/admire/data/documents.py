@@ -78,7 +78,8 @@ def local_files(name: str, source: Source) -> list[Path]:
 
 
 def inspect(name: str, source: Source) -> None:
-    """Refuse in milliseconds what `documents` would refuse later: unknown corpora, missing, empty and non-UTF-8 files.
+    """Refuse in milliseconds what `documents` would refuse later: unknown corpora, missing, empty and non-UTF-8 files, a column
+    that the first row does not have.
 
     Of each text file only the first megabyte is looked at.
     """
@@ -98,6 +99,8 @@ def inspect(name: str, source: Source) -> None:
             except UnicodeDecodeError as error:
                 if error.start < SAMPLE - 4:  # a character cut by the sample's end is no mistake
                     raise _not_utf8(path, error.start, f"sources.{name}") from None
+    if source.files is not None and not source.where:
+        next(_read(f"sources.{name}", source), None)
 
 
 def _is_path(dataset: str) -> bool:

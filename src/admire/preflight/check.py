@@ -8,7 +8,7 @@ import yaml
 
 from admire.campaign import lock
 from admire.campaign.config import Campaign
-from admire.campaign.layout import Layout
+from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget
 from admire.preflight.folder import check_folder
@@ -29,7 +29,7 @@ def check(campaign: Campaign, origin: str = "the configuration") -> None:
         AdmireError: one sentence with file, key and mend.
     """
     files = Layout(Path(campaign.results)).campaign(campaign.name)
-    begun = files.lock.is_file()
+    begun = _begun(files)
     if begun:
         lock.check(campaign, read_json(files.lock), origin)
     check_methods(campaign, origin)
@@ -49,5 +49,10 @@ def begin(campaign: Campaign) -> None:
     """A real run starts: write the merged configuration that its verbs read, and freeze what decides outcomes."""
     files = Layout(Path(campaign.results)).campaign(campaign.name)
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
-    if not files.lock.is_file():
+    if not _begun(files):
         write_json(files.lock, {"decides": lock.deciding(campaign)})
+
+
+def _begun(files: CampaignLayout) -> bool:
+    """Whether there is anything that a changed setting would make incomparable: a run that decided nothing binds nobody."""
+    return files.lock.is_file() and bool(files.proposals())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -114,8 +114,10 @@ class Dossier:
 
     @cached_property
     def seen(self) -> Observations:
-        """The finished trials as the method sees them."""
-        return observations_of(self.ledger)
+        """The finished trials that the current recommendation was made from, as the method sees them."""
+        evidence = set(self.latest["evidence"])
+        trials = tuple(trial for trial in self.ledger.trials if trial.spec.digest in evidence)
+        return observations_of(replace(self.ledger, trials=trials))
 
     @staticmethod
     def is_final(trial: Trial) -> bool:
@@ -124,8 +126,12 @@ class Dossier:
 
     @property
     def finals(self) -> list[Trial]:
-        """The final trainings, in any state."""
-        return [trial for trial in self.ledger.trials if self.is_final(trial)]
+        """The trainings on the current recommendation, in any state; earlier ones are evidence like any other trial."""
+        steps = [int(trial.decision.removeprefix(f"{FINAL}_")) for trial in self.ledger.trials if self.is_final(trial)]
+        newest = max(steps, default=-1)
+        if newest < max(update["step"] for update in self.updates):
+            return []
+        return [trial for trial in self.ledger.trials if trial.decision == f"{FINAL}_{newest:04d}"]
 
     def vector(self, weights: dict[str, float]) -> np.ndarray:
         """Named weights in the order of the YAML."""

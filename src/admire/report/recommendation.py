@@ -62,7 +62,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         },
         "how": best["how"],
         "method": update["method"],
-        "cross_validation": {key: _rounded(value) for key, value in best["accuracy"].items()} or None,
+        "cross_validation": _accuracy(dossier),
         "budget": {
             "unit": campaign.budget.unit,
             "total": campaign.budget.total,
@@ -85,6 +85,16 @@ def write(dossier: Dossier) -> Path:
     body = yaml.dump(content(dossier), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
     write_text(dossier.layout.recommendation, header + body)
     return dossier.layout.recommendation
+
+
+def _accuracy(dossier: Dossier) -> dict[str, Any] | None:
+    """The cross-validated accuracy, the size that it was measured at by its name; None while it is unknown."""
+    found = dossier.recommendation["accuracy"]
+    if not found:
+        return None
+    figures = {key: _rounded(value) for key, value in found.items() if key not in ("size", "n")}
+    where = {"model": dossier.campaign.models[int(found["size"])].name} if "size" in found else {}
+    return {**where, "n": int(found["n"]), **figures}
 
 
 def _rounded(value: float | None) -> float | None:

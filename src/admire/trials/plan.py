@@ -140,10 +140,11 @@ def render(plan: Plan, concurrency: int | None = None) -> str:
     ]
     out.append(f"  wall time      {_wall_time(plan, side_by_side)}")
     out.append(f"  disk           {_disk(plan)}")
-    out.append(
-        "  A dry run cannot list trials that are not decided yet; `snakemake --cores 1 next_proposal` decides the next"
-    )
-    out.append("  ones in seconds, then `snakemake -n next_iteration` lists them.")
+    if many:
+        out.append(
+            "  A dry run cannot list trials that are not decided yet; `snakemake --cores 1 next_proposal` decides the next"
+        )
+        out.append("  ones in seconds, then `snakemake -n next_iteration` lists them.")
     return "\n".join(out)
 
 
