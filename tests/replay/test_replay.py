@@ -119,22 +119,13 @@ def test_the_summary_counts_seeds_and_reads_regret_between_steps():
     assert (line["regret_at_1"], line["regret_at_2"]) == (3.0, 2.0)
 
 
+def two_seeds(path, out):
+    return f"replay table {path} --target-size L --seeds 2 --cores 1 --out {out}".split()
+
+
 def test_the_verb_writes_its_files(written, tmp_path, capsys):
     out = tmp_path / "out"
-    command = [
-        "replay",
-        "table",
-        str(written()),
-        "--target-size",
-        "L",
-        "--seeds",
-        "2",
-        "--cores",
-        "1",
-        "--out",
-        str(out),
-    ]
-    assert main([*command, "--methods", "random,regmix-linear"]) == 0
+    assert main([*two_seeds(written(), out), "--methods", "random,regmix-linear"]) == 0
     assert {path.name for path in out.iterdir()} == {
         *("summary.csv", "curves.csv", "purchases.csv", "settings.json"),
         *("replay.svg", "replay.png", "purchases.svg", "purchases.png"),
@@ -178,20 +169,7 @@ def test_a_cheapest_size_smaller_than_the_initial_design_is_refused(written, cap
 
 def test_calibration_counts_rows_that_were_not_seen(written, tmp_path, capsys):
     out = tmp_path / "out"
-    command = [
-        "replay",
-        "table",
-        str(written()),
-        "--target-size",
-        "L",
-        "--seeds",
-        "2",
-        "--cores",
-        "1",
-        "--out",
-        str(out),
-    ]
-    assert main([*command, "--calibration"]) == 0
+    assert main([*two_seeds(written(), out), "--calibration"]) == 0
     lines = pd.read_csv(out / "calibration.csv")
     assert set(lines["seed"]) == {0, 1}
     assert lines["coverage90"].between(0, 1).all()
