@@ -19,12 +19,17 @@ from admire.campaign.recipes import (
     tokenizer_owner,
 )
 from admire.errors import AdmireError
+from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 
 # Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
 HORIZON = 5
-# Real attempts at a training; one more only records that it failed.
+# Real tries at a training; one more only records that it failed.
 ATTEMPTS = 3
+# Times that a training may be stopped by its scheduler and not be requeued there, besides.
+LEGS = 20
+# A warning before the time limit; --open-mode keeps what a requeued job wrote before.
+SLURM_EXTRA = "--signal=TERM@300 --open-mode=append"
 
 # How messages name the configuration: the files it was read from.
 ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
@@ -222,21 +227,46 @@ def trial_folder(wildcards):
     return LAYOUT.trial(wildcards.model, wildcards.digest).folder
 
 
+def site(key):
+    """What a cluster's profile says once for all jobs (`default-resources`); None where it says nothing."""
+    found = workflow.resource_settings.default_resources
+    raw = found[key].raw if found is not None and key in found else None
+    return raw.strip("'\"") if isinstance(raw, str) else raw
+
+
+def tries(wildcards, attempt):
+    """Which real try at the training this is: legs that ended with a checkpoint, as the scheduler asked, are none."""
+    trial = LAYOUT.trial(wildcards.model, wildcards.digest)
+    return max(attempt - Attempts(trial.attempts).legs, 1)
+
+
 def training_resource(key, otherwise):
     """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU."""
 
     def resource(wildcards, attempt):
-        return (
-            getattr(model_of(wildcards).resources, key)
-            if attempt <= ATTEMPTS
-            else otherwise
-        )
+        if tries(wildcards, attempt) > ATTEMPTS:
+            return otherwise
+        return getattr(model_of(wildcards).resources, key)
 
     return resource
 
 
+def partition(wildcards, attempt):
+    """Trainings with GPUs run where the profile says that GPUs are; the attempt that records a failure needs none."""
+    gpus = training_resource("gpus", 0)(wildcards, attempt)
+    return (site("gpu_partition") if gpus else None) or site("slurm_partition")
+
+
+def gpu_model(wildcards, attempt):
+    """The GPUs' type, when GPUs are asked for."""
+    return (
+        site("gpu_type") if training_resource("gpus", 0)(wildcards, attempt) else None
+    )
+
+
 def memory(wildcards):
-    return int(model_of(wildcards).resources.mem_gb * 1000)
+    """The model's memory, and what the Snakemake inside a Slurm job takes."""
+    return int(model_of(wildcards).resources.mem_gb * 1000) + 400
 
 
 def before_proposal(wildcards):

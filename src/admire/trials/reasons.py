@@ -1,0 +1,52 @@
+"""Why a trial's last attempt did not finish, in words: from its attempts, and from its Slurm job's log where it was killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from admire.trials.attempts import Attempts
+from admire.trials.slurm import LOGS, log_of
+
+KILLED = "killed without a word: by the memory or time limit, a lost node, or kill -9"
+OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "MemoryError")
+# what a job's log says -> the reason; a requeued job's log holds all its legs, so the last sign in the log counts
+SIGNS = {
+    "oom-kill": "out of memory",
+    "oom_kill": "out of memory",
+    "Exceeded job memory limit": "out of memory",
+    "DUE TO TIME LIMIT": "stopped at the time limit",
+    "DUE TO NODE FAILURE": "its node failed",
+    "DUE TO NODE_FAIL": "its node failed",
+    "DUE TO PREEMPTION": "preempted",
+}
+CANCELLED = "CANCELLED AT"  # without one of the above: by a person
+
+
+def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = LOGS) -> str:
+    """Why the last attempt did not finish.
+
+    Args:
+        memory_mb: the memory that it was given, for one that had too little.
+    """
+    lines = [line for line in attempts.lines() if line["event"] != "requeued"]
+    if not lines:
+        return "no attempt began"
+    last = lines[-1]
+    reason = last["reason"] or last["outcome"] if last["event"] == "end" else _killed(last, logs)
+    if not any(sign in reason for sign in OUT_OF_MEMORY):
+        return reason
+    return "out of memory" + (f", it had {memory_mb / 1000:.3g} GB" if memory_mb else "")
+
+
+def _killed(begin: dict[str, Any], logs: Path) -> str:
+    """What killed an attempt that left no word: its job's log knows."""
+    log = log_of(begin["job"], logs) if begin.get("job") else ""
+    sign = max(SIGNS, key=log.rfind)
+    if sign in log:
+        reason = SIGNS[sign]
+    elif CANCELLED in log:
+        reason = "cancelled"
+    else:
+        return KILLED
+    return f"{reason} (Slurm job {begin['job']} on {begin['host']})"
