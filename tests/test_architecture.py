@@ -25,10 +25,11 @@ ARROWS = {
     "train": FOUNDATION | {"data"},
     "evaluate": FOUNDATION | {"data"},
     "optimize": FOUNDATION,
+    "supervise": FOUNDATION,
     "preflight": MIDDLE,
     "replay": MIDDLE,
     "report": MIDDLE,
-    "cli": MIDDLE | {"preflight", "replay", "report"},
+    "cli": MIDDLE | {"supervise", "preflight", "replay", "report"},
 }
 HEAVY = [
     "botorch",

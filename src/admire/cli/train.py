@@ -8,6 +8,7 @@ that breaks down by itself (its loss is not a number, or diverges) is a result: 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -17,7 +18,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "trial", type=Path, metavar="TRIAL_DIR", help="results/trials/<model>/<digest>, which holds spec.json"
     )
     parser.add_argument(
-        "--checkpoint-minutes", type=float, default=10, help="time between two checkpoints (default: 10)"
+        "--checkpoint-minutes",
+        type=float,
+        default=os.environ.get("ADMIRE_CHECKPOINT_MINUTES", 10),
+        help="time between two checkpoints (default: the variable ADMIRE_CHECKPOINT_MINUTES, or 10)",
     )
     parser.add_argument("--attempt", type=int, default=1, help="which attempt this is, from 1")
     parser.add_argument("--memory-mb", type=int, help="the memory it is given, to be named when it was too little")

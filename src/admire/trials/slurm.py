@@ -6,6 +6,7 @@ Every question may go unanswered: Slurm may be absent, or its controller away fo
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Job:
 def own_job() -> str | None:
     """The job that this process runs in."""
     return os.environ.get("SLURM_JOB_ID")
+
+
+def present() -> bool:
+    """Whether this machine has Slurm's commands."""
+    return shutil.which("squeue") is not None
 
 
 def requeue() -> bool:
