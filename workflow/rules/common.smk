@@ -28,8 +28,6 @@ HORIZON = 5
 ATTEMPTS = 3
 # Times that a training may be stopped by its scheduler and not be requeued there, besides.
 LEGS = 20
-# A warning before the time limit; --open-mode keeps what a requeued job wrote before.
-SLURM_EXTRA = "--signal=TERM@300 --open-mode=append"
 
 # How messages name the configuration: the files it was read from.
 ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
@@ -262,6 +260,14 @@ def gpu_model(wildcards, attempt):
     return (
         site("gpu_type") if training_resource("gpus", 0)(wildcards, attempt) else None
     )
+
+
+def slurm_extra(wildcards):
+    """A warning before the time limit, early enough to write a checkpoint, late enough to have trained; a requeued job's log
+    keeps what it held before.
+    """
+    lead = min(300, model_of(wildcards).resources.minutes * 60 // 5)
+    return f"--signal=TERM@{lead} --open-mode=append"
 
 
 def memory(wildcards):

@@ -62,7 +62,7 @@ rule train:
         runtime=training_resource("minutes", 5),
         mem_mb=memory,
         slurm_partition=partition,
-        slurm_extra=SLURM_EXTRA,
+        slurm_extra=slurm_extra,
         attempt=tries,
     params:
         folder=trial_folder,
@@ -94,7 +94,7 @@ rule evaluate:
         runtime=training_resource("minutes", 5),
         mem_mb=memory,
         slurm_partition=partition,
-        slurm_extra=SLURM_EXTRA,
+        slurm_extra=slurm_extra,
         # one at a time in the training's job: side by side they would ask for its GPUs as often
         evaluations=1,
     params:
