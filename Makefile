@@ -5,11 +5,12 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 CORES ?= 2
 
-.PHONY: help env campaign test lint
+.PHONY: help env campaign test test-slurm lint
 
 help:
 	@echo "make campaign   the whole loop on this machine: config/laptop.yaml, two cores, no GPU"
 	@echo "make test       every test"
+	@echo "make test-slurm a real Slurm cluster on this machine, up, tested, down (root; installs Debian's packages)"
 	@echo "make lint       ruff, snakefmt, snakemake --lint"
 	@echo "make env        only the environment, .venv/"
 
@@ -22,6 +23,10 @@ campaign: env
 
 test: env lint
 	python -m pytest
+
+test-slurm: env
+	bash tests/slurm/slurmlab.sh install
+	python -m pytest tests/slurm --durations=0
 
 lint: env
 	ruff check .

@@ -29,6 +29,16 @@ ATTEMPTS = 3
 # Times that a training may be stopped by its scheduler and not be requeued there, besides.
 LEGS = 20
 
+# What workflow and verbs read of a cluster's profile.
+SITE_KEYS = (
+    "slurm_account",
+    "slurm_partition",
+    "gpu_partition",
+    "gpu_type",
+    "runtime",
+    "mem_mb",
+)
+
 # How messages name the configuration: the files it was read from.
 ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
 
@@ -232,6 +242,18 @@ def site(key):
     return raw.strip("'\"") if isinstance(raw, str) else raw
 
 
+def site_as_json():
+    """The same for a verb."""
+    found = workflow.resource_settings.default_resources
+    return json.dumps(
+        {
+            "origin": "the Slurm profile",
+            "defaults": {key: found[key].raw for key in found if key in SITE_KEYS},
+            "grouped": "train" in (workflow.group_settings.overwrite_groups or {}),
+        }
+    )
+
+
 def tries(wildcards, attempt):
     """Which real try at the training this is: legs that ended with a checkpoint, as the scheduler asked, are none."""
     trial = LAYOUT.trial(wildcards.model, wildcards.digest)
@@ -333,6 +355,15 @@ onstart:
         sys.exit(
             f"campaign '{CAMPAIGN.name}' is being run by process {holder['pid']} on {holder['host']}; "
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
+        )
+    if workflow.executor_plugin.name == "slurm":
+        admire(
+            "preflight",
+            "--site",
+            site_as_json(),
+            "--origin",
+            ORIGIN,
+            campaign=CAMPAIGN,
         )
     wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
         CAMPAIGN.name

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from admire.campaign.config import Campaign
 
 
-def add_campaign(parser: argparse.ArgumentParser) -> None:
-    """Add the positional CAMPAIGN and `--results`."""
+def add_campaign(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add the positional CAMPAIGN (which may be left out where there is a default) and `--results`."""
     parser.add_argument(
         "campaign",
-        nargs="+",
+        nargs="*" if default else "+",
+        default=[default],
         metavar="CAMPAIGN",
         help="a campaign's YAML, several of them (later keys win), - for standard input, or the name of one that has run",
     )
