@@ -7,12 +7,18 @@ import signal
 
 from lab import wait_for
 
+ON_CPU = {"default-resources": {"slurm_partition": "cpu", "runtime": 10, "mem_mb": 1500}}
 ON_PREEMPTIBLE = {"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}}
 ON_GPU_NODE = {"default-resources": {"slurm_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 
 
 def undisturbed(bench):
-    """A whole campaign, to its report, on a cluster without accounting; the final training asks for a GPU."""
+    """A whole campaign, to its report, on a cluster without accounting; its trainings ask for a GPU."""
+    shutil.rmtree(bench.results / "campaigns")
+    bench.campaign(resources={"gpus": 1})
+    bench.profile(**{"default-resources": ON_CPU["default-resources"] | {"gpu_partition": "gpu", "gpu_type": "fake"}})
+    bench.plan = bench.run("-n")
+    bench.log.unlink()
     bench.run()
 
 

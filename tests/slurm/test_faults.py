@@ -36,6 +36,11 @@ def test_a_whole_campaign_without_accounting(played, name):
     assert [row["state"] for row in rows] == ["done", "done"]
     assert (bench.results / "campaigns/tiny/report.html").is_file()
     assert sum(line["event"] == "begin" for line in bench.attempts()) == len(rows)
+    plan, submitted = bench.plan, bench.log.read_text().count("has been submitted with SLURM jobid")
+    assert (
+        f"Slurm jobs     {submitted} to {submitted} that train and score" in plan and "committed           0 " in plan
+    )
+    assert "budget            0.4" in plan and sum(float(row["cost"]) for row in rows) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("name", ["time_limit"])

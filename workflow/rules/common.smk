@@ -5,6 +5,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -18,6 +19,7 @@ from admire.campaign.recipes import (
     tokenizer_digest,
     tokenizer_owner,
 )
+from admire.campaign.site import KEYS, make_site, memory_mb
 from admire.errors import AdmireError
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
@@ -28,16 +30,6 @@ HORIZON = 5
 ATTEMPTS = 3
 # Times that a training may be stopped by its scheduler and not be requeued there, besides.
 LEGS = 20
-
-# What workflow and verbs read of a cluster's profile.
-SITE_KEYS = (
-    "slurm_account",
-    "slurm_partition",
-    "gpu_partition",
-    "gpu_type",
-    "runtime",
-    "mem_mb",
-)
 
 # How messages name the configuration: the files it was read from.
 ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
@@ -76,6 +68,14 @@ except AdmireError as error:
 
 # Rules call `admire`; without an activated environment it is found beside the Python that runs this.
 shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}"; ')
+
+# What the profile says of the cluster; on a laptop nothing. Its groups are known only when jobs are planned.
+DEFAULTS = workflow.resource_settings.default_resources or {}
+SITE = make_site(
+    "the profile",
+    {key: DEFAULTS[key].raw for key in KEYS if key in DEFAULTS},
+    grouped=True,
+)
 
 LAYOUT = Layout(Path(CAMPAIGN.results))
 FILES = LAYOUT.campaign("{campaign}")
@@ -235,25 +235,6 @@ def trial_folder(wildcards):
     return LAYOUT.trial(wildcards.model, wildcards.digest).folder
 
 
-def site(key):
-    """What a cluster's profile says once for all jobs (`default-resources`); None where it says nothing."""
-    found = workflow.resource_settings.default_resources
-    raw = found[key].raw if found is not None and key in found else None
-    return raw.strip("'\"") if isinstance(raw, str) else raw
-
-
-def site_as_json():
-    """The same for a verb."""
-    found = workflow.resource_settings.default_resources
-    return json.dumps(
-        {
-            "origin": "the Slurm profile",
-            "defaults": {key: found[key].raw for key in found if key in SITE_KEYS},
-            "grouped": "train" in (workflow.group_settings.overwrite_groups or {}),
-        }
-    )
-
-
 def tries(wildcards, attempt):
     """Which real try at the training this is: legs that ended with a checkpoint, as the scheduler asked, are none."""
     trial = LAYOUT.trial(wildcards.model, wildcards.digest)
@@ -273,15 +254,14 @@ def training_resource(key, otherwise):
 
 def partition(wildcards, attempt):
     """Trainings with GPUs run where the profile says that GPUs are; the attempt that records a failure needs none."""
-    gpus = training_resource("gpus", 0)(wildcards, attempt)
-    return (site("gpu_partition") if gpus else None) or site("slurm_partition")
+    if tries(wildcards, attempt) > ATTEMPTS:
+        return SITE.partition
+    return SITE.partition_of(model_of(wildcards).resources)
 
 
 def gpu_model(wildcards, attempt):
     """The GPUs' type, when GPUs are asked for."""
-    return (
-        site("gpu_type") if training_resource("gpus", 0)(wildcards, attempt) else None
-    )
+    return SITE.gpu_type if training_resource("gpus", 0)(wildcards, attempt) else None
 
 
 def slurm_extra(wildcards):
@@ -293,8 +273,7 @@ def slurm_extra(wildcards):
 
 
 def memory(wildcards):
-    """The model's memory, and what the Snakemake inside a Slurm job takes."""
-    return int(model_of(wildcards).resources.mem_gb * 1000) + 400
+    return memory_mb(model_of(wildcards).resources)
 
 
 def before_proposal(wildcards):
@@ -339,11 +318,13 @@ def before_comparison(wildcards):
     return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites, "test")]
 
 
-if workflow.is_main_process:
-    verb = "plan" if workflow.output_settings.dryrun else "preflight"
-    said = admire(verb, "--origin", ORIGIN, campaign=CAMPAIGN)
-    if workflow.output_settings.dryrun:
-        print(said, file=sys.stderr)
+if workflow.is_main_process and workflow.output_settings.dryrun:
+    cluster = ["--site", SITE.as_json()] if "runtime" in DEFAULTS else []
+    print(
+        admire("plan", "--origin", ORIGIN, *cluster, campaign=CAMPAIGN), file=sys.stderr
+    )
+elif workflow.is_main_process:
+    admire("preflight", "--origin", ORIGIN, campaign=CAMPAIGN)
 
 
 LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from admire.cli.campaigns import add_campaign, resolve
+from admire.cli.campaigns import add_campaign, add_site, resolve, resolve_site
 
 if TYPE_CHECKING:
     from admire.campaign.config import Campaign
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The campaign, whether it begins, and on which cluster."""
     add_campaign(parser, default="config/laptop.yaml")
-    parser.add_argument("--profile", help="a Slurm profile, its folder or name: would Slurm run each kind of job?")
-    parser.add_argument("--site", help="the same as JSON, as the workflow knows it: origin, default-resources, grouped")
+    add_site(parser)
     parser.add_argument("--from-a-job", action="store_true", help="submit one that looks whether nodes see the results")
     parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
     parser.add_argument("--begin", action="store_true", help="freeze the campaign's settings: a real run starts")
@@ -46,13 +45,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _ask_slurm(campaign: Campaign, origin: str, args: argparse.Namespace) -> list[str]:
-    if args.profile is None and args.site is None:
+    where = resolve_site(args)
+    if where is None:
         return []
-    import json
+    from admire.preflight.slurm import check_shared, check_slurm
 
-    from admire.preflight.slurm import check_shared, check_slurm, read_site, site
-
-    where = site(**json.loads(args.site)) if args.site else read_site(args.profile)
     said = check_slurm(campaign, origin, where)
     if args.from_a_job:
         check_shared(campaign, origin, where)

@@ -10,39 +10,17 @@ import uuid
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from admire.campaign.config import Campaign
+from admire.campaign.site import Site, memory_mb
 from admire.errors import ConfigError
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
 LEAST_SLURM = (20, 11)  # the first whose srun has --overlap
 LEAST_PLUGIN = (2, 8, 0)  # earlier ones need sacct, or look for ended jobs without end
 PLUGIN = "snakemake-executor-plugin-slurm"
-PROFILES = (Path(), Path("profiles"), Path.home() / ".config/snakemake", Path("/etc/xdg/snakemake"))
 RECORDING_MINUTES = 5  # the attempt that only records a failure
 JOB_SECONDS = 180  # to wait for a job that looks at the results folder
-
-
-@dataclass(frozen=True)
-class Site:
-    """What a cluster's profile says once for all jobs.
-
-    Attributes:
-        origin: the profile's file, for messages.
-        grouped: whether a trial's training and scoring are one job.
-    """
-
-    origin: str
-    account: str | None = None
-    partition: str | None = None
-    gpu_partition: str | None = None
-    gpu_type: str | None = None
-    minutes: int = 60
-    memory_mb: int = 4000
-    grouped: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,42 +75,6 @@ MENDS = {
 }
 
 
-def read_site(profile: str) -> Site:
-    """Read a profile: a folder, or a name that is looked up as Snakemake does it.
-
-    Raises:
-        ConfigError: if there is none.
-    """
-    path = next(
-        (root / profile / "config.yaml" for root in PROFILES if (root / profile / "config.yaml").is_file()), None
-    )
-    if path is None:
-        raise ConfigError(f"--profile {profile}: no such folder with a config.yaml; the shipped one is profiles/slurm")
-    raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    defaults = raw.get("default-resources") or {}
-    if isinstance(defaults, list):
-        defaults = dict(entry.split("=", 1) for entry in defaults)
-    return site(str(path), defaults, bool(raw.get("groups")))
-
-
-def site(origin: str, defaults: dict[str, Any], grouped: bool) -> Site:
-    """What `default-resources` say."""
-    words = {
-        key: str(defaults[name]).strip("'\"")
-        for key, name in (
-            ("account", "slurm_account"),
-            ("partition", "slurm_partition"),
-            ("gpu_partition", "gpu_partition"),
-            ("gpu_type", "gpu_type"),
-        )
-        if defaults.get(name)
-    }
-    numbers = {
-        key: int(defaults[name]) for key, name in (("minutes", "runtime"), ("memory_mb", "mem_mb")) if name in defaults
-    }
-    return Site(origin, **words, **numbers, grouped=grouped)
-
-
 def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
     """Each kind of job that the campaign submits."""
     where = f"{site.origin}: default-resources"
@@ -149,7 +91,7 @@ def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
         needs, place = model.resources, f"{origin}: models.{model.name}.resources"
         keys = common | {"gpus": f"{place}.gpus", "minutes": f"{place}.minutes", "memory_mb": f"{place}.mem_gb"}
         keys |= {"threads": f"{place}.threads", "gpu_type": f"{where}: gpu_type"}
-        memory = int(needs.mem_gb * 1000) + 400
+        memory = memory_mb(needs)
         # the time of a job that trains and then scores is the sum
         minutes = needs.minutes * (1 + len(campaign.evaluation) if site.grouped else 1)
         train = Request(
