@@ -167,7 +167,6 @@ def forgotten(bench):
 
 
 GENTLE = [
-    "undisturbed",
     "out_of_memory",
     "time_limit",
     "scancelled",
@@ -181,4 +180,4 @@ GENTLE = [
     "moved",
     "copied",
 ]
-ON_GPU_NODES = ["preempted", "slurmd_killed", "node_failed"]
+ON_GPU_NODES = ["undisturbed", "preempted", "slurmd_killed", "node_failed"]
