@@ -338,14 +338,9 @@ onstart:
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
         )
     if workflow.executor_plugin.name == "slurm":
-        admire(
-            "preflight",
-            "--site",
-            site_as_json(),
-            "--origin",
-            ORIGIN,
-            campaign=CAMPAIGN,
-        )
+        grouped = "train" in workflow.group_settings.overwrite_groups
+        site = replace(SITE, grouped=grouped).as_json()
+        admire("preflight", "--site", site, "--origin", ORIGIN, campaign=CAMPAIGN)
     wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
         CAMPAIGN.name
     }
