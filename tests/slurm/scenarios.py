@@ -23,9 +23,12 @@ def undisturbed(bench):
 
 
 def time_limit(bench):
-    """A minute for a training that needs longer with its start; it is warned 40 s before the end. Not grouped."""
-    extra = "'--signal=TERM@40 --open-mode=append'"
-    bench.profile(**{"groups": None, "set-resources": {"train": {"runtime": 1, "slurm_extra": extra}}})
+    """Two minutes, and a warning due in the first half of a minute (Slurm looks every 30 s), for a longer training. Not grouped."""
+    shutil.rmtree(bench.results / "campaigns")
+    bench.campaign(epochs=400)
+    extra = "'--signal=TERM@85 --open-mode=append'"
+    bench.profile(**{"groups": None, "set-resources": {"train": {"runtime": 2, "slurm_extra": extra}}})
+    bench.run("next_proposal")
     bench.run("next_iteration")
 
 
@@ -167,8 +170,8 @@ def forgotten(bench):
 
 
 GENTLE = [
-    "out_of_memory",
     "time_limit",
+    "out_of_memory",
     "scancelled",
     "controller_killed",
     "controller_hung_up",

@@ -132,7 +132,7 @@ class SlurmBench:
         return self.results / "trials/S" / proposal["trials"][0]["spec"]["digest"]
 
     def attempts(self):
-        return [line for path in self.results.glob("trials/*/*/attempts.jsonl") for line in lines(path)]
+        return [line for path in self.results.glob("trials/*/*/attempts.jsonl") for line in lines_of(path)]
 
     def in_training(self):
         """Wait for a training with a checkpoint; returns the Slurm job that it runs in."""
@@ -148,7 +148,7 @@ class SlurmBench:
         return json.loads((self.trial / "share_1/train.json").read_text())
 
 
-def lines(path):
+def lines_of(path):
     found = []
     for line in path.read_text().splitlines():
         try:
@@ -172,7 +172,7 @@ class Witness(threading.Thread):
                 self._look(path)
 
     def _look(self, path):
-        found = lines(path)
+        found = lines_of(path)
         for place in range(self.seen.get(path, 0), len(found)):
             if found[place]["event"] != "begin":
                 continue
