@@ -14,7 +14,7 @@ from slurm_bench import SlurmBench, Witness
 
 # a node is dead after 20 s; no accounting, or what is played later could not be without it
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5", "ACCT": "0", "CPUS": "8", "MEM": "32000"}
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 4
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ class SlurmBench:
         model["resources"] = {"threads": 1, "minutes": 5, "mem_gb": 1}
         model["resources"] |= over.pop("resources", {})
         raw["models"] = [model]
-        raw["training"]["epochs"] = over.pop("epochs", 150)
+        raw["training"]["epochs"] = over.pop("epochs", 100)
         raw["optimizer"]["initial"] = 1
         raw["budget"]["total"] = 0.4
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(raw | over, sort_keys=False))

@@ -70,11 +70,13 @@ rule train:
         cost=lambda wildcards: f"{model_of(wildcards).cost:g} {CAMPAIGN.budget.unit}",
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
-    # In a Slurm job the training is srun's direct child: nothing else is told of the time limit or a preemption.
+    # In a Slurm job the training is srun's direct child: nothing else is told of the time limit or a preemption. What srun says of
+    # its end is put into the job's log: Snakemake deletes {log} when it tries again.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap -n1 -c {threads} --cpu-bind=none}} "
         "admire train {params.folder} --attempt {resources.attempt} --attempts {params.attempts} "
-        "--memory-mb {resources.mem_mb} 2>> {log}"
+        "--memory-mb {resources.mem_mb} 2>> {log} "
+        '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
 
 
 rule evaluate:
