@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from small_campaign import campaign, texts, write_jsonl
 
-from admire.campaign.layout import Layout
+from admire.campaign.layout import Layout, kept
 from admire.cli.main import main
 from admire.data.mixing import build_data
 from admire.data.rows import load_rows, load_split
 from admire.data.sources import prepare_source
 from admire.errors import SourceError, TrialError
 from admire.trials.files import read_json, write_json
-from admire.trials.records import kept
 from admire.trials.spec import Spec, make_spec
 
 

@@ -66,14 +66,24 @@ def test_killed_ten_times_ends_as_an_undisturbed_run(finished, bench):
 def test_sources_made_again_in_mid_campaign_neither_end_the_run_nor_change_decisions(finished, tmp_path):
     bench = finished.copy(tmp_path / "copy")
     for path in bench.results.glob("tokenizers/*/.snakemake_timestamp"):
-        os.utime(path)  # the tokenizer is newer than every card
+        os.utime(path)  # the tokenizer is newer than every card: no reason to make one again
+    for path in bench.results.glob("sources/strings/*/card.json"):
+        path.unlink()
     last = bench.results / "campaigns/tiny/step_0003/lane_0"
     (last / "update.json").unlink()
     (bench.results / "campaigns/tiny/report.html").unlink()
     out = bench.snakemake()
-    assert out.count("prepare source") == 3
+    assert out.count("prepare source") == out.count("prepare source strings") == 1
     assert (last / "update.json").is_file() and (bench.results / "campaigns/tiny/report.html").is_file()
     assert digests(bench) == digests(finished)
+    assert set(bench.trainings().values()) == {1}
+
+
+def test_a_forced_run_changes_no_decision_and_trains_nothing(finished, tmp_path):
+    bench = finished.copy(tmp_path / "copy")
+    bench.snakemake("--forcerun", "propose", "train")
+    assert digests(bench) == digests(finished)
+    assert recommendation(bench) == recommendation(finished)
     assert set(bench.trainings().values()) == {1}
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from admire.campaign import config as schema
 from admire.campaign import course
-from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout
+from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
 from admire.campaign.recipes import (
     source_digest,
     suite_digest,
@@ -142,9 +142,10 @@ def model_of(wildcards):
 
 def trials_in(proposal):
     """(model, digest, spec) of every trial of a proposal; none while it is not written."""
-    if not Path(proposal).is_file():
+    path = standing(Path(proposal))
+    if not path.is_file():
         return []
-    entries = json.loads(Path(proposal).read_text(encoding="utf-8"))["trials"]
+    entries = json.loads(path.read_text(encoding="utf-8"))["trials"]
     return [
         (entry["spec"]["labels"]["model"], entry["spec"]["digest"]) for entry in entries
     ]
@@ -208,7 +209,7 @@ def next_proposals(wildcards):
     found = []
     for lane in course.lanes(CAMPAIGN):
         first = 0 if lane.number == 0 else 1
-        initial = (files.update(0, 0)).is_file()
+        initial = files.update(0, 0).is_file()
         if lane.ended is None and (lane.number == 0 or initial):
             found.append(files.proposal(max(lane.updated + 1, first), lane.number))
     return found
@@ -276,28 +277,46 @@ def memory(wildcards):
     return memory_mb(model_of(wildcards).resources)
 
 
-def before_proposal(wildcards):
-    """What a decision waits for: the lane's last update; at the start prepared sources and trained base models.
+def settled(product, waits):
+    """What `product` waits for until it exists; then it is not made again because one of these was written again.
 
-    A decision that exists is not asked for again because what it waited for is written again. One that does not exist has
-    plain edges: Snakemake drops whatever stands behind an `ancient()` file that is just being written, and the run would
-    end there with exit code 0.
+    Only then `ancient()`: Snakemake drops whatever stands behind an `ancient()` file that is just being written, and the
+    run would end there with exit code 0.
     """
+    if Path(product).exists():
+        return [ancient(str(path)) for path in waits]
+    return waits
+
+
+def before_source(wildcards):
+    return settled(
+        LAYOUT.card(wildcards.source, wildcards.digest),
+        [LAYOUT.tokenizer(digest) for digest in TOKENIZERS],
+    )
+
+
+def before_proposal(wildcards):
+    """What a decision waits for: prepared sources, and the lane's last update; at the start trained base models."""
     campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
     last = course.predecessor(int(wildcards.step), int(wildcards.lane))
-    if last is None:
-        waits = cards_of(campaign) + base_records(wildcards.campaign)
-    else:
-        waits = [files.update(*last)]
-    decided = Path(files.proposal(wildcards.step, wildcards.lane)).is_file()
-    return [ancient(str(path)) for path in waits] if decided else waits
+    waits = cards_of(campaign)
+    waits += base_records(wildcards.campaign) if last is None else [files.update(*last)]
+    return settled(files.proposal(wildcards.step, wildcards.lane), waits)
 
 
 def before_update(wildcards):
-    proposal = LAYOUT.campaign(wildcards.campaign).proposal(
-        wildcards.step, wildcards.lane
+    """What learning waits for: the decision, the scores of its trials, and the sources, whose sizes are the caps."""
+    files = LAYOUT.campaign(wildcards.campaign)
+    proposal = files.proposal(wildcards.step, wildcards.lane)
+    sources = settled(
+        files.update(wildcards.step, wildcards.lane),
+        cards_of(RUNS[wildcards.campaign]),
     )
-    return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites)]
+    return [
+        proposal,
+        *evaluations_of(proposal, CAMPAIGN.deciding_suites),
+        *sources,
+    ]
 
 
 def before_report(wildcards):

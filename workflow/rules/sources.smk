@@ -15,7 +15,7 @@ rule train_tokenizer:
 
 rule prepare_source:
     input:
-        tokenizer=lambda wildcards: [LAYOUT.tokenizer(digest) for digest in TOKENIZERS],
+        before_source,
     output:
         LAYOUT.card("{source}", "{digest}"),
     log:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import CampaignLayout, Layout
+from admire.campaign.layout import CampaignLayout, Layout, standing
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ def read_lane(campaign: Campaign, number: int) -> Lane:
     first = 0 if number == 0 else 1
     begun = updated = -1
     for step in range(first, 1_000_000):
-        if not files.proposal(step, number).is_file():
+        if not standing(files.proposal(step, number)).is_file():
             break
         begun = step
-        if files.update(step, number).is_file():
+        if standing(files.update(step, number)).is_file():
             updated = step
     if updated < 0 or updated < begun:
         return Lane(number, begun, updated, None)
-    learnt = json.loads(files.update(updated, number).read_text(encoding="utf-8"))
+    learnt = json.loads(standing(files.update(updated, number)).read_text(encoding="utf-8"))
     ended = None
     if learnt["proposed"] == 0 and campaign.budget.total <= learnt["budget"]:
         ended = learnt["reason"]
@@ -89,7 +89,7 @@ def final_step(campaign: Campaign) -> int | None:
 
 def latest_update(campaign: Campaign) -> Path | None:
     """The update that saw the most, None before the first."""
-    found = list(_files(campaign).folder.glob("step_*/lane_*/update.json"))
+    found = [standing(path) for path in _files(campaign).updates()]
     return max(found, key=lambda path: json.loads(path.read_text(encoding="utf-8"))["seen"], default=None)
 
 

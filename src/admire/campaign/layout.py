@@ -13,6 +13,16 @@ BASE = "base"
 BENCHMARK = "benchmark"
 
 
+def kept(path: Path) -> Path:
+    """The undeclared copy of a file that Snakemake may delete before it makes it again: `kept/` beside it."""
+    return path.parent / "kept" / path.name
+
+
+def standing(path: Path) -> Path:
+    """The file, or its kept copy while the declared one is missing."""
+    return path if path.is_file() else kept(path)
+
+
 @dataclass(frozen=True)
 class TrialLayout:
     """Files of one trial, `results/trials/<model>/<digest>/`."""
@@ -151,6 +161,21 @@ class CampaignLayout:
     def update(self, step: int | str, lane: int | str) -> Path:
         """What was learnt from them."""
         return self.lane(step, lane) / "update.json"
+
+    def proposals(self) -> list[Path]:
+        """The proposals of lanes that were made, in no order."""
+        return self._made("step_*/lane_*", "proposal.json")
+
+    def finals(self) -> list[Path]:
+        """The final decisions that were made, in no order."""
+        return self._made(f"{FINAL}_*", "proposal.json")
+
+    def updates(self) -> list[Path]:
+        """The updates that were made, in no order."""
+        return self._made("step_*/lane_*", "update.json")
+
+    def _made(self, folders: str, name: str) -> list[Path]:
+        return [path for folder in self.folder.glob(folders) if standing(path := folder / name).is_file()]
 
     def special(self, kind: str) -> Path:
         """Decisions outside the lanes: `base`, `final_<step>`, `benchmark`."""

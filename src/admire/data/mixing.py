@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.layout import TrialLayout
+from admire.campaign.layout import TrialLayout, kept
 from admire.data.keyed_order import key_of, keyed_hash, permutation
 from admire.errors import SourceError, TrialError
 from admire.trials.files import read_json, write_bytes, write_json
-from admire.trials.records import kept
 from admire.trials.spec import Spec
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import Layout
+from admire.campaign.layout import Layout, kept
 from admire.campaign.recipes import source_digest, source_recipe
 from admire.data.documents import documents, local_files
 from admire.data.keyed_order import key_of, permutation
@@ -28,7 +28,7 @@ from admire.data.tokenizers import campaign_tokenizer, tokenizer_sha256
 from admire.errors import ConfigError, SourceError
 from admire.trials.files import read_json, write_json
 from admire.trials.lease import Lease
-from admire.trials.records import kept, provenance
+from admire.trials.records import provenance
 
 if TYPE_CHECKING:
     import datasets

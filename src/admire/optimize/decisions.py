@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from admire.campaign import lock
 from admire.campaign.config import Campaign, Model
 from admire.campaign.course import latest_update
 from admire.campaign.digest import digest
-from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout
+from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, kept
 from admire.campaign.recipes import base_campaign
 from admire.errors import ConfigError, TrialError
 from admire.optimize.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
@@ -26,13 +27,14 @@ from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked
+from admire.trials.records import restore
 from admire.trials.spec import Spec, available_rows, make_spec
 
 LANE = re.compile(r"step_(\d{4,})/lane_(\d+)")
 
 
 def decide(campaign: Campaign, decision: str) -> Path:
-    """Make one decision and write its proposal.
+    """Make one decision and write its proposal. What a lane or a final decision decided once stands: it is not made again.
 
     Args:
         decision: `step_0003/lane_0`, `final_0007`, `base` or `benchmark`.
@@ -45,20 +47,24 @@ def decide(campaign: Campaign, decision: str) -> Path:
     """
     started = time.monotonic()
     layout = Layout(Path(campaign.results)).campaign(campaign.name)
+    history = decision not in (BASE, BENCHMARK)  # these two follow today's configuration and newest recommendation
     with locked(layout):
         if found := LANE.fullmatch(decision):
             step, lane = int(found[1]), int(found[2])
-            path, content = layout.proposal(step, lane), _lane(campaign, step, lane)
+            path, make = layout.proposal(step, lane), partial(_lane, campaign, step, lane)
         elif decision.startswith(FINAL):
-            path, content = layout.special(decision), _final(campaign, decision)
+            path, make = layout.special(decision), partial(_final, campaign)
         elif decision == BASE:
-            path, content = layout.special(BASE), _base(campaign)
+            path, make = layout.special(BASE), partial(_base, campaign)
         elif decision == BENCHMARK:
-            path, content = layout.special(BENCHMARK), _benchmark(campaign)
+            path, make = layout.special(BENCHMARK), partial(_benchmark, campaign)
         else:
             raise ConfigError(
                 f"unknown decision '{decision}'; expected step_KKKK/lane_L, final_KKKK, base or benchmark"
             )
+        if history and restore(path):
+            return path
+        content = make()
         header = {
             "campaign": campaign.name,
             "decision": decision,
@@ -66,17 +72,15 @@ def decide(campaign: Campaign, decision: str) -> Path:
             "version": __version__,
             "seconds": round(time.monotonic() - started, 3),
         }
-        write_json(path, header | content)
+        for copy in (kept(path), path) if history else (path,):
+            write_json(copy, header | content)
     return path
 
 
 def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
     cards = read_cards(campaign)
     _freeze_content(campaign, cards)
-    own = f"step_{step:04d}/lane_{lane}"
     ledger = Ledger.read(campaign)
-    # an earlier file of its own is ignored: the decision is made anew from the same evidence
-    ledger = Ledger(campaign, tuple(trial for trial in ledger.trials if trial.decision != own))
     problem = problem_of(campaign, cards)
     reserved = campaign.target.cost * campaign.budget.final_replicates
     left = campaign.budget.total - ledger.committed - reserved
@@ -140,12 +144,12 @@ def _trials(
     return trials
 
 
-def _final(campaign: Campaign, own: str) -> dict[str, Any]:
+def _final(campaign: Campaign) -> dict[str, Any]:
     cards = read_cards(campaign)
     recommendation = newest_recommendation(campaign)
     target, base = campaign.target, _base_of(campaign, campaign.target)
     weights = _weights(campaign, recommendation)
-    known = {trial.spec.digest for trial in Ledger.read(campaign).trials if trial.decision != own}
+    known = {trial.spec.digest for trial in Ledger.read(campaign).trials}
     specs: list[Spec] = []
     replicate = 0
     while len(specs) < campaign.budget.final_replicates:

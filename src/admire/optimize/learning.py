@@ -10,14 +10,13 @@ import numpy as np
 
 from admire import __version__
 from admire.campaign.config import Campaign
-from admire.campaign.layout import Layout
+from admire.campaign.layout import Layout, kept, standing
 from admire.errors import TrialError
 from admire.optimize.evidence import observations_of, problem_of, read_cards
 from admire.optimize.methods import get
 from admire.optimize.problem import Recommendation
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked, objective
-from admire.trials.records import kept
 
 
 def learn(campaign: Campaign, step: int, lane: int) -> Path:
@@ -32,9 +31,10 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
     started = time.monotonic()
     layout = Layout(Path(campaign.results)).campaign(campaign.name)
     path = layout.update(step, lane)
-    if not layout.proposal(step, lane).is_file():
+    decision = standing(layout.proposal(step, lane))
+    if not decision.is_file():
         raise TrialError(f"{layout.proposal(step, lane)}: this decision was not made yet")
-    proposal = read_json(layout.proposal(step, lane))
+    proposal = read_json(decision)
     with locked(layout):
         ledger = Ledger.read(campaign)
         ledger.write_table()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import FINAL, CampaignLayout, Layout
+from admire.campaign.layout import FINAL, CampaignLayout, Layout, standing
 from admire.errors import TrialError
 from admire.optimize.evidence import observations_of, problem_of, read_cards
 from admire.optimize.problem import Observations, Problem
@@ -45,11 +45,11 @@ class Dossier:
         Raises:
             TrialError: if there is no recommendation yet.
         """
-        folder = Layout(Path(campaign.results)).campaign(campaign.name).folder
-        updates = [read_json(path) for path in folder.glob("step_*/lane_*/update.json")]
+        files = Layout(Path(campaign.results)).campaign(campaign.name)
+        updates = [read_json(standing(path)) for path in files.updates()]
         if not updates:
-            raise TrialError(f"{folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
-        proposals = [read_json(path) for path in folder.glob("step_*/lane_*/proposal.json")]
+            raise TrialError(f"{files.folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
+        proposals = [read_json(standing(path)) for path in files.proposals()]
         cards = read_cards(campaign)
         return cls(
             campaign,

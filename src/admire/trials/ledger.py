@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout
+from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, standing
 from admire.campaign.recipes import suite_digest
 from admire.trials.files import read_json, write_text
 from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
@@ -69,7 +69,7 @@ class Ledger:
         trials = []
         for path in proposals(layout.campaign(campaign.name)):
             decision = str(path.parent.relative_to(layout.campaign(campaign.name).folder))
-            for entry in read_json(path)["trials"]:
+            for entry in read_json(standing(path))["trials"]:
                 trials.append(_trial(campaign, layout, decision, entry, path))
         return cls(campaign, tuple(trials))
 
@@ -148,8 +148,7 @@ def proposals(layout: CampaignLayout) -> list[Path]:
 
     Base models are a stated line outside the optimiser's budget and benchmarks belong to no campaign: neither is listed.
     """
-    steps = layout.folder.glob("step_*/lane_*/proposal.json")
-    return sorted([*steps, *layout.folder.glob(f"{FINAL}_*/proposal.json")], key=_decision_order)
+    return sorted([*layout.proposals(), *layout.finals()], key=_decision_order)
 
 
 def _decision_order(path: Path) -> tuple[int, bool, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from admire.campaign.config import Campaign
 from admire.campaign.course import final_step, latest_update
-from admire.campaign.layout import FINAL, Layout
+from admire.campaign.layout import FINAL, Layout, standing
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial
 
@@ -39,7 +39,7 @@ def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
         held = trial.state == "proposed" and layout.trial(trial.model, trial.spec.digest).lease.is_file()
         trials["running" if held else trial.state].append(trial)
     final = final_step(campaign)
-    decided = final is not None and layout.campaign(campaign.name).special(f"{FINAL}_{final:04d}").is_file()
+    decided = final is not None and standing(layout.campaign(campaign.name).special(f"{FINAL}_{final:04d}")).is_file()
     reserved = 0.0 if decided else campaign.target.cost * campaign.budget.final_replicates
     return Progress(
         trials,

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from admire import __version__
+from admire.campaign.layout import kept, standing
 from admire.trials.files import read_json, write_json
 
 
@@ -68,11 +69,6 @@ class EvaluationRecord(Record):
     provenance: dict[str, Any] = {}
 
 
-def kept(path: Path) -> Path:
-    """The undeclared copy of a record: `kept/` beside it."""
-    return path.parent / "kept" / path.name
-
-
 def publish(path: Path, record: Record) -> None:
     """Write a record: first the copy that nobody deletes, then the declared file."""
     value = record.model_dump(mode="json")
@@ -91,13 +87,13 @@ def restore(path: Path) -> bool:
 
 def read_training(path: Path) -> TrainRecord | None:
     """The training's record, or None while there is none."""
-    source = path if path.is_file() else kept(path)
+    source = standing(path)
     return TrainRecord.model_validate(read_json(source)) if source.is_file() else None
 
 
 def read_evaluation(path: Path) -> EvaluationRecord | None:
     """An evaluation's record, or None while there is none."""
-    source = path if path.is_file() else kept(path)
+    source = standing(path)
     return EvaluationRecord.model_validate(read_json(source)) if source.is_file() else None
 
 

@@ -6,10 +6,10 @@ import os
 import time
 from pathlib import Path
 
-from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.layout import Layout, TrialLayout, kept
 from admire.errors import BusyError, TrialError
 from admire.trials.lease import Lease
-from admire.trials.records import kept, read_training
+from admire.trials.records import read_training
 
 
 def find_trial(results: Layout, digest: str) -> TrialLayout:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign.config import Campaign, load
-from admire.campaign.layout import BASE, BENCHMARK, Layout, TrialLayout
+from admire.campaign.layout import BASE, BENCHMARK, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
 from admire.trials.files import read_json
 from admire.trials.lease import Lease
@@ -50,7 +50,7 @@ def wanted_digests(results: Layout) -> set[str]:
     wanted: set[str] = set()
     for folder in sorted(path for path in results.root.glob("campaigns/*") if path.is_dir()):
         layout = results.campaign(folder.name)
-        always = [layout.special(BASE), layout.special(BENCHMARK), *folder.glob("final_*/proposal.json")]
+        always = [layout.special(BASE), layout.special(BENCHMARK), *layout.finals()]
         if layout.config.is_file():
             campaign = load(layout.config).model_copy(update={"results": str(results.root)})
             wanted |= {
@@ -58,7 +58,7 @@ def wanted_digests(results: Layout) -> set[str]:
             }
         else:
             always += proposals(layout)
-        for path in always:
+        for path in map(standing, always):
             if path.is_file():
                 wanted |= {entry["spec"]["digest"] for entry in read_json(path)["trials"]}
     return wanted
