@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
-PATIENCE = 240  # seconds for anything to happen; a loaded machine is slow
+PATIENCE = 400  # seconds for anything to happen; a loaded machine is slow
 
 
 def wait_for(condition, what, patience=PATIENCE):

@@ -16,13 +16,9 @@ import yaml
 from lab import PATIENCE, lives, wait_for
 
 ROOT = Path(__file__).parents[2]
+WHERE = {"default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 # waits that only a real cluster needs; nothing else of the shipped profile is changed
-QUICK = {
-    "slurm-init-seconds-before-status-checks": 2,
-    "max-status-checks-per-second": 1,
-    "latency-wait": 15,
-    "default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500},
-}
+QUICK = {"slurm-init-seconds-before-status-checks": 2, "max-status-checks-per-second": 1, "latency-wait": 15}
 
 
 class SlurmBench:
@@ -39,12 +35,16 @@ class SlurmBench:
     def log(self):
         return self.folder / "terminal.log"
 
-    def profile(self, **over):
+    def profile(self, quick=True, **over):
         """The shipped profile with quick waits, and whatever a test changes."""
         shipped = yaml.safe_load((ROOT / "profiles/slurm/config.yaml").read_text())
         path = self.folder / "slurm/config.yaml"
         path.parent.mkdir(exist_ok=True)
-        wanted = {key: value for key, value in (shipped | QUICK | over).items() if value is not None}
+        wanted = {
+            key: value
+            for key, value in (shipped | WHERE | (QUICK if quick else {}) | over).items()
+            if value is not None
+        }
         path.write_text(yaml.safe_dump(wanted, sort_keys=False))
 
     def campaign(self, **over):
@@ -82,14 +82,14 @@ class SlurmBench:
                 start_new_session=True,
             )
 
-    def run(self, *targets, before=(), profile="slurm", expect=0):
+    def run(self, *targets, before=(), profile="slurm", expect=0, patience=PATIENCE):
         process = self.start(*targets, before=before, profile=profile)
-        self.end(process, expect)
+        self.end(process, expect, patience)
         return self.log.read_text()
 
-    def end(self, process, expect=0):
+    def end(self, process, expect=0, patience=PATIENCE):
         try:
-            code = process.wait(PATIENCE)
+            code = process.wait(patience)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGINT)
             raise AssertionError(f"it hangs:\n{self.log.read_text()[-6000:]}") from None
