@@ -4,19 +4,17 @@ leaves it when the same command has ended with exit code 0."""
 import os
 import shutil
 import signal
+import time
 
 from lab import wait_for
 
-ON_CPU = {"default-resources": {"slurm_partition": "cpu", "runtime": 10, "mem_mb": 1500}}
 ON_PREEMPTIBLE = {"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}}
 ON_GPU_NODE = {"default-resources": {"slurm_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 
 
 def undisturbed(bench):
-    """A whole campaign, to its report, on a cluster without accounting; its trainings ask for a GPU."""
+    """A whole campaign, to its report, on a cluster without accounting."""
     shutil.rmtree(bench.results / "campaigns")
-    bench.campaign(resources={"gpus": 1})
-    bench.profile(**{"default-resources": ON_CPU["default-resources"] | {"gpu_partition": "gpu", "gpu_type": "fake"}})
     bench.plan = bench.run("-n")
     bench.log.unlink()
     bench.run()
@@ -39,9 +37,12 @@ def scancelled(bench):
 
 
 def out_of_memory(bench):
-    """Memory for the Snakemake inside the job, none for a training."""
-    bench.campaign(resources={"mem_gb": 0.1})
+    """Memory for the Snakemake inside the job, none for a training; it asks for a GPU."""
+    shutil.rmtree(bench.results / "campaigns")
+    bench.campaign(resources={"mem_gb": 0.1, "gpus": 1})
+    bench.run("next_proposal")
     bench.run("next_iteration")
+    bench.asked = bench.allocations()
 
 
 def controller_killed(bench):
@@ -86,7 +87,7 @@ def supervised(bench):
 
 def supervised_failure(bench):
     """What really fails is not tried for ever."""
-    (bench.folder / "tiny.yaml").write_text("name: tiny\nsourcs: {}\n")
+    bench.campaign(sourcs={})
     bench.run("next_iteration", before=bench.supervise("--poll-seconds", "1"), expect=1)
 
 
@@ -138,20 +139,12 @@ def slurmd_killed(bench):
     bench.lab.up()
 
 
-def slurmctld_away(bench):
-    _away(bench, "slurmctld")
-
-
-def slurmdbd_away(bench):
-    _away(bench, "slurmdbd")
-
-
-def _away(bench, daemon, seconds=60):
-    import time
-
+def daemons_away(bench, seconds=60):
+    """Slurm's controller and its accounting database are both away, and come back."""
     controller = bench.start("next_iteration")
     bench.in_training()
-    bench.lab.kill_daemon(daemon)
+    bench.lab.kill_daemon("slurmdbd")
+    bench.lab.kill_daemon("slurmctld")
     time.sleep(seconds)
     bench.lab.up()
     bench.end(controller)
@@ -170,8 +163,9 @@ def forgotten(bench):
 
 
 GENTLE = [
-    "time_limit",
     "out_of_memory",
+    "undisturbed",
+    "time_limit",
     "scancelled",
     "controller_killed",
     "controller_hung_up",
@@ -183,4 +177,5 @@ GENTLE = [
     "moved",
     "copied",
 ]
-ON_GPU_NODES = ["undisturbed", "preempted", "slurmd_killed", "node_failed"]
+# the first of the others uses a GPU too, and has ended when nodes begin to die
+ON_GPU_NODES = ["preempted", "slurmd_killed", "node_failed"]

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -133,6 +134,13 @@ class SlurmBench:
 
     def attempts(self):
         return [line for path in self.results.glob("trials/*/*/attempts.jsonl") for line in lines_of(path)]
+
+    def allocations(self):
+        """(partition, resources) of the jobs of this folder that trained, in order."""
+        said = self.lab.ask("squeue", "--states=all", "--noheader", "--Format=JobID:|,Partition:|,tres-per-job:|")
+        rows = {job: (where, asked) for job, where, asked, *_ in (line.split("|") for line in said.splitlines())}
+        submitted = re.findall(r"SLURM jobid (\d+) .*group_trial", self.log.read_text())
+        return [rows[job] for job in submitted]
 
     def in_training(self):
         """Wait for a training with a checkpoint; returns the Slurm job that it runs in."""

@@ -79,6 +79,9 @@ def test_out_of_memory_is_a_row_that_says_so(played, name):
     bench = played(name)
     assert bench.record()["status"] == "failed"
     assert "out of memory, it had 0.5 GB" in bench.record()["reason"]
+    *tries, recording = bench.asked
+    assert len(tries) == 3 and all(place == "gpu" and "gpu:1" in asked for place, asked in tries), bench.asked
+    assert recording[0] == "cpu" and "gpu" not in recording[1], "to record a failure takes no GPU"
     status = bench.admire("status", "tiny")
     assert "out of memory" in status and f"admire retry {bench.trial.name}" in status
 
@@ -134,18 +137,14 @@ def test_a_copied_folder(played, name):
     assert bench.twin.record()["steps"] == bench.record()["steps"]
 
 
-def test_slurmctld_away(played, play):
-    assert_whole(play("slurmctld_away"), interrupted=False)
-
-
 def test_a_job_that_slurm_forgot(lab, played, play):
     with lab.setting("MinJobAge", "10"):
         assert_whole(play("forgotten"), interrupted=False)
 
 
-def test_slurmdbd_away(lab, played, play):
-    """With accounting, and without it for a minute."""
+def test_slurmctld_and_slurmdbd_away_for_a_minute(lab, played, play):
+    """With accounting."""
     lab.down()
     with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1"})
     with_accounting.up()
-    assert_whole(play("slurmdbd_away", with_accounting), interrupted=False)
+    assert_whole(play("daemons_away", with_accounting), interrupted=False)
