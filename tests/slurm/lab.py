@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
-PATIENCE = 400  # seconds for anything to happen; a loaded machine is slow
+PATIENCE = 900  # seconds for anything to happen: only a hang takes longer, on however loaded a machine
 
 
 def wait_for(condition, what, patience=PATIENCE):
