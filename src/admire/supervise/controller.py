@@ -22,6 +22,7 @@ SLURM_AWAY = (
     "Connection refused",
     "temporarily unable to accept",
 )
+QUESTIONS = ("squeue", "scontrol", "sacct", "sacctmgr", "which")  # that a controller asks while it only waits
 LAST_WORDS = 120.0  # seconds to end by itself after SIGINT
 
 End = Literal["finished", "failed", "killed", "told to end", "Slurm was away"]
@@ -38,6 +39,7 @@ class Controller:
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as stream:
             self._from = self._shown = stream.tell()
+            self._run: str | None = None
             # a session of its own: a closed terminal or Ctrl-C reaches it through its supervisor only
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
@@ -50,15 +52,16 @@ class Controller:
 
     @property
     def run(self) -> str | None:
-        """The unique part of its Slurm jobs' names; None before it submitted any."""
-        found = RUN_ID.search(self._said())
-        return found[1] if found else None
+        """The unique part of its Slurm jobs' names; None before it knows that itself."""
+        if self._run is None and (found := RUN_ID.search(self._said())):
+            self._run = found[1]
+        return self._run
 
     @property
     def works(self) -> bool:
         """Whether it runs something on this machine: a decision, an update."""
         try:
-            return bool(psutil.Process(self.process.pid).children())
+            return any(child.name() not in QUESTIONS for child in psutil.Process(self.process.pid).children())
         except psutil.NoSuchProcess:
             return False
 
