@@ -29,3 +29,17 @@ def test_legs_are_no_failures(tmp_path: Path) -> None:
     attempts.begin(2, 5)
     attempts.end(2, "error", 7, 1.0, "RuntimeError: no")
     assert not attempts.got_further() and attempts.legs == 1
+
+
+def test_broken_and_killed_attempts_are_failures(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "attempts.jsonl")
+    assert attempts.failures == 0
+    attempts.begin(1, 0)  # killed
+    attempts.begin(2, 0)
+    attempts.end(2, "error", 7, 1.0, "RuntimeError: no")
+    attempts.begin(3, 0)
+    attempts.end(3, "interrupted", 9, 1.0, "interrupted by SIGTERM at step 9")
+    assert attempts.failures == 2
+    attempts.begin(3, 9)
+    attempts.end(3, "ok", 50, 1.0)
+    assert attempts.failures == 2

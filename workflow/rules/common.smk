@@ -237,9 +237,12 @@ def trial_folder(wildcards):
 
 
 def tries(wildcards, attempt):
-    """Which real try at the training this is: legs that ended with a checkpoint, as the scheduler asked, are none."""
+    """Which real try at the training this is: neither legs that ended with a checkpoint, as the scheduler asked, nor jobs that
+    were refused or never began are any.
+    """
     trial = LAYOUT.trial(wildcards.model, wildcards.digest)
-    return max(attempt - Attempts(trial.attempts).legs, 1)
+    attempts = Attempts(trial.attempts)
+    return max(min(attempt - attempts.legs, attempts.failures + 1), 1)
 
 
 def training_resource(key, otherwise):

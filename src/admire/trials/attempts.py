@@ -59,6 +59,11 @@ class Attempts:
         stopped = sum(line["event"] == "end" and line["outcome"] == "interrupted" for line in self.lines())
         return stopped - self.requeues
 
+    @property
+    def failures(self) -> int:
+        """How many attempts broke or were killed."""
+        return self.count - sum(line["event"] == "end" and line["outcome"] != "error" for line in self.lines())
+
     def got_further(self) -> bool:
         """Whether the last attempt was stopped by its scheduler with more steps done than it began with."""
         begun = [line for line in self.lines() if line["event"] == "begin"]
