@@ -27,6 +27,6 @@ if ! "$python" -m venv --clear .venv 2>/dev/null; then
 fi
 echo "make env: installing $(grep -c '==' envs/requirements.lock) pinned packages into .venv/ (some minutes)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
-.venv/bin/python -m pip install --quiet --requirement envs/requirements.lock
+.venv/bin/python -m pip install --quiet --use-pep517 --requirement envs/requirements.lock
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 touch "$stamp"

@@ -90,6 +90,17 @@ def test_lanes_do_not_propose_what_is_pending(world):
         assert abs(second.weights - first.weights).sum() / 2 > 0.02
 
 
+def test_a_mixture_is_trained_again_when_noise_is_what_is_left():
+    """Two sources, trials on a fine grid, scores that are mostly noise: no mixture is unknown."""
+    problem = make_problem(k=2, m=1, sizes=1)
+    world = World(problem, np.array([0.6, 0.4]), noise=0.3)
+    share = np.linspace(0.02, 0.98, 97)
+    seen = world.train(np.column_stack([share, 1 - share]), np.zeros(97, dtype=int), np.random.default_rng(0))
+    (proposal,) = propose(problem, seen)
+    assert proposal.repeat
+    assert (abs(seen.X - proposal.weights).max(1) == 0).any()
+
+
 def test_a_batch_holds_distinct_trials_within_the_budget(world):
     wanted = propose(world.problem, begun(world, at_target=2), q=4, budget=5.0)
     assert 2 <= len(wanted) <= 4

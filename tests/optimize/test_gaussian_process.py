@@ -114,6 +114,17 @@ def test_a_target_that_runs_against_the_small_size_is_noticed():
     assert (surrogate.processes.kernel.links < 0).all()
 
 
+def test_reported_errors_move_the_noise_but_do_not_fix_it():
+    noisy = World(make_problem(m=1, sizes=1), np.array([0.4, 0.3, 0.2, 0.1]), noise=0.05)
+    seen = observed(noisy, [12])
+
+    def noise(reported):
+        errors = np.full_like(seen.stderr, reported)
+        return np.sqrt(GaussianProcesses.fit(noisy.problem, replace(seen, stderr=errors)).noise_variance(0))
+
+    assert noise(0.005) < noise(np.nan) < noise(0.5) < 0.4 * 0.5
+
+
 def test_metrics_without_weight_are_not_fitted(world, seen):
     problem = make_problem(weights=[-1, 0])
     assert len(GaussianProcesses.fit(problem, seen).scalings) == 1
@@ -163,7 +174,7 @@ def test_any_shape_of_evidence_gives_finite_predictions(k, m, counts):
     size = np.repeat(np.arange(len(counts)), counts)
     world = World(make_problem(k=k, sizes=len(counts)), problem.prior)  # two metrics, repeated below
     seen = world.train(problem.space.sample(len(size), rng(0)), size, rng(1))
-    seen = replace(seen, Y=np.tile(seen.Y, (1, 10))[:, :m])
+    seen = replace(seen, **{name: np.tile(getattr(seen, name), (1, 10))[:, :m] for name in ("Y", "stderr")})
     mean, covariance = GaussianProcesses.fit(problem, seen).predict(problem.space.sample(3, rng(2)), len(counts) - 1)
     assert np.isfinite(mean).all()
     assert (np.diag(covariance) > 0).all()

@@ -43,7 +43,7 @@ def test_the_recommendation_lies_in_the_space_and_is_explained(world, played, na
 @pytest.mark.parametrize("name", NAMES)
 def test_no_trial_is_asked_for_twice(played, name):
     seen, _ = played(name)
-    keys = {(x.round(6).tobytes(), size) for x, size in zip(seen.X, seen.size, strict=True)}
+    keys = {(x.round(6).tobytes(), *which) for x, *which in zip(seen.X, seen.size, seen.replicate, strict=True)}
     assert len(keys) == seen.n
 
 

@@ -62,6 +62,27 @@ def test_accuracy_says_at_which_size_it_was_measured(world):
     assert "no trial at L yet" in found.how
 
 
+def test_chances_to_be_best_are_shared_with_the_best_observed(recommendation):
+    both = recommendation.is_best + recommendation.observed_is_best
+    assert 0 < recommendation.is_best <= 1
+    assert 0 <= recommendation.observed_is_best <= 1
+    assert both <= 1 or recommendation.is_best == recommendation.observed_is_best
+
+
+@pytest.mark.parametrize(("misleads", "words"), [(False, "is trusted with"), (True, "do not agree with L")])
+def test_it_says_in_words_whether_sizes_agree(misleads, words):
+    """The small size that misleads says nothing about the target, so that no sign can be learnt."""
+    problem = make_problem(m=1)
+    plain = World(problem, BEST)
+    seen = observed(plain, [16, 0, 12])
+    if misleads:
+        rng = np.random.default_rng(5)
+        seen.Y[:16] = rng.permutation(seen.Y[:16])
+    found = Admire().recommend(problem, seen)
+    assert words in found.how
+    assert (found.trust < 0.5) == misleads
+
+
 def test_more_trials_leave_less_to_gain(world, recommendation):
     early = Admire().recommend(world.problem, observed(world, [5, 0, 1]))
     assert early.gain_per_cost > recommendation.gain_per_cost > 0
@@ -95,7 +116,9 @@ def test_influence_has_the_direction_of_the_truth():
     problem = make_problem(m=3, weights=[-1, -1, 0], caps=[1, 1, 1, 0.3])
     world = World(make_problem(caps=[1, 1, 1, 0.3]), BEST)
     seen = observed(world, [14, 0, 10])
-    seen = type(seen)(**{**vars(seen), "Y": np.column_stack([seen.Y, seen.Y[:, 0]])})
+    seen = type(seen)(
+        **{**vars(seen), "Y": np.column_stack([seen.Y, seen.Y[:, 0]]), "stderr": np.full((24, 3), np.nan)}
+    )
     found = influence(problem, seen)
     assert found.shape == (4, 3)
     assert np.isnan(found[:, 2]).all()

@@ -136,7 +136,8 @@ def test_the_verb_writes_its_files(written, tmp_path, capsys):
     ]
     assert main([*command, "--methods", "random,regmix-linear"]) == 0
     assert {path.name for path in out.iterdir()} == {
-        *("summary.csv", "curves.csv", "purchases.csv", "settings.json", "replay.svg", "replay.png")
+        *("summary.csv", "curves.csv", "purchases.csv", "settings.json"),
+        *("replay.svg", "replay.png", "purchases.svg", "purchases.png"),
     }
     assert list(pd.read_csv(out / "summary.csv")["method"]) == ["random", "regmix-linear"]
     assert set(pd.read_csv(out / "purchases.csv")["seed"]) == {0, 1}

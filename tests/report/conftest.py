@@ -157,7 +157,9 @@ class Invented:
             "weights_low": None if mean is None else named(np.maximum(weights - wide / 2, 0)),
             "weights_high": None if mean is None else named(np.minimum(weights + wide / 2, 1)),
             "low": None if mean is None else mean - wide, "high": None if mean is None else mean + wide,
-            "beats_prior": None if mean is None else 0.97, "accuracy": accuracy or {}, "hyperparameters": {},
+            "beats_prior": None if mean is None else 0.97, "is_best": None if mean is None else 0.6,
+            "observed_is_best": None if mean is None else 0.3, "trust": None if mean is None else 0.8,
+            "accuracy": accuracy or {}, "hyperparameters": {},
         }  # fmt: skip
         write_json(self.files.update(step, lane), {
             "campaign": self.campaign.name, "step": step, "lane": lane, "time": f"2026-01-01T00:{self.steps:02d}:00Z",

@@ -44,8 +44,13 @@ def run(args: argparse.Namespace) -> int:
     print(f"\npredicted score      {words.score_in_words(recommendation)}")
     if recommendation["beats_prior"] is not None:
         print(f"beats the prior      with probability {recommendation['beats_prior']:.2f}")
+    chances = recommendation["is_best"], recommendation["observed_is_best"]
     if (best := update["observed_best"]) is not None:
         print(f"best observed        {best['objective']:.4f} (trial {best['digest']}; one noisy score)")
+    if None not in chances:
+        print(f"best of all scored   with probability {chances[0]:.2f}, the best observed with {chances[1]:.2f}")
+    if recommendation["trust"] is not None:
+        print(f"smaller sizes        {words.trust_in_words(campaign, recommendation['trust'])}")
     print(f"cross-validation     {words.accuracy_in_words(campaign, recommendation['accuracy'])}")
     print(f"how                  {recommendation['how']}")
     ledger = Ledger.read(campaign)

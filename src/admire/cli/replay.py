@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="play nothing: how often do admire's 90%% intervals hold rows of the target that it has not seen?",
     )
     parser.add_argument(
-        "--out", type=Path, help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, settings.json"
+        "--out",
+        type=Path,
+        help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, purchases.svg, settings.json",
     )
 
 
@@ -172,13 +174,16 @@ def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[s
         return
     from admire import __version__
     from admire.report import replay as picture
+    from admire.report import replay_purchases
     from admire.trials.files import write_json, write_text
     from admire.trials.records import provenance
 
     curves, purchases = summary.curves(runs, summary.grid(runs)), summary.purchases(runs)
     for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
         write_text(args.out / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
-    picture.draw(curves, table.unit, args.out)
+    picture.draw(curves, more["until"], table.unit, args.out)
+    if len(purchases):
+        replay_purchases.draw(purchases, table.sizes, table.unit, args.out)
     asked = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items() if key != "run"}
     write_json(
         args.out / "settings.json",

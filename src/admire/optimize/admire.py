@@ -20,6 +20,7 @@ from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
 
 INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design
+REPEAT_WITHIN = 0.005  # total variation within which a mixture is the one that was trained before
 
 
 class Admire:
@@ -85,6 +86,9 @@ class Admire:
     ) -> Proposal | None:
         """The next trial; None when every mixture was tried.
 
+        In the continuous space a mixture next to one that was trained at the target is that one again: noise, not ignorance, is
+        what is left there.
+
         Args:
             known: r x K mixtures whose best posterior mean is to be improved on.
         """
@@ -95,6 +99,8 @@ class Admire:
         acquisition = ACQUISITIONS[self.acquisition](surrogate, float(means.max()), starts)
         mixtures, values = maximise(problem, acquisition, starts)
         for x, value in zip(mixtures, values, strict=True):
+            if (again := _repeat(problem, surrogate, x, allowed, float(value))) is not None:
+                return again
             if (x, problem.fidelities.target) in tried:
                 continue
             new = [s for s in allowed if (x, s) not in tried and offered(problem, x, s)]
@@ -148,6 +154,22 @@ def _anchor(
         return None
     predicted = _predicted(problem, surrogate, prior)
     return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
+
+
+def _repeat(
+    problem: Problem, surrogate: GaussianProcesses, x: np.ndarray, allowed: list[int], value: float
+) -> Proposal | None:
+    """A further replicate of the mixture that was trained at the target next to `x` (K); None where there is none."""
+    target = problem.fidelities.target
+    trained = surrogate.X[surrogate.X[:, -1] == target, :-1].numpy()
+    if problem.pool is not None or target not in allowed or not len(trained):
+        return None
+    distance = abs(trained - x).sum(1) / 2
+    nearest = trained[distance.argmin()]
+    if distance.min() > REPEAT_WITHIN or not problem.space.contains(nearest):
+        return None
+    why = f"again at {problem.fidelities.names[target]}: what is left to know about this mixture is hidden by noise"
+    return Proposal(nearest, target, _predicted(problem, surrogate, nearest) | {"acquisition": value}, why, repeat=True)
 
 
 def _at_its_best_size(

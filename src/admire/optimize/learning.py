@@ -88,6 +88,9 @@ def _as_dict(campaign: Campaign, recommendation: Recommendation) -> dict[str, An
         "high": recommendation.high,
         "how": recommendation.how,
         "beats_prior": recommendation.beats_prior,
+        "is_best": recommendation.is_best,
+        "observed_is_best": recommendation.observed_is_best,
+        "trust": recommendation.trust,
         "accuracy": recommendation.accuracy,
         "hyperparameters": recommendation.hyperparameters,
     }

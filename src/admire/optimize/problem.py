@@ -131,6 +131,9 @@ class Recommendation:
         how: one sentence: how it was reached.
         gain_per_cost: the largest expected gain at the target per unit of cost, for the stopping rule; None: unknown.
         beats_prior: probability that it is better than the prior; None: unknown.
+        is_best, observed_is_best: probability that it, and that the best observed mixture, is the best of the mixtures scored at
+            the target and itself; None: unknown, or none was scored there.
+        trust: in what smaller sizes say about the target, 0 to 1; None: nothing to weigh yet.
         weights_low, weights_high: K bounds of the mixtures that are as good within noise (90 %); None: unknown.
         accuracy: cross-validated accuracy of the model: `r2`, `spearman`, `coverage90`, `n`; empty: unknown.
         hyperparameters: of the fitted model, for the record.
@@ -143,6 +146,9 @@ class Recommendation:
     how: str = ""
     gain_per_cost: float | None = None
     beats_prior: float | None = None
+    is_best: float | None = None
+    observed_is_best: float | None = None
+    trust: float | None = None
     weights_low: np.ndarray | None = None
     weights_high: np.ndarray | None = None
     accuracy: dict[str, float] = field(default_factory=dict)

@@ -16,6 +16,7 @@ from admire.optimize.surrogates.gaussian_process import Kernels
 
 RIVALS = 256  # random mixtures, and as many near it, that the recommendation is compared with
 DRAWS = 400  # functions drawn from the posterior for the range of good mixtures
+SAME = 1e-9  # weights closer than this are the same mixture
 
 
 def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Recommendation:
@@ -35,15 +36,19 @@ def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = No
     mean, covariance = surrogate.predict(np.concatenate([best[None], problem.prior[None], rivals]), target)
     sd = float(np.sqrt(covariance[0, 0]))
     low, high = _range_of_best(np.concatenate([best[None], rivals]), np.delete(mean, 1), _without(covariance, 1), rng)
+    is_best, observed_is_best = _chances(problem, seen, surrogate, best, rng)
     found = accuracy(problem, seen, surrogate)
     return Recommendation(
         weights=best,
         mean=float(mean[0]),
         low=float(mean[0] - Z90 * sd),
         high=float(mean[0] + Z90 * sd),
-        how=_how(problem, seen, found),
+        how=_how(problem, seen, found, surrogate.trust_in_small_sizes),
         gain_per_cost=float(_expected_gain(mean, covariance).max()) / problem.fidelities.costs[target],
         beats_prior=_beats(mean, covariance, 1),
+        is_best=is_best,
+        observed_is_best=observed_is_best,
+        trust=surrogate.trust_in_small_sizes,
         weights_low=low,
         weights_high=high,
         accuracy=found,
@@ -68,17 +73,38 @@ def _range_of_best(
     X: np.ndarray, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """5 % and 95 % quantiles, a source, of the best mixture under functions drawn from the posterior; `X[0]` is inside."""
-    draws = rng.multivariate_normal(mean, covariance, size=DRAWS, method="eigh", check_valid="ignore")
-    low, high = np.quantile(X[draws.argmax(1)], [0.05, 0.95], axis=0)
+    low, high = np.quantile(X[_draws(mean, covariance, rng).argmax(1)], [0.05, 0.95], axis=0)
     return np.minimum(low, X[0]), np.maximum(high, X[0])
+
+
+def _chances(
+    problem: Problem, seen: Observations, surrogate: Experts, best: np.ndarray, rng: np.random.Generator
+) -> tuple[float | None, float | None]:
+    """Probabilities that the recommendation `best` (K), and that the best observed mixture at the target, is the best of the
+    mixtures scored there and the recommendation; None while none was."""
+    target = problem.fidelities.target
+    scores = np.where(seen.size == target, problem.objective(seen.Y), np.nan)
+    if not np.isfinite(scores).any():
+        return None, None
+    rivals = np.unique(seen.X[np.isfinite(scores)], axis=0)
+    rivals = np.concatenate([best[None], rivals[abs(rivals - best).max(1) > SAME]])
+    draws = _draws(*surrogate.predict(rivals, target), rng)
+    share = np.bincount(draws.argmax(1), minlength=len(rivals)) / len(draws)
+    observed = int(abs(rivals - seen.X[int(np.nanargmax(scores))]).max(1).argmin())
+    return float(share[0]), float(share[observed])
+
+
+def _draws(mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Functions drawn from the posterior (DRAWS x n)."""
+    return rng.multivariate_normal(mean, covariance, size=DRAWS, method="eigh", check_valid="ignore")
 
 
 def _without(matrix: np.ndarray, i: int) -> np.ndarray:
     return np.delete(np.delete(matrix, i, 0), i, 1)
 
 
-def _how(problem: Problem, seen: Observations, found: dict[str, float]) -> str:
-    """One sentence: from which trials, and how well the model predicts trials it has not seen."""
+def _how(problem: Problem, seen: Observations, found: dict[str, float], trust: float | None) -> str:
+    """One sentence: from which trials, whether smaller sizes agree, and how well trials are predicted that were not seen."""
     names = problem.fidelities.names
     scored = seen.size[np.isfinite(problem.objective(seen.Y))]
     counts = ", ".join(f"{(scored == s).sum()} at {names[s]}" for s in range(len(names)) if (scored == s).any())
@@ -86,6 +112,10 @@ def _how(problem: Problem, seen: Observations, found: dict[str, float]) -> str:
     text = f"highest posterior mean at {target} of a Gaussian process a metric ({counts or 'no whole score'})"
     if problem.fidelities.target not in scored:
         text += f"; no trial at {target} yet, so the level there is extrapolated"
+    if trust is not None and trust < 0.5:
+        text += f"; smaller sizes do not agree with {target} (trusted with {trust:.0%}), its own trials decide"
+    elif trust is not None:
+        text += f"; what smaller sizes say is trusted with {trust:.0%}"
     if not found:
         return text + "; too few trials for cross-validation"
     rank = f"rank correlation {found['spearman']:.2f}, " if "spearman" in found else ""

@@ -33,7 +33,7 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
     """Mean over seeds and its standard error, by the number of the target's rows that were seen."""
     groups = lines.groupby("seen")[["coverage90", "r2", "width"]]
     mean, se = groups.mean(), groups.sem()
-    return mean.join(se, rsuffix="_se").reset_index()
+    return mean.join(se.add_suffix("_se")).reset_index()
 
 
 def _of_seed(job: tuple[Table, Setting, int]) -> pd.DataFrame:

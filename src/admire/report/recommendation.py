@@ -56,6 +56,8 @@ def content(dossier: Dossier) -> dict[str, Any]:
             "predicted": _rounded(best["mean"]),
             "interval_90": None if best["mean"] is None else [_rounded(best["low"]), _rounded(best["high"])],
             "probability_better_than_prior": _rounded(best["beats_prior"]),
+            "probability_best_of_all_scored": _rounded(best["is_best"]),
+            "trust_in_smaller_sizes": _rounded(best["trust"]),
             "observed_final": [_rounded(score) for _, score in finals if score is not None] or None,
         },
         "how": best["how"],

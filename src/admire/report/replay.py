@@ -1,4 +1,5 @@
-"""Figure of a replay: regret of the current recommendation against everything spent, a line a method with its band."""
+"""Figure of a replay: regret against everything spent, a line a method with its band; of the recommendation and of the best
+observed row."""
 
 from __future__ import annotations
 
@@ -8,26 +9,34 @@ import pandas as pd
 
 from admire.report import style
 
+PANELS = {"regret": "of the current recommendation", "observed_regret": "of the best row observed so far"}
 
-def draw(curves: pd.DataFrame, unit: str, folder: Path) -> Path:
+
+def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
     """Write `replay.svg` and `.png`.
 
     Args:
-        curves: columns `method`, `cost`, `regret_mean`, `regret_se`, as `admire.replay.summary.curves` makes them.
+        curves: columns `method`, `cost`, and `_mean` and `_se` of `regret` and `observed_regret`, as
+            `admire.replay.summary.curves` makes them.
+        until: the cost that every run reaches. Beyond it those that had found the best row have ended, and only what they
+            observed is known to stay.
         unit: of the costs.
     """
     methods = list(dict.fromkeys(curves["method"]))
-    with style.figure(height=3.6, width=1.15 * style.WIDTH) as (made, (ax,)):
-        for i, method in enumerate(methods):
-            mine = curves[curves["method"] == method]
-            colour, dashes = style.line_of(i)
-            ax.plot(mine["cost"], mine["regret_mean"], color=colour, linestyle=dashes, label=method)
-            se = mine["regret_se"].fillna(0.0)
-            ax.fill_between(
-                mine["cost"], mine["regret_mean"] - se, mine["regret_mean"] + se, color=colour, alpha=0.15, linewidth=0
-            )
-        ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", ylabel="regret of the recommendation")
-        ax.set_ylim(bottom=0)
-        ax.grid(color=style.FAINT, linewidth=0.6)
+    with style.figure(height=3.8, columns=2, width=2 * style.WIDTH) as (made, axes):
+        for ax, (column, title) in zip(axes, PANELS.items(), strict=True):
+            for i, method in enumerate(methods):
+                mine = curves[curves["method"] == method]
+                mine = mine[mine["cost"] <= until] if column == "regret" else mine
+                mean, se = mine[f"{column}_mean"], mine[f"{column}_se"].fillna(0.0)
+                colour, dashes = style.line_of(i)
+                label = method if ax is axes[0] else None
+                ax.plot(mine["cost"], mean, color=colour, linestyle=dashes, label=label, drawstyle="steps-post")
+                band = {"step": "post", "color": colour, "alpha": 0.15, "linewidth": 0}
+                ax.fill_between(mine["cost"], mean - se, mean + se, **band)
+            ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", title=title)
+            ax.set_ylim(bottom=0)
+            ax.grid(color=style.FAINT, linewidth=0.6)
+        axes[0].set_ylabel("regret, mean over seeds ± standard error")
         made.legend(loc="outside right upper")
         return style.save(made, folder, "replay")

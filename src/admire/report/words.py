@@ -63,6 +63,14 @@ def accuracy_in_words(campaign: Campaign, accuracy: dict[str, float]) -> str:
     return f"{', '.join(parts)} ({accuracy['n']:.0f} trials of {where}, each predicted from all others)"
 
 
+def trust_in_words(campaign: Campaign, trust: float) -> str:
+    """Whether smaller sizes say something about the target."""
+    target = campaign.target.name
+    if trust < 0.5:
+        return f"do not agree with {target}: trusted with {100 * trust:.0f} %, {target}'s own trials decide"
+    return f"agree with {target}: trusted with {100 * trust:.0f} %"
+
+
 def weights_table(campaign: Campaign, problem: Problem, recommendation: dict[str, Any]) -> list[tuple[str, ...]]:
     """(source, prior, recommended, range, cap) in per cent, in the order of the YAML; `–` for an unknown range."""
     low, high = recommendation["weights_low"], recommendation["weights_high"]

@@ -40,6 +40,11 @@ class Experts:
         """Fit to the trials seen; None while a metric of the objective has not been seen at all."""
         return _fitted(_Key(problem, seen, kernels or Kernels()))
 
+    @property
+    def trust_in_small_sizes(self) -> float | None:
+        """Weight of the model that learns from all sizes; None while there is no other."""
+        return self.trust[0] if len(self.models) > 1 else None
+
     def drawn(self, rng: np.random.Generator) -> GaussianProcesses:
         """One of the models, by trust."""
         return self.models[int(rng.choice(len(self.models), p=self.trust))]

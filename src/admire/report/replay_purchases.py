@@ -1,0 +1,43 @@
+"""Figure of a replay: what each method bought when, a line a seed, a tick a purchase, coloured by model size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.patches
+import pandas as pd
+
+from admire.report import style
+
+MOST_SEEDS = 10  # lines a method; more would not be told apart
+LINE = 0.1  # height of a line, inches
+TICK = 22.0  # area of a tick, square points
+
+
+def draw(purchases: pd.DataFrame, sizes: Sequence[str], unit: str, folder: Path) -> Path:
+    """Write `purchases.svg` and `.png`.
+
+    Args:
+        purchases: columns `method`, `seed`, `cost`, `size`, as `admire.replay.summary.purchases` makes them.
+        sizes: names of the model sizes, cheapest first.
+        unit: of the costs.
+    """
+    shown = purchases[purchases["seed"] < MOST_SEEDS]
+    methods = list(dict.fromkeys(shown["method"]))
+    lines = shown["seed"].nunique()
+    colours = dict(zip(sizes, style.size_colours(len(sizes)), strict=True))
+    with style.figure(height=1.2 + LINE * (lines + 1) * len(methods), width=1.15 * style.WIDTH) as (made, (ax,)):
+        for i, method in enumerate(methods):
+            mine = shown[shown["method"] == method]
+            places = -(i * (lines + 1) + mine["seed"])
+            # thousands of ticks: drawn as pixels in the SVG too
+            ax.scatter(mine["cost"], places, c=mine["size"].map(colours), marker="|", s=TICK, rasterized=True)
+        middles = [-(i * (lines + 1) + (lines - 1) / 2) for i in range(len(methods))]
+        ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", yticks=middles, yticklabels=methods)
+        ax.set_ylim(-(len(methods) * (lines + 1) - 1), 1)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", color=style.FAINT, linewidth=0.6)
+        handles = [matplotlib.patches.Patch(color=colour, label=size) for size, colour in colours.items()]
+        made.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.2)
+        return style.save(made, folder, "purchases")
