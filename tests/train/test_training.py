@@ -21,6 +21,7 @@ import pytest
 from admire.campaign.layout import TrialLayout
 from admire.cli.main import main
 from admire.errors import TrialError
+from admire.train import run
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial
 from admire.trials import slurm
@@ -209,11 +210,11 @@ def test_a_process_without_the_lease_leaves_no_record(make_trial: MakeTrial) -> 
 def test_a_leg_in_a_slurm_job_has_its_job_requeued(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = make_trial(epochs=4)
     asked: list[str] = []
-    monkeypatch.setattr(slurm, "requeue", lambda: asked.append("requeue") is None)
-    monkeypatch.setattr(slurm, "await_end", lambda: asked.append(f"lease {trial.lease.exists()}"))
+    monkeypatch.setattr(slurm, "requeue", lambda: asked.append(f"lease {trial.lease.exists()}") is None)
+    monkeypatch.setattr(run, "ENDED_WITHIN", 0)
     threading.Timer(0, lambda: (wait_for(begun(trial, 5)), os.kill(os.getpid(), signal.SIGTERM))).start()
     assert train_trial(trial, 0) == 75
-    assert asked == ["requeue", "lease False"], "the next leg must not wait for this one's lease"
+    assert asked == ["lease False"], "the next leg must not wait for this one's lease"
     assert [line["event"] for line in attempts(trial)] == ["begin", "end", "requeued"]
     assert train_trial(trial) == 0
     assert attempts(trial)[3]["resumed_step"] == attempts(trial)[1]["step"]
@@ -223,7 +224,7 @@ def test_a_contender_in_a_slurm_job_leaves_its_machine(make_trial: MakeTrial, mo
     trial = make_trial()
     behind: list[str] = []
     monkeypatch.setattr(slurm, "wait_behind", lambda other: behind.append(other) is None)
-    monkeypatch.setattr(slurm, "await_end", lambda: None)
+    monkeypatch.setattr(run, "ENDED_WITHIN", 0)
     monkeypatch.setenv("SLURM_JOB_ID", "5")
     with Lease(trial.lease).hold(wait=False):
         assert train_trial(trial) == 75

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REASON_LENGTH = 300  # characters of an error's message that enter records
 REQUEUES = 200  # of one trial's jobs by themselves; one that needs more has too short a time limit
+ENDED_WITHIN = 120  # seconds in which Slurm ends the processes of a job that it queues again
 LOSS_WINDOW = 20  # steps whose mean is the record's training loss
 STORAGE = (
     errno.ENOSPC,
@@ -86,20 +87,33 @@ def train_trial(
 def _queued_behind_its_holder(trial: TrialLayout, lease: Lease) -> bool:
     """In a Slurm job, wait in the queue and not on a GPU while another job trains this trial (an orphan of a controller)."""
     holder = lease.holder()
-    if holder is None or not holder["job"] or not slurm.wait_behind(holder["job"]):
+    if holder is None or not holder["job"]:
         return False
-    _say(trial, f"Slurm job {holder['job']} is training it; this one waits in the queue until that one has ended")
-    slurm.await_end()
+    with Interruption() as end:
+        if not slurm.wait_behind(holder["job"]):
+            return False
+        _say(trial, f"Slurm job {holder['job']} is training it; this one waits in the queue until that one has ended")
+        _await(end)
     return True
 
 
 def _requeue(trial: TrialLayout) -> None:
     """In a Slurm job, go on in the same job later: a leg that got further is no failure and uses up no retry."""
     attempts = Attempts(trial.attempts)
-    if attempts.got_further() and attempts.requeues < REQUEUES and slurm.requeue():
-        attempts.requeued()
-        _say(trial, "its Slurm job is queued again and goes on from the checkpoint")
-        slurm.await_end()
+    if not attempts.got_further() or attempts.requeues >= REQUEUES:
+        return
+    with Interruption() as end:  # Slurm may end this process before it has noted that it is requeued
+        if slurm.requeue():
+            attempts.requeued()
+            _say(trial, "its Slurm job is queued again and goes on from the checkpoint")
+            _await(end)
+
+
+def _await(end: Interruption) -> None:
+    """Wait to be ended by Slurm: a process that returns before would look like a failed job."""
+    limit = time.monotonic() + ENDED_WITHIN
+    while end.reason is None and time.monotonic() < limit:
+        time.sleep(0.1)
 
 
 def _attempt(trial: TrialLayout, spec: Spec, lease: Lease, checkpoint_seconds: float, attempt: int) -> int:

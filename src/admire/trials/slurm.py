@@ -8,14 +8,12 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 PREFIX = "admire_"  # of the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
 LOGS = Path(".snakemake/slurm_logs")  # where Snakemake's executor has jobs write, beside the folder's other state
 PATIENCE = 60.0  # seconds to wait for an answer
-KILLED_WITHIN = 300.0  # seconds within which a requeued job is ended; longer than any KillWait met
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,6 @@ def wait_behind(other: str) -> bool:
     # a dependency can be set once the job counts as pending, which it does before its processes are ended
     _ask("scontrol", "update", f"JobId={job}", f"Dependency=afterany:{other}")
     return True
-
-
-def await_end() -> None:
-    """Sleep until the requeued job's processes are ended: one that returns first would count as a failed job."""
-    time.sleep(KILLED_WITHIN)
 
 
 def jobs(folder: Path) -> list[Job] | None:
