@@ -62,6 +62,11 @@ class Lab:
     def node_of(self, job):
         return self.ask("squeue", "--noheader", "--jobs", job, "--format=%N")
 
+    def minutes(self, job):
+        """How long it has run, whole minutes."""
+        *hours, minutes, _ = self.ask("squeue", "--noheader", "--jobs", job, "--format=%M").split(":")
+        return int(minutes) + 60 * sum(map(int, hours))
+
     def kill_daemon(self, name):
         """kill -9 of slurmctld, slurmdbd or slurmd-<node>."""
         path = self.folder / f"run/{name}.pid"

@@ -21,13 +21,18 @@ def undisturbed(bench):
 
 
 def time_limit(bench):
-    """Two minutes, and a warning due in the first half of a minute (Slurm looks every 30 s), for a longer training. Not grouped."""
+    """A training that is told two minutes ahead, and whose job's limit then comes that near (Slurm looks every 30 s). Not grouped."""
     shutil.rmtree(bench.results / "campaigns")
-    bench.campaign(epochs=400)
-    extra = "'--signal=TERM@85 --open-mode=append'"
-    bench.profile(**{"groups": None, "set-resources": {"train": {"runtime": 2, "slurm_extra": extra}}})
+    bench.campaign(epochs=1000)
+    extra = "'--signal=TERM@120 --open-mode=append'"
+    bench.profile(**{"groups": None, "set-resources": {"train": {"runtime": 60, "slurm_extra": extra}}})
     bench.run("next_proposal")
-    bench.run("next_iteration")
+    controller = bench.start("next_iteration")
+    job = bench.in_training()
+    bench.lab.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={2 + bench.lab.minutes(job)}")
+    wait_for(lambda: any(line["event"] == "requeued" for line in bench.attempts()), "the warning")
+    bench.lab.ask("scontrol", "update", f"JobId={job}", "TimeLimit=60")
+    bench.end(controller)
 
 
 def scancelled(bench):
