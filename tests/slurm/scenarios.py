@@ -21,7 +21,7 @@ def undisturbed(bench):
 
 
 def time_limit(bench):
-    """A training that is told two minutes ahead, and whose job's limit then comes that near (Slurm looks every 30 s). Not grouped."""
+    """A training that is told two minutes ahead; then its job's limit comes that near (Slurm looks every 30 s). Not grouped."""
     shutil.rmtree(bench.results / "campaigns")
     bench.campaign(epochs=1000)
     extra = "'--signal=TERM@120 --open-mode=append'"
