@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from admire.trials.slurm import LOGS, log_of
 
 KILLED = "killed without a word: by the memory or time limit, a lost node, or kill -9"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "MemoryError")
-# what a job's log says -> the reason; a requeued job's log holds all its legs, so the last sign in the log counts
+# what a job's log says -> the reason
 SIGNS = {
     "oom-kill": "out of memory",
     "oom_kill": "out of memory",
@@ -20,7 +21,12 @@ SIGNS = {
     "DUE TO NODE_FAIL": "its node failed",
     "DUE TO PREEMPTION": "preempted",
 }
-CANCELLED = "CANCELLED AT"  # without one of the above: by a person
+# without one of the above: the whole job by a person, a step by the warning before a limit
+CANCELLED = {
+    r"JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*": "cancelled",
+    r"STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*": "told to stop before it could write a checkpoint",
+}
+BEGIN = "SNAKEMAKE\n=========\n"  # heads what each leg writes into the log of a job that was requeued
 
 
 def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = LOGS) -> str:
@@ -41,12 +47,10 @@ def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = L
 
 def _killed(begin: dict[str, Any], logs: Path) -> str:
     """What killed an attempt that left no word: its job's log knows."""
-    log = log_of(begin["job"], logs) if begin.get("job") else ""
+    log = log_of(begin["job"], logs).rpartition(BEGIN)[2] if begin.get("job") else ""
     sign = max(SIGNS, key=log.rfind)
     if sign in log:
         reason = SIGNS[sign]
-    elif CANCELLED in log:
-        reason = "cancelled"
     else:
-        return KILLED
+        reason = next((words for said, words in CANCELLED.items() if re.search(said, log)), KILLED)
     return f"{reason} (Slurm job {begin['job']} on {begin['host']})"
