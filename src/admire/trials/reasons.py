@@ -11,18 +11,13 @@ from admire.trials.slurm import LOGS, log_of
 
 KILLED = "killed without a word: by the memory or time limit, a lost node, or kill -9"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "MemoryError")
-# what a job's log says -> the reason
+# what a job's log says -> the reason; the first that is found. Without "DUE TO" a job was cancelled by a person, and a step
+# was told of its time limit
 SIGNS = {
-    "oom-kill": "out of memory",
-    "oom_kill": "out of memory",
-    "Exceeded job memory limit": "out of memory",
-    "DUE TO TIME LIMIT": "stopped at the time limit",
-    "DUE TO NODE FAILURE": "its node failed",
-    "DUE TO NODE_FAIL": "its node failed",
-    "DUE TO PREEMPTION": "preempted",
-}
-# without one of the above: the whole job by a person, a step by the warning before a limit
-CANCELLED = {
+    r"oom.kill|Exceeded job memory limit": "out of memory",
+    r"DUE TO TIME LIMIT": "stopped at the time limit",
+    r"DUE TO NODE.FAIL": "its node failed",
+    r"DUE TO PREEMPTION": "preempted",
     r"JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*": "cancelled",
     r"STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*": "told to stop before it could write a checkpoint",
 }
@@ -48,9 +43,5 @@ def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = L
 def _killed(begin: dict[str, Any], logs: Path) -> str:
     """What killed an attempt that left no word: its job's log knows."""
     log = log_of(begin["job"], logs).rpartition(BEGIN)[2] if begin.get("job") else ""
-    sign = max(SIGNS, key=log.rfind)
-    if sign in log:
-        reason = SIGNS[sign]
-    else:
-        reason = next((words for said, words in CANCELLED.items() if re.search(said, log)), KILLED)
-    return f"{reason} (Slurm job {begin['job']} on {begin['host']})"
+    where = f" (Slurm job {begin['job']} on {begin['host']})"
+    return next((words + where for sign, words in SIGNS.items() if re.search(sign, log)), KILLED)
