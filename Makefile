@@ -5,11 +5,13 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 CORES ?= 2
 
-.PHONY: help env campaign test lint
+.PHONY: help env campaign test test-slurm soak lint
 
 help:
 	@echo "make campaign   the whole loop on this machine: config/laptop.yaml, two cores, no GPU"
 	@echo "make test       every test"
+	@echo "make test-slurm a real Slurm cluster on this machine, up, tested, down (root; installs Debian's packages)"
+	@echo "make soak       40 random faults over a campaign on such a cluster (half an hour)"
 	@echo "make lint       ruff, snakefmt, snakemake --lint"
 	@echo "make env        only the environment, .venv/"
 
@@ -22,6 +24,14 @@ campaign: env
 
 test: env lint
 	python -m pytest
+
+test-slurm: env
+	bash tests/slurm/slurmlab.sh install
+	python -m pytest tests/slurm --durations=0
+
+soak: env
+	bash tests/slurm/slurmlab.sh install
+	python tests/slurm/soak.py
 
 lint: env
 	ruff check .

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +21,12 @@ import pytest
 from admire.campaign.layout import TrialLayout
 from admire.cli.main import main
 from admire.errors import TrialError
+from admire.train import run
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial
+from admire.trials import slurm
 from admire.trials.files import read_json
+from admire.trials.lease import Lease
 from admire.trials.records import read_training
 from admire.trials.spec import Spec
 
@@ -201,6 +205,30 @@ def test_a_process_without_the_lease_leaves_no_record(make_trial: MakeTrial) -> 
     assert process.exitcode == 75
     assert read_training(trial.train()) is None and not trial.model().exists()
     assert trial.lease.exists()  # the other's
+
+
+def test_a_leg_in_a_slurm_job_has_its_job_requeued(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial(epochs=4)
+    asked: list[str] = []
+    monkeypatch.setattr(slurm, "requeue", lambda: asked.append(f"lease {trial.lease.exists()}") is None)
+    monkeypatch.setattr(run, "ENDED_WITHIN", 0)
+    threading.Timer(0, lambda: (wait_for(begun(trial, 5)), os.kill(os.getpid(), signal.SIGTERM))).start()
+    assert train_trial(trial, 0) == 75
+    assert asked == ["lease False"], "the next leg must not wait for this one's lease"
+    assert [line["event"] for line in attempts(trial)] == ["begin", "end", "requeued"]
+    assert train_trial(trial) == 0
+    assert attempts(trial)[3]["resumed_step"] == attempts(trial)[1]["step"]
+
+
+def test_a_contender_in_a_slurm_job_leaves_its_machine(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial = make_trial()
+    behind: list[str] = []
+    monkeypatch.setattr(slurm, "wait_behind", lambda other: behind.append(other) is None)
+    monkeypatch.setattr(run, "ENDED_WITHIN", 0)
+    monkeypatch.setenv("SLURM_JOB_ID", "5")
+    with Lease(trial.lease).hold(wait=False):
+        assert train_trial(trial) == 75
+    assert behind == ["5"] and not trial.attempts.exists()
 
 
 def test_a_hopeless_training_is_a_result(make_trial: MakeTrial, capsys: pytest.CaptureFixture[str]) -> None:

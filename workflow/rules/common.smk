@@ -5,6 +5,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -18,13 +19,17 @@ from admire.campaign.recipes import (
     tokenizer_digest,
     tokenizer_owner,
 )
+from admire.campaign.site import KEYS, make_site, memory_mb
 from admire.errors import AdmireError
+from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 
 # Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
 HORIZON = 5
-# Real attempts at a training; one more only records that it failed.
+# Real tries at a training; one more only records that it failed.
 ATTEMPTS = 3
+# Times that a training may be stopped by its scheduler and not be requeued there, besides.
+LEGS = 20
 
 # How messages name the configuration: the files it was read from.
 ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
@@ -65,6 +70,14 @@ except AdmireError as error:
 
 # Rules call `admire`; without an activated environment it is found beside the Python that runs this.
 shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}"; ')
+
+# What the profile says of the cluster; on a laptop nothing. Its groups are known only when jobs are planned.
+DEFAULTS = workflow.resource_settings.default_resources or {}
+SITE = make_site(
+    "the profile",
+    {key: DEFAULTS[key].raw for key in KEYS if key in DEFAULTS},
+    grouped=True,
+)
 
 LAYOUT = Layout(Path(CAMPAIGN.results))
 FILES = LAYOUT.campaign("{campaign}")
@@ -225,21 +238,48 @@ def trial_folder(wildcards):
     return LAYOUT.trial(wildcards.model, wildcards.digest).folder
 
 
+def tries(wildcards, attempt):
+    """Which real try at the training this is: neither legs that ended with a checkpoint, as the scheduler asked, nor jobs that
+    were refused or never began are any.
+    """
+    trial = LAYOUT.trial(wildcards.model, wildcards.digest)
+    attempts = Attempts(trial.attempts)
+    return max(min(attempt - attempts.legs, attempts.failures + 1), 1)
+
+
 def training_resource(key, otherwise):
     """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU."""
 
     def resource(wildcards, attempt):
-        return (
-            getattr(model_of(wildcards).resources, key)
-            if attempt <= ATTEMPTS
-            else otherwise
-        )
+        if tries(wildcards, attempt) > ATTEMPTS:
+            return otherwise
+        return getattr(model_of(wildcards).resources, key)
 
     return resource
 
 
+def partition(wildcards, attempt):
+    """Trainings with GPUs run where the profile says that GPUs are; the attempt that records a failure needs none."""
+    if tries(wildcards, attempt) > ATTEMPTS:
+        return SITE.partition
+    return SITE.partition_of(model_of(wildcards).resources)
+
+
+def gpu_model(wildcards, attempt):
+    """The GPUs' type, when GPUs are asked for."""
+    return SITE.gpu_type if training_resource("gpus", 0)(wildcards, attempt) else None
+
+
+def slurm_extra(wildcards):
+    """A warning before the time limit, early enough to write a checkpoint, late enough to have trained; a requeued job's log
+    keeps what it held before.
+    """
+    lead = min(300, model_of(wildcards).resources.minutes * 60 // 5)
+    return f"--signal=TERM@{lead} --open-mode=append"
+
+
 def memory(wildcards):
-    return int(model_of(wildcards).resources.mem_gb * 1000)
+    return memory_mb(model_of(wildcards).resources)
 
 
 def settled(product, waits):
@@ -302,11 +342,13 @@ def before_comparison(wildcards):
     return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites, "test")]
 
 
-if workflow.is_main_process:
-    verb = "plan" if workflow.output_settings.dryrun else "preflight"
-    said = admire(verb, "--origin", ORIGIN, campaign=CAMPAIGN)
-    if workflow.output_settings.dryrun:
-        print(said, file=sys.stderr)
+if workflow.is_main_process and workflow.output_settings.dryrun:
+    cluster = ["--site", SITE.as_json()] if "runtime" in DEFAULTS else []
+    print(
+        admire("plan", "--origin", ORIGIN, *cluster, campaign=CAMPAIGN), file=sys.stderr
+    )
+elif workflow.is_main_process:
+    admire("preflight", "--origin", ORIGIN, campaign=CAMPAIGN)
 
 
 LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)
@@ -319,6 +361,10 @@ onstart:
             f"campaign '{CAMPAIGN.name}' is being run by process {holder['pid']} on {holder['host']}; "
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
         )
+    if workflow.executor_plugin.name == "slurm":
+        grouped = "train" in workflow.group_settings.overwrite_groups
+        site = replace(SITE, grouped=grouped).as_json()
+        admire("preflight", "--site", site, "--origin", ORIGIN, campaign=CAMPAIGN)
     wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
         CAMPAIGN.name
     }

@@ -1,3 +1,8 @@
+localrules:
+    trial_spec,
+    build_data,
+
+
 # A trial's files depend on nothing but its digest: no edge to sources or proposals, or a touched file would retrain.
 
 
@@ -46,23 +51,32 @@ rule train:
     benchmark:
         TRIAL.logs / "train.tsv"
     # every attempt inside a cluster job would otherwise be three
-    retries: ATTEMPTS if workflow.is_main_process else 0
+    retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
     threads: lambda wildcards: model_of(wildcards).resources.threads
     resources:
         gpu=training_resource("gpus", 0),
+        gpu_model=gpu_model,
+        nodes=1,
         runtime=training_resource("minutes", 5),
         mem_mb=memory,
-        attempt=lambda wildcards, attempt: attempt,
+        slurm_partition=partition,
+        slurm_extra=slurm_extra,
+        attempt=tries,
     params:
         folder=trial_folder,
         attempts=ATTEMPTS + 1,
         cost=lambda wildcards: f"{model_of(wildcards).cost:g} {CAMPAIGN.budget.unit}",
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
+    # In a Slurm job the training is srun's direct child: nothing else is told of the time limit or a preemption. What srun says of
+    # its end is put into the job's log: Snakemake deletes {log} when it tries again.
     shell:
-        "admire train {params.folder} --attempt {resources.attempt} --attempts {params.attempts} 2>> {log}"
+        "${{SLURM_JOB_ID:+srun --overlap -n1 -c {threads} --cpu-bind=none}} "
+        "admire train {params.folder} --attempt {resources.attempt} --attempts {params.attempts} "
+        "--memory-mb {resources.mem_mb} 2>> {log} "
+        '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
 
 
 rule evaluate:
@@ -77,8 +91,14 @@ rule evaluate:
     threads: lambda wildcards: model_of(wildcards).resources.threads
     resources:
         gpu=training_resource("gpus", 0),
+        gpu_model=gpu_model,
+        nodes=1,
         runtime=training_resource("minutes", 5),
         mem_mb=memory,
+        slurm_partition=partition,
+        slurm_extra=slurm_extra,
+        # one at a time in the training's job: side by side they would ask for its GPUs as often
+        evaluations=1,
     params:
         folder=trial_folder,
         campaign=config_arguments(CAMPAIGN.name),

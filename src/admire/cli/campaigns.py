@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from admire.campaign.config import Campaign
+    from admire.campaign.site import Site
 
 
-def add_campaign(parser: argparse.ArgumentParser) -> None:
-    """Add the positional CAMPAIGN and `--results`."""
+def add_campaign(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Add the positional CAMPAIGN (which may be left out where there is a default) and `--results`."""
     parser.add_argument(
         "campaign",
-        nargs="+",
+        nargs="*" if default else "+",
+        default=[default],
         metavar="CAMPAIGN",
         help="a campaign's YAML, several of them (later keys win), - for standard input, or the name of one that has run",
     )
@@ -60,3 +62,20 @@ def resolve(args: argparse.Namespace) -> Campaign:
         return load(path)
     campaign = load(*args.campaign)
     return campaign.model_copy(update={"results": args.results}) if args.results else campaign
+
+
+def add_site(parser: argparse.ArgumentParser) -> None:
+    """Add `--profile` and `--site`, for verbs that look at a cluster's profile."""
+    parser.add_argument("--profile", help="a Slurm profile, its folder or name, for example slurm")
+    parser.add_argument("--site", help="the same as the workflow knows it, JSON")
+
+
+def resolve_site(args: argparse.Namespace) -> Site | None:
+    """The cluster that the arguments name; None when they name none."""
+    import json
+
+    from admire.campaign.site import Site, read_site
+
+    if args.site is not None:
+        return Site(**json.loads(args.site))
+    return read_site(args.profile) if args.profile is not None else None

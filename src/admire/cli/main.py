@@ -11,7 +11,7 @@ import sys
 from admire.errors import AdmireError
 
 # What a person types first, then what the workflow's rules type.
-VERBS = ("plan", "status", "recommend", "report", "replay", "methods", "retry", "prune", "preflight")
+VERBS = ("plan", "status", "recommend", "report", "replay", "methods", "retry", "prune", "preflight", "supervise")
 RULE_VERBS = (
     "train-tokenizer",
     "prepare-source",

@@ -1,5 +1,7 @@
 """Refuse what cannot work before anything is spent: sources, caps, budget, method, tasks, architectures, the folder.
 
+With --profile also what Slurm would refuse: asked by sbatch --test-only for each kind of job.
+
 What only reading all of a source can tell (a broken line of a JSONL file) ends its preparation instead.
 
 With --begin the campaign's settings are frozen (lock.json) and the merged configuration is written; the workflow does
@@ -9,13 +11,19 @@ that when a real run starts.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-from admire.cli.campaigns import add_campaign, resolve
+from admire.cli.campaigns import add_campaign, add_site, resolve, resolve_site
+
+if TYPE_CHECKING:
+    from admire.campaign.config import Campaign
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign, and whether it begins."""
-    add_campaign(parser)
+    """The campaign, whether it begins, and on which cluster."""
+    add_campaign(parser, default="config/laptop.yaml")
+    add_site(parser)
+    parser.add_argument("--from-a-job", action="store_true", help="submit one that looks whether nodes see the results")
     parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
     parser.add_argument("--begin", action="store_true", help="freeze the campaign's settings: a real run starts")
 
@@ -25,9 +33,24 @@ def run(args: argparse.Namespace) -> int:
     campaign = resolve(args)
     from admire.preflight.check import begin, check
 
-    check(campaign, args.origin or " + ".join(args.campaign))
+    origin = args.origin or " + ".join(args.campaign)
+    check(campaign, origin)
+    for line in _ask_slurm(campaign, origin, args):
+        print(line)
     if args.begin:
         begin(campaign)
     else:
         print(f"{campaign.name}: nothing stands in the way")
     return 0
+
+
+def _ask_slurm(campaign: Campaign, origin: str, args: argparse.Namespace) -> list[str]:
+    where = resolve_site(args)
+    if where is None:
+        return []
+    from admire.preflight.slurm import check_shared, check_slurm
+
+    said = check_slurm(campaign, origin, where)
+    if args.from_a_job:
+        check_shared(campaign, origin, where)
+    return said

@@ -1,11 +1,12 @@
-"""Where a campaign stands: trials by state, what runs now, failures with their reasons, spent and left.
+"""Where a campaign stands: trials by state, what runs now, failures with their reasons, Slurm jobs, spent and left.
 
-Reads files only; it can run at any time, beside a running campaign.
+Only looks; it can run at any time, beside a running campaign. In the folder where the workflow runs it also asks Slurm.
 """
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from admire.cli.campaigns import add_campaign, resolve
 
@@ -38,15 +39,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"{model.name:<12}" + "".join(f"{count:>10}" for count in counts))
     for trial in progress.trials["running"]:
         holder = Lease(layout.trial(trial.model, trial.spec.digest).lease).holder()
-        where = (
-            f"process {holder['pid']} on {holder['host']}" if holder else "its process is gone; the next run resumes it"
-        )
-        print(f"running  {trial.model} {trial.spec.digest}: {where}")
+        print(f"running  {trial.model} {trial.spec.digest}: {_where(holder)}")
     for trial in progress.trials["failed"]:
         reason = trial.record.reason if trial.record else None
         print(
             f"failed   {trial.model} {trial.spec.digest}: {reason}; to try it again: admire retry {trial.spec.digest}"
         )
+    _print_jobs(controller is not None)
     print()
     for lane in lanes(campaign):
         if lane.ended is not None:
@@ -61,3 +60,31 @@ def run(args: argparse.Namespace) -> int:
         f"reserved {progress.reserved:.4g}, open {max(progress.total - progress.committed - progress.reserved, 0):.4g}"
     )
     return 0
+
+
+def _where(holder: dict[str, Any] | None) -> str:
+    if holder is None:
+        return "its process is gone; the next run resumes it"
+    job = f", Slurm job {holder['job']}" if holder["job"] else ""
+    return f"process {holder['pid']} on {holder['host']}{job}"
+
+
+def _print_jobs(controlled: bool) -> None:
+    """The workflow's jobs in Slurm, and what they wait for."""
+    from pathlib import Path
+
+    from admire.trials import slurm
+
+    if not slurm.present():
+        return
+    jobs = slurm.jobs(Path.cwd())
+    if jobs is None:
+        print("Slurm does not answer")
+        return
+    for job in jobs:
+        waits = f" ({job.why})" if job.state == "PENDING" else ""
+        print(f"job      {job.id}: {job.state.lower()}{waits} in {job.partition}, {job.elapsed}")
+    if jobs and not controlled:
+        print(
+            "No controller watches these jobs. They finish by themselves; the same command, or admire supervise, goes on."
+        )

@@ -1,13 +1,14 @@
 """Train one trial, or go on from its last checkpoint.
 
 A finished trial is never trained again, and while another process trains it this one waits. SIGTERM, SIGURG and Ctrl-C
-write a checkpoint and end with exit code 75; the same command then goes on. A training that breaks down by itself (its
-loss is not a number, or diverges) is a result: it is recorded as failed, with exit code 0.
+write a checkpoint and end with exit code 75; the same command then goes on (a Slurm job has itself requeued). A training
+that breaks down by itself (its loss is not a number, or diverges) is a result: it is recorded as failed, with exit code 0.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -17,9 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "trial", type=Path, metavar="TRIAL_DIR", help="results/trials/<model>/<digest>, which holds spec.json"
     )
     parser.add_argument(
-        "--checkpoint-minutes", type=float, default=10, help="time between two checkpoints (default: 10)"
+        "--checkpoint-minutes",
+        type=float,
+        default=os.environ.get("ADMIRE_CHECKPOINT_MINUTES", 10),
+        help="time between two checkpoints (default: the variable ADMIRE_CHECKPOINT_MINUTES, or 10)",
     )
     parser.add_argument("--attempt", type=int, default=1, help="which attempt this is, from 1")
+    parser.add_argument("--memory-mb", type=int, help="the memory it is given, to be named when it was too little")
     parser.add_argument(
         "--attempts", type=int, help="the attempt that trains no more but records the trial as failed, with the reason"
     )
@@ -30,4 +35,4 @@ def run(args: argparse.Namespace) -> int:
     from admire.campaign.layout import TrialLayout
     from admire.train.run import train_trial
 
-    return train_trial(TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts)
+    return train_trial(TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb)

@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 from admire.campaign.layout import TrialLayout
 from admire.errors import AdmireError, TrialError
 from admire.train import checkpoints
-from admire.train.attempts import Attempts
 from admire.train.interruption import EXIT_CODE, Interruption
+from admire.trials import slurm
+from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
+from admire.trials.reasons import last_reason
 from admire.trials.records import TrainRecord, provenance, publish, read_training, restore
 from admire.trials.spec import Spec
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from admire.train.callbacks import Checkpoints, Health
 
 REASON_LENGTH = 300  # characters of an error's message that enter records
+REQUEUES = 200  # of one trial's jobs by themselves; one that needs more has too short a time limit
+ENDED_WITHIN = 120  # seconds in which Slurm ends the processes of a job that it queues again
 LOSS_WINDOW = 20  # steps whose mean is the record's training loss
 STORAGE = (
     errno.ENOSPC,
@@ -41,7 +45,11 @@ STORAGE = (
 
 
 def train_trial(
-    trial: TrialLayout, checkpoint_minutes: float = 10, attempt: int = 1, last_attempt: int | None = None
+    trial: TrialLayout,
+    checkpoint_minutes: float = 10,
+    attempt: int = 1,
+    last_attempt: int | None = None,
+    memory_mb: int | None = None,
 ) -> int:
     """Train a trial unless it is finished, and write `train.json`.
 
@@ -50,6 +58,7 @@ def train_trial(
         attempt: which attempt this is, from 1.
         last_attempt: from this attempt on nothing is trained any more: the trial is recorded as failed, with the reason
             why the attempts before ended.
+        memory_mb: the memory that an attempt is given, to be named when one had too little.
 
     Returns:
         The exit code: 0 when there is a record (of a model, or of a failure that would repeat itself), 75 when the
@@ -61,13 +70,50 @@ def train_trial(
     if restore(trial.train()):
         return _say_finished(trial)
     lease = Lease(trial.lease)
+    if _queued_behind_its_holder(trial, lease):
+        return EXIT_CODE
     with lease.hold(wait=True, waiting=lambda holder: _say(trial, _waiting(holder))):
         if restore(trial.train()):  # the process that we waited for finished it
             return _say_finished(trial)
         spec = Spec.load(trial)
         if last_attempt is not None and attempt >= last_attempt:
-            return _give_up(trial, spec)
-        return _attempt(trial, spec, lease, checkpoint_minutes * 60, attempt)
+            return _give_up(trial, spec, memory_mb)
+        code = _attempt(trial, spec, lease, checkpoint_minutes * 60, attempt)
+    if code == EXIT_CODE:
+        _requeue(trial)
+    return code
+
+
+def _queued_behind_its_holder(trial: TrialLayout, lease: Lease) -> bool:
+    """In a Slurm job, wait in the queue and not on a GPU while another job trains this trial (an orphan of a controller)."""
+    holder = lease.holder()
+    if holder is None or not holder["job"]:
+        return False
+    with Interruption() as end:
+        if not slurm.wait_behind(holder["job"]):
+            return False
+        _say(trial, f"Slurm job {holder['job']} is training it; this one waits in the queue until that one has ended")
+        _await(end)
+    return True
+
+
+def _requeue(trial: TrialLayout) -> None:
+    """In a Slurm job, go on in the same job later: a leg that got further is no failure and uses up no retry."""
+    attempts = Attempts(trial.attempts)
+    if not attempts.got_further() or attempts.requeues >= REQUEUES:
+        return
+    with Interruption() as end:  # Slurm may end this process before it has noted that it is requeued
+        if slurm.requeue():
+            attempts.requeued()
+            _say(trial, "its Slurm job is queued again and goes on from the checkpoint")
+            _await(end)
+
+
+def _await(end: Interruption) -> None:
+    """Wait to be ended by Slurm: a process that returns before would look like a failed job."""
+    limit = time.monotonic() + ENDED_WITHIN
+    while end.reason is None and time.monotonic() < limit:
+        time.sleep(0.1)
 
 
 def _attempt(trial: TrialLayout, spec: Spec, lease: Lease, checkpoint_seconds: float, attempt: int) -> int:
@@ -222,14 +268,14 @@ class _Run:
         )
 
 
-def _give_up(trial: TrialLayout, spec: Spec) -> int:
+def _give_up(trial: TrialLayout, spec: Spec, memory_mb: int | None) -> int:
     """Record as failed what no attempt could finish."""
     attempts = Attempts(trial.attempts)
     found = checkpoints.newest(trial.checkpoints)
     record = TrainRecord(
         status="failed",
         digest=spec.digest,
-        reason=f"given up after {attempts.count} attempts, the last one: {attempts.last_reason()}",
+        reason=f"given up after {attempts.count} attempts, the last one: {last_reason(attempts, memory_mb)}",
         steps=found.step if found else 0,
         seconds=found.seconds if found else 0.0,
         attempts=attempts.count,

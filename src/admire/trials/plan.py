@@ -11,12 +11,23 @@ from pathlib import Path
 
 from admire.campaign.config import Campaign, Model
 from admire.campaign.layout import Layout
-from admire.campaign.recipes import base_campaign
-from admire.trials.ledger import Ledger
+from admire.campaign.recipes import base_campaign, source_digest, suite_digest, tokenizer_digest, tokenizer_owner
+from admire.campaign.site import Site
+from admire.trials.ledger import Ledger, Trial
 from admire.trials.progress import duration, measure
+from admire.trials.records import read_evaluation
 
 # spec, build_data, train and one evaluation a suite; a decision is two local jobs (propose, update)
 JOBS_BEFORE_EVALUATION = 3
+# of one unit of a budget; other units are no times
+SECONDS = {
+    "cpu-minutes": 60,
+    "minutes": 60,
+    "gpu-minutes": 60,
+    "gpu-hours": 3600,
+    "cpu-hours": 3600,
+    "hours": 3600,
+}
 
 
 @dataclass(frozen=True)
@@ -26,16 +37,24 @@ class Line:
     Attributes:
         done: trials proposed so far.
         affordable: the most further trials of this size that the open budget buys, alone.
+        measured: what a trial of this size took so far, training and scoring, in the budget's unit; None while none is
+            done, or when the unit is no time.
     """
 
     model: Model
     done: int
     affordable: int
+    measured: float | None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The cost plan of a campaign."""
+    """The cost plan of a campaign.
+
+    Attributes:
+        waiting: trials that are decided and neither scored nor failed.
+        unprepared: tokenizers and sources that are still to be made, a job each.
+    """
 
     campaign: Campaign
     lines: tuple[Line, ...]
@@ -44,6 +63,8 @@ class Plan:
     committed: float
     reserved: float
     bases: dict[str, float]
+    waiting: int
+    unprepared: int
 
     @property
     def open(self) -> float:
@@ -62,6 +83,13 @@ class Plan:
         few, many = self.trials()
         return self._jobs(few), self._jobs(many)
 
+    def cluster_jobs(self, grouped: bool) -> tuple[int, int]:
+        """Fewest and most jobs that train and score in a cluster's queue, those decided and not done included."""
+        each = 1 if grouped else 1 + len(self.campaign.evaluation)
+        finals = self.campaign.budget.final_replicates if self.reserved else 0
+        few, many = (self.waiting + trials + finals for trials in self.trials())
+        return few * each, many * each
+
     def _jobs(self, trials: int) -> int:
         each = JOBS_BEFORE_EVALUATION + len(self.campaign.evaluation)
         # the initial design is one decision
@@ -77,7 +105,12 @@ def make_plan(campaign: Campaign) -> Plan:
     progress = measure(campaign, ledger)
     left = max(campaign.budget.total - progress.committed - progress.reserved, 0.0)
     lines = tuple(
-        Line(model, sum(trial.model == model.name for trial in ledger.trials), int(left / model.cost + 1e-9))
+        Line(
+            model,
+            sum(trial.model == model.name for trial in ledger.trials),
+            int(left / model.cost + 1e-9),
+            _measured(campaign, model, ledger),
+        )
         for model in campaign.models
     )
     bases = {}
@@ -85,7 +118,42 @@ def make_plan(campaign: Campaign) -> Plan:
         owner = base_campaign(model)
         if owner is not None and model.base is not None:
             bases[f"{owner.name}/{model.base.model} ({owner.budget.unit})"] = owner.model(model.base.model).cost
-    return Plan(campaign, lines, campaign.budget.total, progress.spent, progress.committed, progress.reserved, bases)
+    return Plan(
+        campaign,
+        lines,
+        campaign.budget.total,
+        progress.spent,
+        progress.committed,
+        progress.reserved,
+        bases,
+        waiting=sum(len(progress.trials[state]) for state in ("proposed", "running", "trained")),
+        unprepared=_unprepared(campaign),
+    )
+
+
+def _measured(campaign: Campaign, model: Model, ledger: Ledger) -> float | None:
+    """Mean time of training and scoring a trial, of the trials done at this size."""
+    unit = SECONDS.get(campaign.budget.unit.lower())
+    done = [trial for trial in ledger.trials if trial.model == model.name and trial.state == "done"]
+    if unit is None or not done:
+        return None
+    gpus = max(model.resources.gpus, 1) if campaign.budget.unit.lower().startswith("gpu") else 1
+    return sum(_seconds(campaign, trial) for trial in done) * gpus / unit / len(done)
+
+
+def _seconds(campaign: Campaign, trial: Trial) -> float:
+    folder = Layout(Path(campaign.results)).trial(trial.model, trial.spec.digest)
+    records = [
+        read_evaluation(folder.evaluation(suite, suite_digest(campaign, suite))) for suite in campaign.evaluation
+    ]
+    return (trial.record.seconds if trial.record else 0.0) + sum(record.seconds for record in records if record)
+
+
+def _unprepared(campaign: Campaign) -> int:
+    layout = Layout(Path(campaign.results))
+    owns = tokenizer_owner(campaign) is not None
+    tokenizer = owns and not layout.tokenizer(tokenizer_digest(campaign)).is_dir()
+    return tokenizer + sum(not layout.card(name, source_digest(campaign, name)).is_file() for name in campaign.sources)
 
 
 def parameters(model: Model, vocabulary: int | None) -> int | None:
@@ -102,27 +170,32 @@ def parameters(model: Model, vocabulary: int | None) -> int | None:
     return embeddings + layers * (2 * hidden * hidden + 2 * hidden * kv + 3 * hidden * inner)
 
 
-def render(plan: Plan, concurrency: int | None = None) -> str:
+def render(
+    plan: Plan, concurrency: int | None = None, site: Site | None = None, queue_minutes: float | None = None
+) -> str:
     """The plan as text for a terminal.
 
     Args:
         concurrency: trainings side by side; the campaign's lanes when left out.
+        site: the cluster that it is planned for.
+        queue_minutes: how long a job is expected to wait in the queue there.
     """
     campaign, unit = plan.campaign, plan.campaign.budget.unit
     side_by_side = concurrency or campaign.budget.lanes
     out = [f"Cost plan of campaign '{campaign.name}' ({unit}; nominal costs from the YAML)", ""]
     out.append(
-        f"  {'size':<12}{'cost/trial':>12}{'decided':>10}{'affordable':>12}{'GPUs':>6}{'minutes':>9}{'mem GB':>8}"
+        f"  {'size':<12}{'cost/trial':>12}{'measured':>10}{'decided':>10}{'affordable':>12}{'GPUs':>6}{'minutes':>9}{'mem GB':>8}"
     )
     for line in plan.lines:
         model = line.model
         label = model.name + (" *" if model.target else "")
         out.append(
-            f"  {label:<12}{model.cost:>12.4g}{line.done:>10}{line.affordable:>12}"
+            f"  {label:<12}{model.cost:>12.4g}{_number(line.measured):>10}{line.done:>10}{line.affordable:>12}"
             f"{model.resources.gpus:>6}{model.resources.minutes:>9}{model.resources.mem_gb:>8.4g}"
         )
     out += [
-        "  (* target; affordable: if the whole open budget bought this size; minutes: the time limit of one training)",
+        "  (* target; measured: training and scoring, so far; affordable: if the whole open budget bought this size;",
+        "  minutes: the time limit of one training)",
         "",
     ]
     out.append(f"  budget     {plan.total:>10.4g}")
@@ -138,6 +211,8 @@ def render(plan: Plan, concurrency: int | None = None) -> str:
         f"  further trials {few} to {many} (after the initial design all at the target .. all at {campaign.models[0].name}); "
         f"jobs {few_jobs} to {many_jobs}, the final training's included",
     ]
+    if site is not None:
+        out += _cluster(plan, site, side_by_side, queue_minutes)
     out.append(f"  wall time      {_wall_time(plan, side_by_side)}")
     out.append(f"  disk           {_disk(plan)}")
     if many:
@@ -148,18 +223,35 @@ def render(plan: Plan, concurrency: int | None = None) -> str:
     return "\n".join(out)
 
 
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _cluster(plan: Plan, site: Site, side_by_side: int, queue_minutes: float | None) -> list[str]:
+    """Jobs in the queue by partition, and what waiting there adds."""
+    few, many = plan.cluster_jobs(site.grouped)
+    what = "a trial each" if site.grouped else "a training or a suite each"
+    models: dict[str | None, list[str]] = {}
+    for line in plan.lines:
+        models.setdefault(site.partition_of(line.model.resources), []).append(line.model.name)
+    where = "; ".join(f"{', '.join(names)} in {name or 'the default partition'}" for name, names in models.items())
+    rounds = -(-many // side_by_side)
+    wait = (
+        f"; {queue_minutes:g} minutes in the queue add {duration(queue_minutes * 60 * rounds)}" if queue_minutes else ""
+    )
+    cpu = site.partition or "the default partition"
+    return [
+        f"  Slurm jobs     {few} to {many} that train and score ({what}): {where}",
+        f"                 {plan.unprepared} that prepare sources, in {cpu}; the rest runs here",
+        f"                 at most {rounds} one after the other: a minute in the queue each adds {duration(60.0 * rounds)}{wait}",
+    ]
+
+
 def _wall_time(plan: Plan, side_by_side: int) -> str:
     ahead = plan.open + plan.reserved + plan.committed - plan.spent
     unit = plan.campaign.budget.unit.lower()
     gpus = plan.campaign.target.resources.gpus
-    per_unit = {
-        "cpu-minutes": 60,
-        "minutes": 60,
-        "gpu-minutes": 60,
-        "gpu-hours": 3600,
-        "cpu-hours": 3600,
-        "hours": 3600,
-    }.get(unit)
+    per_unit = SECONDS.get(unit)
     if per_unit is None:
         return f"not known: '{plan.campaign.budget.unit}' is no unit of time"
     workers = side_by_side * (max(gpus, 1) if unit.startswith("gpu") else 1)

@@ -1,6 +1,7 @@
 """A trial's attempts, one line a beginning and one line an end, only ever appended to.
 
-An attempt that has no second line was killed: nothing could be written any more.
+An attempt that has no second line was killed: nothing could be written any more. An attempt that its scheduler stopped
+and that left a checkpoint is a leg of the training, not a failure.
 """
 
 from __future__ import annotations
@@ -12,10 +13,9 @@ import socket
 from pathlib import Path
 from typing import Any, Literal
 
-Outcome = Literal["ok", "failed", "interrupted", "error"]
+from admire.trials.slurm import own_job
 
-KILLED = "killed without a word: out of memory, the time limit, a lost node, or kill -9"
-OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "MemoryError")
+Outcome = Literal["ok", "failed", "interrupted", "error"]
 
 
 class Attempts:
@@ -39,20 +39,38 @@ class Attempts:
             {"event": "end", "attempt": attempt, "outcome": outcome, "step": step, "seconds": seconds, "reason": reason}
         )
 
+    def requeued(self) -> None:
+        """Note that the own Slurm job goes on later, without having failed."""
+        self._append({"event": "requeued"})
+
     @property
     def count(self) -> int:
         """How many attempts have begun."""
-        return sum(line["event"] == "begin" for line in self._lines())
+        return self._count("begin")
 
-    def last_reason(self) -> str:
-        """Why the last attempt did not finish."""
-        lines = self._lines()
-        if not lines or lines[-1]["event"] != "end":
-            return KILLED if lines and lines[-1]["event"] == "begin" else "no attempt began"
-        reason = lines[-1]["reason"] or lines[-1]["outcome"]
-        return "out of memory" if any(sign in reason for sign in OUT_OF_MEMORY) else reason
+    @property
+    def requeues(self) -> int:
+        """How often a Slurm job of this trial asked to be run again."""
+        return self._count("requeued")
 
-    def _lines(self) -> list[dict[str, Any]]:
+    @property
+    def legs(self) -> int:
+        """How many attempts were stopped with a checkpoint and ended their job, so that it looked like a failed one."""
+        stopped = sum(line["event"] == "end" and line["outcome"] == "interrupted" for line in self.lines())
+        return stopped - self.requeues
+
+    @property
+    def failures(self) -> int:
+        """How many attempts broke or were killed."""
+        return self.count - sum(line["event"] == "end" and line["outcome"] != "error" for line in self.lines())
+
+    def got_further(self) -> bool:
+        """Whether the last attempt was stopped by its scheduler with more steps done than it began with."""
+        begun = [line for line in self.lines() if line["event"] == "begin"]
+        last = self.lines()[-1]
+        return last["event"] == "end" and last["outcome"] == "interrupted" and last["step"] > begun[-1]["resumed_step"]
+
+    def lines(self) -> list[dict[str, Any]]:
         """All whole lines; a line that a crash tore is passed over."""
         if not self.path.is_file():
             return []
@@ -64,9 +82,12 @@ class Attempts:
                 continue
         return found
 
+    def _count(self, event: str) -> int:
+        return sum(line["event"] == event for line in self.lines())
+
     def _append(self, value: dict[str, Any]) -> None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        who = {"time": now, "host": socket.gethostname(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID")}
+        who = {"time": now, "host": socket.gethostname(), "pid": os.getpid(), "job": own_job()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size > 0
         with open(self.path, "a", encoding="utf-8") as stream:

@@ -1,0 +1,1 @@
+"""Keeping a campaign's controller alive for weeks."""

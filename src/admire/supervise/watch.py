@@ -1,0 +1,166 @@
+"""Run a controller until the campaign has ended, whatever happens to the controller.
+
+It is started again when it was killed, when it waits for jobs that Slurm does not know any more, and when Slurm was away as
+it submitted. It is not started again when it finished, when something really failed, or when this process is told to end.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from admire.campaign.layout import Layout
+from admire.supervise.controller import Controller
+from admire.trials import slurm
+from admire.trials.lease import BEATS, PERIOD, Lease
+
+Orphans = Literal["adopt", "wait", "cancel"]
+SHORT_LIFE = 60.0  # seconds; a controller that is killed so soon,
+SHORT_LIVES = 5  # so often in a row, will not live longer next time
+HELD = ("JobHeldUser", "JobHeldAdmin", "launch failed requeued held", "JobHoldMaxRequeue")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to watch.
+
+    Attributes:
+        orphans: what becomes of jobs that an earlier controller left: they go on beside the new controller (its own job of
+            the same trial waits behind them in the queue), are waited for, or are cancelled.
+        hung_after: seconds without any job, here or in the queue, after which a controller hangs. Longer than the 180 s
+            after which Snakemake's executor may look for ended jobs.
+        poll: seconds between two looks.
+    """
+
+    results: Path
+    log: Path
+    orphans: Orphans = "adopt"
+    hung_after: float = 900.0
+    poll: float = 15.0
+
+
+class Watch:
+    """The supervisor of one command."""
+
+    def __init__(self, command: list[str], settings: Settings) -> None:
+        self.command, self.settings = command, settings
+        self.controller: Controller | None = None
+        self.told: int | None = None
+        self._held: set[str] = set()
+
+    def run(self) -> int:
+        """Until the campaign ends; returns the last controller's exit code."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends no campaign
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._hear)
+        short = 0
+        while True:
+            self._before_start()
+            if self.told is not None:
+                return 128 + self.told
+            began = time.monotonic()
+            self.controller = Controller(self.command, self.settings.log)
+            hung = self._watch(self.controller)
+            outcome = self.controller.outcome()
+            self.controller.show()
+            code = self.controller.process.returncode
+            if outcome == "finished" or self.told is not None or (outcome == "failed" and not hung):
+                self._say(
+                    f"the controller {outcome if self.told is None else 'ended as it was told'}, exit code {code}"
+                )
+                return code if code >= 0 else 128 - code
+            short = short + 1 if time.monotonic() - began < SHORT_LIFE and not hung else 0
+            if short == SHORT_LIVES:
+                self._say(
+                    f"the controller was ended {short} times within {SHORT_LIFE:.0f} s of its start: it is left so"
+                )
+                return 1
+            self._say(f"the controller {'hung' if hung else outcome} (exit code {code}): it is started again")
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        """Pass on that all shall end: SIGINT cancels jobs, SIGTERM waits for those that run."""
+        self.told = number
+        if self.controller is not None:
+            self.controller.signal(number)
+
+    def _before_start(self) -> None:
+        """Wait until no other controller may live and Slurm answers; then see to the jobs that were left behind."""
+        elsewhere = [holder for holder in self._holders() if holder["host"] != socket.gethostname()]
+        if elsewhere:
+            self._say(f"waiting whether the controller on {elsewhere[0]['host']} still lives")
+            self._wait_while(lambda: bool(self._holders()), PERIOD * BEATS * 1.5)
+        if self._jobs() is None and self._away():
+            self._say("Slurm does not answer: waiting")
+            self._wait_while(self._away)
+        if self._holders():
+            return  # of another campaign in this folder, whose jobs are no orphans; the same campaign is refused by itself
+        left = self._jobs()
+        if not left:
+            return
+        words = {"adopt": "go on", "wait": "are waited for", "cancel": "are cancelled"}[self.settings.orphans]
+        self._say(f"{len(left)} jobs without a controller {words}: {', '.join(job.id for job in left)}")
+        if self.settings.orphans == "cancel":
+            slurm.cancel(left)
+        if self.settings.orphans != "adopt":
+            self._wait_while(lambda: self._jobs() != [])
+
+    def _watch(self, controller: Controller) -> bool:
+        """Until it ended; True when it hung and was ended."""
+        busy = time.monotonic()
+        while controller.alive:
+            self._pause(lambda: controller.alive)
+            controller.show()
+            jobs = self._jobs()
+            mine = None if jobs is None else [job for job in jobs if job.run == controller.run]
+            if mine is None or mine or controller.works or controller.run is None:
+                busy = time.monotonic()  # without an answer from Slurm nothing is known
+            self._tell_of_held(mine or [])
+            if time.monotonic() - busy > self.settings.hung_after:
+                self._say("the controller waits, but Slurm knows no job of it")
+                controller.end()
+                return True
+        return False
+
+    def _tell_of_held(self, jobs: list[slurm.Job]) -> None:
+        for job in jobs:
+            if job.why in HELD and job.id not in self._held:
+                self._held.add(job.id)
+                self._say(f"Slurm job {job.id} is held ({job.why}); `scontrol release {job.id}` lets it go on")
+
+    def _holders(self) -> list[dict]:
+        """The living controllers of the campaigns in this folder."""
+        found = self.settings.results.glob("campaigns/*/" + Layout(Path()).campaign("*").running.name)
+        return [holder for path in found if (holder := Lease(path).holder()) is not None]
+
+    def _jobs(self) -> list[slurm.Job] | None:
+        return slurm.jobs(Path.cwd())
+
+    def _away(self) -> bool:
+        return slurm.present() and self._jobs() is None
+
+    def _wait_while(self, condition: Callable[[], bool], at_most: float = float("inf")) -> None:
+        began = time.monotonic()
+        while self.told is None and condition() and time.monotonic() - began < at_most:
+            self._pause(lambda: self.told is None)
+
+    def _pause(self, going: Callable[[], bool]) -> None:
+        until = time.monotonic() + self.settings.poll
+        while going() and time.monotonic() < until:
+            time.sleep(min(0.2, self.settings.poll))
+
+    def _say(self, words: str) -> None:
+        line = f"admire supervise: {time.strftime('%Y-%m-%d %H:%M:%S')} {words}\n"
+        with open(self.settings.log, "a", encoding="utf-8") as stream:
+            stream.write(line)
+        if self.controller is None:
+            sys.stderr.write(line)
+            sys.stderr.flush()
+        else:
+            self.controller.show()

@@ -1,0 +1,97 @@
+"""What ADMIRE asks of Slurm: which job this process is part of, its own place in the queue, the workflow's jobs, their logs.
+
+Every question may go unanswered: Slurm may be absent, or its controller away for a minute.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+PREFIX = "admire_"  # of the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
+LOGS = Path(".snakemake/slurm_logs")  # where Snakemake's executor has jobs write, beside the folder's other state
+PATIENCE = 60.0  # seconds to wait for an answer
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job as `squeue` shows it.
+
+    Attributes:
+        run: the name's unique part, the same for all jobs of one controller.
+        why: what it waits for, when it is pending.
+    """
+
+    id: str
+    run: str
+    state: str
+    partition: str
+    elapsed: str
+    why: str
+
+
+def own_job() -> str | None:
+    """The job that this process runs in."""
+    return os.environ.get("SLURM_JOB_ID")
+
+
+def present() -> bool:
+    """Whether this machine has Slurm's commands."""
+    return shutil.which("squeue") is not None
+
+
+def requeue() -> bool:
+    """Ask that the own job be run again from its start, under its own number; its processes are then ended.
+
+    Only a running job asks: requeueing would bring back one that somebody has cancelled.
+    """
+    job = own_job()
+    if job is None or _ask("squeue", "--noheader", "--jobs", job, "--format=%T") != "RUNNING":
+        return False
+    return _ask("scontrol", "requeue", job) is not None
+
+
+def wait_behind(other: str) -> bool:
+    """Give the own job's machine back, and have the job run again when another job has ended."""
+    job = own_job()
+    if job in (None, other) or not requeue():
+        return False
+    # a dependency can be set once the job counts as pending, which it does before its processes are ended
+    _ask("scontrol", "update", f"JobId={job}", f"Dependency=afterany:{other}")
+    return True
+
+
+def jobs(folder: Path) -> list[Job] | None:
+    """The workflow's jobs that were submitted from `folder`; None when Slurm does not answer."""
+    answer = _ask("squeue", "--me", "--noheader", "--format=%i|%j|%T|%P|%M|%r|%Z")
+    if answer is None:
+        return None
+    rows = [line.split("|", 6) for line in answer.splitlines()]
+    return [
+        Job(number, name.removeprefix(PREFIX), state, partition, elapsed, why)
+        for number, name, state, partition, elapsed, why, where in rows
+        if name.startswith(PREFIX) and Path(where).resolve() == folder.resolve()
+    ]
+
+
+def cancel(found: list[Job]) -> None:
+    """Cancel jobs."""
+    if found:
+        _ask("scancel", *(job.id for job in found))
+
+
+def log_of(job: str, folder: Path = LOGS) -> str:
+    """What a job's log says; empty when there is none."""
+    return "".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob(f"{job}.log")))
+
+
+def _ask(*command: str) -> str | None:
+    """A command's answer; None when it is absent, fails or does not come back."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

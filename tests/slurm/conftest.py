@@ -1,0 +1,66 @@
+"""One cluster for all tests, and the faults' scenarios played on it side by side: most of their time is waiting.
+
+A named test only judges what its scenario brought. Those that disturb nobody else share the CPU nodes; preemption and dying
+nodes take their turns on the nodes with GPUs; an absent controller of Slurm comes after all of them.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import scenarios
+from lab import Lab
+from slurm_bench import SlurmBench, Witness
+
+# a node is dead after 20 s; no accounting, or what is played later could not be without it
+SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5", "ACCT": "0", "CPUS": "8", "MEM": "32000"}
+SIDE_BY_SIDE = 4
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    if os.geteuid() != 0:
+        pytest.exit("a cluster on this machine needs root; see tests/slurm/slurmlab.sh", 1)
+    lab = Lab(tmp_path_factory.mktemp("lab"), SETTINGS)
+    lab.up()
+    yield lab
+    lab.down()
+
+
+@pytest.fixture(scope="session")
+def prepared(lab, tmp_path_factory):
+    """Sources prepared by jobs on the cluster, and the first decision."""
+    bench = SlurmBench(tmp_path_factory.mktemp("prepared"), lab)
+    bench.profile()
+    bench.campaign()
+    bench.run("next_proposal")
+    return bench
+
+
+@pytest.fixture(scope="session")
+def play(prepared, tmp_path_factory):
+    """Plays a scenario in a folder of its own, under the eyes of a witness."""
+
+    def play(name, lab=prepared.lab):
+        bench = prepared.copy(tmp_path_factory.mktemp(name) / "campaign")
+        bench.lab = lab
+        bench.log.unlink(missing_ok=True)
+        witness = Witness(bench)
+        witness.start()
+        getattr(scenarios, name)(bench)
+        witness.judge()
+        return bench
+
+    return play
+
+
+@pytest.fixture(scope="session")
+def played(lab, play, request):
+    """name -> the bench of a scenario that was played; it raises what went wrong there."""
+    wanted = {item.callspec.params["name"] for item in request.session.items if "name" in item.fixturenames}
+    side_by_side = [name for name in scenarios.GENTLE if name in wanted]
+    in_turn = [name for name in scenarios.ON_GPU_NODES if name in wanted]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool, ThreadPoolExecutor(1) as lane:
+        found = {name: lane.submit(play, name) for name in in_turn}
+        found |= {name: pool.submit(play, name) for name in side_by_side}
+        yield lambda name: found[name].result()

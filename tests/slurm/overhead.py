@@ -1,0 +1,84 @@
+"""What a trial costs on a cluster beside training and scoring: `python tests/slurm/overhead.py [--trials 6] [--out FOLDER]`.
+
+A campaign of one lane by the shipped profile, its waits included, on an empty cluster of this machine; two cores that should have
+nothing else to do. Leaves a table under results/benchmarks/slurm/.
+"""
+
+import argparse
+import datetime
+import itertools
+import json
+import statistics
+import tempfile
+from pathlib import Path
+
+import slurm_bench
+from lab import Lab
+from slurm_bench import ROOT, SlurmBench
+
+# jobs are remembered to the end
+SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000", "MINJOBAGE": "7200"}
+
+
+def measure(trials):
+    """A dictionary of seconds a trial: allocation, training, scoring; and from a job's end to the next submission."""
+    with tempfile.TemporaryDirectory() as folder:
+        lab = Lab(Path(folder, "lab"), SETTINGS)
+        lab.up()
+        try:
+            bench = SlurmBench(Path(folder, "campaign"), lab)
+            bench.folder.mkdir()
+            bench.profile(quick=False)
+            bench.campaign(budget={"total": 0.2 * trials, "unit": "CPU-minutes"})
+            bench.run(patience=3600)
+            said = lab.ask("squeue", "--states=all", "--noheader", "--format=%i|%V|%S|%e")
+        finally:
+            lab.down()
+        times = {job: [datetime.datetime.fromisoformat(part) for part in rest] for job, *rest in _rows(said)}
+        found = []
+        for path in bench.results.glob("trials/S/*/share_1/train.json"):
+            attempts = slurm_bench.lines_of(path.parent.parent / "attempts.jsonl")
+            submitted, start, end = times[attempts[0]["job"]]
+            scoring = sum(json.loads(one.read_text())["seconds"] for one in path.parent.glob("evaluate/*.json"))
+            training = json.loads(path.read_text())["seconds"]
+            found.append((submitted, start, end, training, scoring))
+    return sorted(found)
+
+
+def _rows(said):
+    return [line.split("|") for line in said.splitlines()]
+
+
+def table(found):
+    allocated = [(end - start).total_seconds() for _, start, end, _, _ in found]
+    training, scoring = [row[3] for row in found], [row[4] for row in found]
+    rest = [a - t - s for a, t, s in zip(allocated, training, scoring, strict=True)]
+    between = [(after[0] - before[2]).total_seconds() for before, after in itertools.pairwise(found)]
+    rows = {
+        "a job's allocation": allocated,
+        "training loop": training,
+        "scoring": scoring,
+        "**beside both** (two Snakemakes, two starts of Python with torch)": rest,
+        "from a job's end to the next submission (polling, update, propose)": between,
+    }
+    lines = [f"# What a trial costs on Slurm beside itself, {datetime.date.today()}", ""]
+    lines += [f"`python tests/slurm/overhead.py`: {len(found)} trials, one lane, the shipped profile, one machine.", ""]
+    lines += ["| seconds | median | least | most |", "|---|---:|---:|---:|"]
+    for name, values in rows.items():
+        lines.append(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=6)
+    parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
+    args = parser.parse_args()
+    found = table(measure(args.trials))
+    print(found)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "overhead.md").write_text(found)
+
+
+if __name__ == "__main__":
+    main()

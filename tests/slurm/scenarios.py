@@ -1,0 +1,186 @@
+"""What befalls a campaign, one function a fault. Each gets the folder of a campaign whose first training is decided, and
+leaves it when the same command has ended with exit code 0."""
+
+import os
+import shutil
+import signal
+import time
+
+from lab import wait_for
+
+ON_PREEMPTIBLE = {"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}}
+ON_GPU_NODE = {"default-resources": {"slurm_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
+
+
+def undisturbed(bench):
+    """A whole campaign, to its report, on a cluster without accounting."""
+    shutil.rmtree(bench.results / "campaigns")
+    bench.plan = bench.run("-n")
+    bench.log.unlink()
+    bench.run()
+
+
+def time_limit(bench):
+    """A training that is told two minutes ahead; then its job's limit comes that near (Slurm looks every 30 s). Not grouped."""
+    shutil.rmtree(bench.results / "campaigns")
+    bench.campaign(epochs=1000)
+    extra = "'--signal=TERM@120 --open-mode=append'"
+    bench.profile(**{"groups": None, "set-resources": {"train": {"runtime": 60, "slurm_extra": extra}}})
+    bench.run("next_proposal")
+    controller = bench.start("next_iteration")
+    job = bench.in_training()
+    bench.lab.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={2 + bench.lab.minutes(job)}")
+    wait_for(lambda: any(line["event"] == "requeued" for line in bench.attempts()), "the warning")
+    bench.lab.ask("scontrol", "update", f"JobId={job}", "TimeLimit=60")
+    bench.end(controller)
+
+
+def scancelled(bench):
+    controller = bench.start("next_iteration")
+    bench.lab.ask("scancel", bench.in_training())
+    bench.end(controller)
+
+
+def out_of_memory(bench):
+    """Memory for the Snakemake inside the job, none for a training; it asks for a GPU."""
+    shutil.rmtree(bench.results / "campaigns")
+    bench.campaign(resources={"mem_gb": 0.1, "gpus": 1})
+    bench.run("next_proposal")
+    bench.run("next_iteration")
+    bench.asked = bench.allocations()
+
+
+def controller_killed(bench):
+    _controller_ended_by(bench, signal.SIGKILL)
+
+
+def controller_hung_up(bench):
+    _controller_ended_by(bench, signal.SIGHUP)
+
+
+def controller_terminated(bench):
+    _controller_ended_by(bench, signal.SIGTERM)
+
+
+def controller_interrupted(bench):
+    _controller_ended_by(bench, signal.SIGINT)
+
+
+def _controller_ended_by(bench, number):
+    controller = bench.start("next_iteration")
+    job = bench.in_training()
+    os.kill(controller.pid, number)
+    controller.wait()
+    bench.left = job in bench.lab.jobs()
+    bench.run("next_iteration")
+
+
+def second_controller(bench):
+    controller = bench.start("next_iteration")
+    bench.in_training()
+    bench.refusal = bench.run("next_iteration", expect=1)
+    bench.end(controller)
+
+
+def supervised(bench):
+    """Under `admire supervise` nobody needs to type the command again."""
+    supervisor = bench.start("next_iteration", before=bench.supervise("--poll-seconds", "1"))
+    bench.in_training()
+    wait_for(lambda: bench.controllers(), "the controller")[0].kill()
+    bench.end(supervisor)
+
+
+def supervised_failure(bench):
+    """What really fails is not tried for ever."""
+    bench.campaign(sourcs={})
+    bench.run("next_iteration", before=bench.supervise("--poll-seconds", "1"), expect=1)
+
+
+def moved(bench):
+    """The controller is killed, the folder renamed while its training goes on, the command typed at the new place."""
+    controller = bench.start("next_iteration")
+    bench.in_training()
+    controller.kill()
+    controller.wait()
+    bench.move(bench.folder.with_name("elsewhere"))
+    bench.run("next_iteration")
+
+
+def copied(bench):
+    """A copy of a campaign in mid-training goes on by itself, as does the original."""
+    controller = bench.start("next_iteration")
+    bench.in_training()
+    twin = bench.copy(bench.folder.with_name("twin"))
+    bench.end(controller)
+    bench.twin = twin
+    twin.run("next_iteration")
+    shutil.rmtree(twin.folder / ".snakemake")
+
+
+def preempted(bench):
+    bench.profile(**ON_PREEMPTIBLE)
+    controller = bench.start("next_iteration")
+    bench.in_training()
+    for node in ("g1", "g2"):
+        bench.lab.ask("sbatch", "-p", "gpu", "-w", node, "--exclusive", "--output=/dev/null", "--wrap", "sleep 3")
+    bench.end(controller)
+
+
+def node_failed(bench):
+    bench.profile(**ON_GPU_NODE)
+    controller = bench.start("next_iteration")
+    bench.lab.kill_node(bench.in_training())
+    bench.end(controller)
+    bench.lab.up()
+
+
+def slurmd_killed(bench):
+    """The node's daemon dies, its tasks live on: Slurm runs the job elsewhere, beside the orphan."""
+    bench.profile(**ON_GPU_NODE)
+    controller = bench.start("next_iteration")
+    job = bench.in_training()
+    bench.lab.kill_daemon(f"slurmd-{bench.lab.node_of(job)}")
+    bench.end(controller)
+    bench.lab.up()
+
+
+def daemons_away(bench, seconds=60):
+    """Slurm's controller and its accounting database are both away, and come back."""
+    controller = bench.start("next_iteration")
+    bench.in_training()
+    bench.lab.kill_daemon("slurmdbd")
+    bench.lab.kill_daemon("slurmctld")
+    time.sleep(seconds)
+    bench.lab.up()
+    bench.end(controller)
+
+
+def forgotten(bench):
+    """Slurm forgets a job while its controller is stopped; the supervisor notices that nothing moves."""
+    options = ("--poll-seconds", "1", "--hung-minutes", "0.5")
+    supervisor = bench.start("next_iteration", before=bench.supervise(*options))
+    job = bench.in_training()
+    controller = bench.controllers()[0]
+    controller.suspend()
+    wait_for(lambda: job not in bench.lab.jobs(every=True), "Slurm to forget the job")
+    controller.resume()
+    bench.end(supervisor)
+
+
+GENTLE = [
+    "out_of_memory",
+    "undisturbed",
+    "time_limit",
+    "scancelled",
+    "controller_killed",
+    "controller_hung_up",
+    "controller_terminated",
+    "controller_interrupted",
+    "second_controller",
+    "supervised",
+    "supervised_failure",
+    "moved",
+    "copied",
+]
+# the first of the others uses a GPU too, and has ended when nodes begin to die
+ON_GPU_NODES = ["preempted", "slurmd_killed", "node_failed"]

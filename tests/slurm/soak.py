@@ -1,0 +1,162 @@
+"""Random faults over a whole campaign on a real cluster: `python tests/slurm/soak.py [--faults 40] [--seed 0] [--out FOLDER]`.
+
+A supervised campaign of at least 20 trials on a preemptible partition; at random moments a job is cancelled, preempted or its
+training killed, a node or its daemon dies, the controller is killed, Slurm's own controller is away. Prints a table and
+leaves it under results/benchmarks/slurm/.
+"""
+
+import argparse
+import collections
+import csv
+import datetime
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from lab import Lab, processes_of
+from slurm_bench import ROOT, SlurmBench, Witness, lines_of
+
+SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5", "ACCT": "0", "CPUS": "8", "MEM": "32000"}
+LANES = 2
+PAUSE = (8, 20)  # seconds between two faults
+BACK_AFTER = 25  # seconds after which a dead node or daemon is back: longer than a node's timeout
+
+
+def scancel(lab, bench, job):
+    lab.ask("scancel", job)
+
+
+def preemption(lab, bench, job):
+    node = lab.node_of(job)
+    lab.ask("sbatch", "-p", "gpu", "-w", node, "--exclusive", "--output=/dev/null", "--wrap", "sleep 2")
+
+
+def training_killed(lab, bench, job):
+    for process in processes_of(job):
+        if "train" in process.cmdline()[2:4]:
+            process.kill()
+
+
+def node_failure(lab, bench, job):
+    lab.kill_node(job)
+    time.sleep(BACK_AFTER)
+
+
+def slurmd_killed(lab, bench, job):
+    lab.kill_daemon(f"slurmd-{lab.node_of(job)}")
+    time.sleep(BACK_AFTER)
+
+
+def controller_killed(lab, bench, job):
+    for process in bench.controllers():
+        process.kill()
+
+
+def slurmctld_away(lab, bench, job):
+    lab.kill_daemon("slurmctld")
+    time.sleep(BACK_AFTER)
+
+
+FAULTS = {
+    scancel: 8,
+    preemption: 10,
+    training_killed: 8,
+    node_failure: 3,
+    slurmd_killed: 2,
+    controller_killed: 7,
+    slurmctld_away: 2,
+}
+
+
+def soak(lab, bench, faults, rng):
+    """Run the campaign among faults; returns how often each was played, and the supervisor's exit code."""
+    played = collections.Counter()
+    supervisor = bench.start(before=bench.supervise("--poll-seconds", "1"))
+    while supervisor.poll() is None:
+        time.sleep(rng.uniform(*PAUSE))
+        running = [
+            job for job in lab.jobs("RUNNING") if lab.ask("squeue", "-h", "-j", job, "-o", "%j").startswith("admire")
+        ]
+        if sum(played.values()) >= faults or not running:
+            continue
+        fault = rng.choices(list(FAULTS), list(FAULTS.values()))[0]
+        fault(lab, bench, rng.choice(running))
+        played[fault.__name__] += 1
+        lab.up()
+    return played, supervisor.returncode
+
+
+def legs(bench):
+    """Of all trials: attempts, those without a last word, and the steps that were begun with over those ended with."""
+    counted = collections.Counter()
+    for path in bench.results.glob("trials/*/*/attempts.jsonl"):
+        reached = 0
+        for line in lines_of(path):
+            if line["event"] == "begin":
+                counted["attempts"] += 1
+                counted["lost"] += max(reached - line["resumed_step"], 0)
+            elif line["event"] == "end":
+                reached = line["step"]
+                counted[line["outcome"]] += 1
+            else:
+                counted["requeued"] += 1
+    counted["killed"] = counted["attempts"] - sum(counted[key] for key in ("ok", "failed", "interrupted", "error"))
+    return counted
+
+
+def table(bench, played, code, witness, minutes):
+    rows = list(csv.DictReader((bench.results / "campaigns/tiny/results.csv").open()))
+    states = collections.Counter(row["state"] for row in rows)
+    counted = legs(bench)
+    lines = [f"# A soak on a real Slurm cluster, {datetime.date.today()}", ""]
+    lines += ["`make soak`: one machine, four nodes, trainings of seconds; checkpoints every 1.2 s.", ""]
+    lines += ["| | |", "|---|---:|"]
+    lines += [f"| {name.replace('_', ' ')} | {count} |" for name, count in sorted(played.items())]
+    lines += [
+        f"| **faults** | {sum(played.values())} |",
+        f"| trials: {', '.join(f'{count} {state}' for state, count in states.items())} | {len(rows)} |",
+        f"| attempts at trainings | {counted['attempts']} |",
+        f"| stopped with a checkpoint, of them requeued by themselves | {counted['interrupted']}, {counted['requeued']} |",
+        f"| killed without a word | {counted['killed']} |",
+        f"| steps lost after a checkpoint on request | {counted['lost']} |",
+        f"| trials trained to the end more than once | {counted['ok'] - states['done']} |",
+        f"| two trainings of a trial at once | {len(witness.two_at_once)} |",
+        f"| the campaign's exit code | {code} |",
+        f"| minutes | {minutes:.0f} |",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faults", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        lab = Lab(Path(folder, "lab"), SETTINGS)
+        lab.up()
+        try:
+            bench = SlurmBench(Path(folder, "campaign"), lab)
+            bench.folder.mkdir()
+            resources = {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}
+            bench.profile(**{"default-resources": resources})
+            # each trial costs 0.2, the final one included
+            bench.campaign(budget={"total": 0.2 * args.trials, "unit": "CPU-minutes", "lanes": LANES})
+            witness = Witness(bench)
+            witness.start()
+            began = time.monotonic()
+            played, code = soak(lab, bench, args.faults, random.Random(args.seed))
+            witness.stop.set()
+            found = table(bench, played, code, witness, (time.monotonic() - began) / 60)
+        finally:
+            lab.down()
+    print(found)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "soak.md").write_text(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Fault by fault: nothing finished is lost, nothing is trained twice at once (the witness of each scenario), the campaign ends
+with exit code 0, and the training took as many steps as an undisturbed one."""
+
+import csv
+import itertools
+
+import pytest
+from lab import Lab
+
+
+def legs(bench):
+    """(begun at step, ended at step) of each attempt at the first trial; None where it was killed."""
+    found = []
+    for line in bench.attempts():
+        if line["event"] == "begin":
+            found.append([line["resumed_step"], None])
+        elif line["event"] == "end":
+            found[-1][1] = line["step"]
+    return found
+
+
+def assert_whole(bench, interrupted=True):
+    """One training of all steps; each leg goes on exactly where the one before ended, or at its last checkpoint if killed."""
+    record, found = bench.record(), legs(bench)
+    assert record["status"] == "ok" and record["steps"] == record["planned_steps"] == found[-1][1], record
+    assert sum(line.get("outcome") == "ok" for line in bench.attempts()) == 1
+    for before, after in itertools.pairwise(found):
+        assert after[0] == before[1] if before[1] is not None else after[0] > before[0], found
+    assert (len(found) > 1) == interrupted, found
+
+
+@pytest.mark.parametrize("name", ["undisturbed"])
+def test_a_whole_campaign_without_accounting(played, name):
+    bench = played(name)
+    rows = list(csv.DictReader((bench.results / "campaigns/tiny/results.csv").open()))
+    assert [row["state"] for row in rows] == ["done", "done"]
+    assert (bench.results / "campaigns/tiny/report.html").is_file()
+    assert sum(line["event"] == "begin" for line in bench.attempts()) == len(rows)
+    plan, submitted = bench.plan, bench.log.read_text().count("has been submitted with SLURM jobid")
+    assert (
+        f"Slurm jobs     {submitted} to {submitted} that train and score" in plan and "committed           0 " in plan
+    )
+    assert "budget            0.4" in plan and sum(float(row["cost"]) for row in rows) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("name", ["time_limit"])
+def test_time_limit_in_mid_training(played, name):
+    bench = played(name)
+    assert_whole(bench)
+    events = [line["event"] for line in bench.attempts()]
+    assert events.count("requeued") == events.count("begin") - 1, "its own job goes on: no retry is used up"
+
+
+@pytest.mark.parametrize("name", ["preempted"])
+def test_preemption(played, name):
+    assert_whole(played(name))
+
+
+@pytest.mark.parametrize("name", ["node_failed"])
+def test_node_failure(played, name):
+    assert_whole(played(name))
+
+
+@pytest.mark.parametrize("name", ["slurmd_killed"])
+def test_slurmd_killed_with_its_tasks_living_on(played, name):
+    bench = played(name)
+    assert_whole(bench, interrupted=len(legs(bench)) > 1)
+
+
+@pytest.mark.parametrize("name", ["scancelled"])
+def test_scancel(played, name):
+    bench = played(name)
+    assert_whole(bench)
+    assert len({line["job"] for line in bench.attempts()}) == 2, "a cancelled job does not bring itself back"
+
+
+@pytest.mark.parametrize("name", ["out_of_memory"])
+def test_out_of_memory_is_a_row_that_says_so(played, name):
+    bench = played(name)
+    assert bench.record()["status"] == "failed"
+    assert "out of memory, it had 0.5 GB" in bench.record()["reason"]
+    *tries, recording = bench.asked
+    assert len(tries) == 3 and all(place == "gpu" and "gpu:1" in asked for place, asked in tries), bench.asked
+    assert recording[0] == "cpu" and "gpu" not in recording[1], "to record a failure takes no GPU"
+    status = bench.admire("status", "tiny")
+    assert "out of memory" in status and f"admire retry {bench.trial.name}" in status
+
+
+@pytest.mark.parametrize("name", ["controller_killed", "controller_hung_up"])
+def test_an_orphan_is_adopted(played, name):
+    bench = played(name)
+    assert bench.left, "the job of a dead controller goes on"
+    assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["controller_terminated"])
+def test_sigterm_lets_the_running_job_finish(played, name):
+    bench = played(name)
+    assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["controller_interrupted"])
+def test_sigint_cancels_the_job_which_goes_on_from_its_checkpoint(played, name):
+    assert_whole(played(name))
+
+
+@pytest.mark.parametrize("name", ["second_controller"])
+def test_a_second_controller_is_refused(played, name):
+    bench = played(name)
+    assert "is being run by process" in bench.refusal
+    assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["supervised"])
+def test_a_supervised_controller_is_started_again(played, name):
+    bench = played(name)
+    said = (bench.folder / "logs/supervise.log").read_text()
+    assert "it is started again" in said and "1 jobs without a controller go on" in said
+    assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["supervised_failure"])
+def test_a_real_failure_is_not_repeated(played, name):
+    said = (played(name).folder / "logs/supervise.log").read_text()
+    assert said.count("did you mean 'sources'") == 1 and "started again" not in said
+
+
+@pytest.mark.parametrize("name", ["moved"])
+def test_a_moved_folder(played, name):
+    assert_whole(played(name), interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["copied"])
+def test_a_copied_folder(played, name):
+    bench = played(name)
+    assert_whole(bench, interrupted=False)
+    assert bench.twin.record()["steps"] == bench.record()["steps"]
+
+
+def test_a_job_that_slurm_forgot(lab, played, play):
+    with lab.setting("MinJobAge", "10"):
+        assert_whole(play("forgotten"), interrupted=False)
+
+
+def test_slurmctld_and_slurmdbd_away_for_a_minute(lab, played, play):
+    """With accounting."""
+    lab.down()
+    with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1"})
+    with_accounting.up()
+    assert_whole(play("daemons_away", with_accounting), interrupted=False)

@@ -1,0 +1,74 @@
+"""What Slurm would refuse is refused before a job is queued, in a sentence with file, key and mend."""
+
+import os
+
+import pytest
+import yaml
+from slurm_bench import ROOT, SlurmBench
+
+WELL = {"slurm_partition": "cpu", "gpu_partition": "gpu", "gpu_type": "fake", "runtime": 10, "mem_mb": 1500}
+WRONG = [
+    ({"slurm_partition": "nope"}, {}, ("slurm_partition", "refuses nope", "`sinfo` lists")),
+    ({"gpu_partition": "cpu"}, {"gpus": 1}, ("models.S.resources.gpus", "refuses 1")),
+    ({"gpu_type": "a100"}, {"gpus": 1}, ("gpu_type", "refuses a100", "sinfo")),
+    ({}, {"gpus": 3}, ("models.S.resources.gpus", "refuses 3", "one node")),
+    ({}, {"mem_gb": 900}, ("models.S.resources.mem_gb", "refuses 900.4", "sinfo")),
+    ({}, {"threads": 99}, ("models.S.resources.threads", "refuses 99")),
+    ({}, {"minutes": 600}, ("models.S.resources.minutes", "refuses 1200", "limit is 720 minutes")),
+]
+
+
+@pytest.fixture
+def bench(lab, tmp_path):
+    bench = SlurmBench(tmp_path, lab)
+    bench.profile(**{"default-resources": WELL})
+    bench.campaign()
+    return bench
+
+
+@pytest.fixture
+def short_partition(lab):
+    lab.ask("scontrol", "update", "PartitionName=cpu", "MaxTime=12:00:00")
+    yield
+    lab.ask("scontrol", "update", "PartitionName=cpu", "MaxTime=UNLIMITED")
+
+
+def test_accepts_what_slurm_would_run(bench):
+    bench.campaign(resources={"gpus": 2})
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", "--from-a-job")
+    assert "training S" in said and "--gpus=fake:2" in said and "recording that S failed" in said
+    assert "nothing stands in the way" in said
+
+
+@pytest.mark.parametrize(("defaults", "resources", "words"), WRONG, ids=[words[0] for _, _, words in WRONG])
+def test_refuses(bench, short_partition, defaults, resources, words):
+    bench.profile(**{"default-resources": WELL | defaults})
+    bench.campaign(resources=resources)
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
+    assert said.startswith("admire preflight: ") and said.count("\n") == 1, said
+    for word in words:
+        assert word in said, said
+
+
+def test_the_workflow_refuses_before_a_job_is_queued(bench):
+    bench.campaign(resources={"gpus": 3})
+    before = bench.lab.jobs(every=True)
+    said = bench.run(expect=1)
+    assert "models.S.resources.gpus: Slurm refuses 3" in said and "Traceback" not in said
+    assert bench.lab.jobs(every=True) == before
+
+
+def test_refuses_a_machine_without_slurm(bench, monkeypatch):
+    monkeypatch.setenv("PATH", os.path.dirname(os.sys.executable))
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
+    assert "this machine has no sbatch" in said and "login node" in said
+
+
+def test_refuses_a_profile_that_is_not_there(bench):
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slrum", expect=1)
+    assert "--profile slrum: no such folder" in said and "profiles/slurm" in said
+
+
+def test_the_shipped_profile_is_read_by_its_name(monkeypatch, bench):
+    assert (ROOT / "slurm/config.yaml").samefile(ROOT / "profiles/slurm/config.yaml")
+    assert yaml.safe_load((ROOT / "slurm/config.yaml").read_text())["executor"] == "slurm"
