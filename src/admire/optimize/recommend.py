@@ -9,7 +9,7 @@ from botorch.utils.sampling import manual_seed
 from scipy.stats import norm
 
 from admire.optimize.acquisition import candidates, maximise
-from admire.optimize.diagnostics import Z90, accuracy
+from admire.optimize.diagnostics import accuracy
 from admire.optimize.problem import Observations, Problem, Recommendation
 from admire.optimize.surrogates.experts import Experts, TrustedMean
 from admire.optimize.surrogates.gaussian_process import Kernels
@@ -34,15 +34,15 @@ def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = No
     # row 0 the recommendation, row 1 the prior, then what they are compared with
     rivals = candidates(problem, best[None], rng, RIVALS)
     mean, covariance = surrogate.predict(np.concatenate([best[None], problem.prior[None], rivals]), target)
-    sd = float(np.sqrt(covariance[0, 0]))
+    reach = surrogate.z90(target) * float(np.sqrt(covariance[0, 0]))
     low, high = _range_of_best(np.concatenate([best[None], rivals]), np.delete(mean, 1), _without(covariance, 1), rng)
     is_best, observed_is_best = _chances(problem, seen, surrogate, best, rng)
     found = accuracy(problem, seen, surrogate)
     return Recommendation(
         weights=best,
         mean=float(mean[0]),
-        low=float(mean[0] - Z90 * sd),
-        high=float(mean[0] + Z90 * sd),
+        low=float(mean[0] - reach),
+        high=float(mean[0] + reach),
         how=_how(problem, seen, found, surrogate.trust_in_small_sizes),
         gain_per_cost=float(_expected_gain(mean, covariance).max()) / problem.fidelities.costs[target],
         beats_prior=_beats(mean, covariance, 1),

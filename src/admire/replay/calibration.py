@@ -15,7 +15,6 @@ from admire.replay.case import Case, Setting, make_case
 from admire.replay.play import observations
 from admire.replay.table import Table
 
-Z90 = 1.645
 SHARES = (0.1, 0.2, 0.4, 0.7)  # of the pool that is seen
 
 
@@ -58,8 +57,9 @@ def _held_out(case: Case, evidence: Observations, seen: int) -> dict[str, float]
     experts = Experts.fit(case.problem, evidence)
     mean, sd = experts.predict_observation(case.problem.pool[target][seen:], target)
     y = case.problem.objective(case.Y[target])[seen:]
+    reach = experts.z90(target) * sd
     return {
-        "coverage90": float((abs(y - mean) <= Z90 * sd).mean()),
+        "coverage90": float((abs(y - mean) <= reach).mean()),
         "r2": float(1 - ((y - mean) ** 2).sum() / ((y - y.mean()) ** 2).sum()),
-        "width": float(2 * Z90 * sd.mean()),
+        "width": float(2 * reach.mean()),
     }

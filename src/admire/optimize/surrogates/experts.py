@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 from botorch.acquisition import AcquisitionFunction
+from scipy.stats import norm
+from scipy.stats import t as student
 from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
@@ -92,6 +94,13 @@ class Experts:
     def hyperparameters(self) -> dict[str, object]:
         """Of the model that learns from all sizes, and the trust in it."""
         return {"trust_in_small_sizes": round(self.trust[0], 4), **self.models[0].hyperparameters()}
+
+    def z90(self, size: int) -> float:
+        """Half the width of a 90 % interval at a size, in standard deviations: Student's t, because `_surprise` was itself
+        estimated from few trials."""
+        if size != self.problem.fidelities.target:
+            return float(norm.ppf(0.95))
+        return float(student.ppf(0.95, PRIOR_TRIALS + (self.seen.size == size).sum()))
 
     def _surprise(self, size: int) -> float:
         """By how much variances at the target are too small: mean square of what left-out trials missed, in predicted standard
