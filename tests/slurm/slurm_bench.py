@@ -26,7 +26,7 @@ class SlurmBench:
     """A campaign's folder, `admire` and `snakemake --profile slurm` in it."""
 
     def __init__(self, folder, lab):
-        self.folder, self.lab = Path(folder), lab
+        self.folder, self.lab, self.checkpoint_minutes = Path(folder), lab, 0.02
 
     @property
     def results(self):
@@ -69,7 +69,8 @@ class SlurmBench:
 
     def environment(self):
         quiet = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-        return os.environ | quiet | {"SLURM_CONF": self.lab.conf, "ADMIRE_CHECKPOINT_MINUTES": "0.02"}
+        here = {"SLURM_CONF": self.lab.conf, "ADMIRE_CHECKPOINT_MINUTES": str(self.checkpoint_minutes)}
+        return os.environ | quiet | here
 
     def start(self, *targets, before=(), profile="slurm"):
         """A controller in the background; its terminal is a file."""
