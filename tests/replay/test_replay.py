@@ -1,5 +1,7 @@
 """Methods on a table: same problems for all, costs of everything, the same numbers whatever the cores."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -98,7 +100,8 @@ def test_random_metric_weights_keep_their_sign_and_sum(written):
 
 def test_numbers_do_not_depend_on_the_cores(table):
     def played(cores):
-        runs = replay(table, Setting("mean"), ["admire", "random"], range(2), 120.0, 0.0, cores)
+        jobs = [(method, seed) for method in ("admire", "random") for seed in range(2)]
+        runs = replay(table, Setting("mean"), jobs, 120.0, 0.0, cores)
         return {(run.method, run.seed): (run.trace.bought, run.trace.steps) for run in runs}
 
     assert played(1) == played(2)
@@ -127,12 +130,29 @@ def test_the_verb_writes_its_files(written, tmp_path, capsys):
     out = tmp_path / "out"
     assert main([*two_seeds(written(), out), "--methods", "random,regmix-linear"]) == 0
     assert {path.name for path in out.iterdir()} == {
-        *("summary.csv", "curves.csv", "purchases.csv", "settings.json"),
+        *("summary.csv", "curves.csv", "purchases.csv", "settings.json", "runs.jsonl"),
         *("replay.svg", "replay.png", "purchases.svg", "purchases.png"),
     }
     assert list(pd.read_csv(out / "summary.csv")["method"]) == ["random", "regmix-linear"]
     assert set(pd.read_csv(out / "purchases.csv")["seed"]) == {0, 1}
     assert "24 at S (1), 12 at L (10)" in capsys.readouterr().out
+
+
+def test_a_replay_that_was_ended_goes_on(written, tmp_path, capsys):
+    out, path = tmp_path / "out", written()
+    assert main([*two_seeds(path, out), "--methods", "random"]) == 0
+    before, kept = (out / "summary.csv").read_text(), (out / "runs.jsonl").read_text()
+    (out / "runs.jsonl").write_text(kept[: len(kept) - 10])  # killed while the second run was written
+    capsys.readouterr()
+    assert main([*two_seeds(path, out), "--methods", "random,uniform"]) == 0
+    assert "1 of 4 runs were played before" in capsys.readouterr().out
+    played = pd.read_csv(out / "summary.csv").set_index("method")
+    assert list(played.index) == ["random", "uniform"]
+    columns = ["cost_observed_mean", "regret_at_30", "regret_at_100"]
+    first = pd.read_csv(io.StringIO(before)).set_index("method")
+    assert (played.loc["random", columns] == first.loc["random", columns]).all()
+    assert main([*two_seeds(path, out), "--methods", "random", "--budget", "60"]) == 0  # another problem
+    assert "played before" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

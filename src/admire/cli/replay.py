@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from admire.replay.benchmark import Run
     from admire.replay.case import Setting
+    from admire.replay.kept_runs import KeptRuns
     from admire.replay.table import Table
 
 FORMATS = ("regmix", "admire-ift", "table")
@@ -72,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, purchases.svg, settings.json",
+        help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, purchases.svg, settings.json, and runs.jsonl: "
+        "a replay that was ended goes on from it",
     )
 
 
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace) -> None:
     from admire.optimize.methods import METHODS, check_name
     from admire.replay import benchmark
     from admire.replay.case import make_case
+    from admire.replay.kept_runs import KeptRuns
 
     table, setting = _table(args), _setting(args)
     if args.seeds < 1:
@@ -100,7 +103,8 @@ def run(args: argparse.Namespace) -> None:
     print("\n".join([*_describe(table, case.problem.pool), *table.notes, *refused]), flush=True)
     budget = args.budget or len(case.problem.pool[table.target]) * table.costs[table.target]
     until = min(args.until if args.until is not None else table.marks[-1], budget)
-    runs = _play(table, setting, methods, args.seeds, budget, until, cores)
+    kept = KeptRuns(args.out and args.out / "runs.jsonl", table, setting, budget, until)
+    runs = _play(table, setting, methods, args.seeds, kept, cores)
     _write(table, runs, args, {"budget": budget, "until": until, "methods": methods, "skipped": refused})
 
 
@@ -137,17 +141,22 @@ def _describe(table: Table, pool: tuple) -> list[str]:
     return [f"{table.name}: {k} sources, {m} metrics; rows that can be bought: {sizes}; costs in {table.unit}"]
 
 
-def _play(
-    table: Table, setting: Setting, methods: list[str], seeds: int, budget: float, until: float, cores: int
-) -> list[Run]:
-    """All runs, in the order of methods and seeds, whatever order they finished in."""
+def _play(table: Table, setting: Setting, methods: list[str], seeds: int, kept: KeptRuns, cores: int) -> list[Run]:
+    """All runs, in the order of methods and seeds, whatever order they finished in; those kept are not played again."""
     from tqdm import tqdm
 
     from admire.replay.benchmark import replay
 
-    found = replay(table, setting, methods, range(seeds), budget, until, cores)
-    runs = list(tqdm(found, total=seeds * len(methods), desc="replay", unit="run", disable=None))
-    return sorted(runs, key=lambda run: (methods.index(run.method), run.seed))
+    wanted = [(method, seed) for seed in range(seeds) for method in methods]
+    runs = {(run.method, run.seed): run for run in kept.read()}
+    missing = [job for job in wanted if job not in runs]
+    if len(missing) < len(wanted):
+        print(f"{len(wanted) - len(missing)} of {len(wanted)} runs were played before: {kept.path}", flush=True)
+    found = replay(table, setting, missing, kept.budget, kept.until, cores)
+    for run in tqdm(found, total=len(missing), desc="replay", unit="run", disable=None):
+        kept.add(run)
+        runs[run.method, run.seed] = run
+    return [runs[method, seed] for method in methods for seed in range(seeds)]
 
 
 def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: int) -> None:

@@ -41,19 +41,18 @@ def servable(table: Table, methods: Sequence[str]) -> tuple[list[str], list[str]
 def replay(
     table: Table,
     setting: Setting,
-    methods: Sequence[str],
-    seeds: Sequence[int],
+    jobs: Sequence[tuple[str, int]],
     budget: float,
     until: float,
     cores: int,
 ) -> Iterator[Run]:
-    """Play every method on every seed's problem, in the order in which they finish.
+    """Play methods on seeds' problems, in the order in which they finish.
 
     Args:
+        jobs: (method, seed) of each run.
         budget, until: as in `play`.
         cores: processes; the results are the same whatever their number.
     """
-    jobs = [(method, seed) for seed in seeds for method in methods]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, mp_context=context, initializer=one_thread) as pool:
         waiting = [pool.submit(_play, table, setting, method, seed, budget, until) for method, seed in jobs]

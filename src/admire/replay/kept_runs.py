@@ -1,0 +1,75 @@
+"""Runs that were played before: a replay that was ended goes on, and a method added later is played alone.
+
+One line a run in `<out>/runs.jsonl`, only ever appended to. A line counts while what it depends on is what it was: the
+table, the setting, the budget and the code that decides.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+import admire
+from admire.campaign.digest import digest, digest_files
+from admire.replay.benchmark import Run
+from admire.replay.case import Setting
+from admire.replay.play import Trace
+from admire.replay.table import Table
+
+DECIDING_ROOMS = ("optimize", "replay", "space")
+
+
+class KeptRuns:
+    """The file of runs of one problem.
+
+    Args:
+        path: the file; None keeps nothing.
+        budget, until: as in `admire.replay.play.play`.
+    """
+
+    def __init__(self, path: Path | None, table: Table, setting: Setting, budget: float, until: float) -> None:
+        self.path, self.budget, self.until = path, budget, until
+        code = Path(admire.__file__).parent
+        files = [file for room in DECIDING_ROOMS for file in (code / room).rglob("*.py")]
+        self.key = digest([_content(table), asdict(setting), budget, until, digest_files(files, code)])
+
+    def read(self) -> Iterator[Run]:
+        """The runs that still count; a line that a crash tore is passed over."""
+        if self.path is None or not self.path.is_file():
+            return
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                found = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if found["key"] == self.key:
+                trace = found["trace"]
+                rows = {name: [tuple(row) for row in trace[name]] for name in ("bought", "steps")}
+                yield Run(found["method"], found["seed"], Trace(**trace | rows))
+
+    def add(self, run: Run) -> None:
+        """Append a run."""
+        if self.path is None:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torn = self.path.is_file() and self.path.stat().st_size and not self.path.read_bytes().endswith(b"\n")
+        line = json.dumps({"key": self.key, "method": run.method, "seed": run.seed, "trace": asdict(run.trace)})
+        with open(self.path, "a", encoding="utf-8") as stream:
+            stream.write(("\n" if torn else "") + line + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+def _content(table: Table) -> str:
+    """One digest of everything in a table that a run can see."""
+    seen = hashlib.sha256(repr((table.sources, table.metrics, table.sizes, table.costs, table.shares)).encode())
+    seen.update(repr((table.pool, sorted(table.groups.items()), table.runs)).encode())
+    for part in (*table.X, *table.Y, *table.stderr, table.signs):
+        seen.update(np.ascontiguousarray(part, dtype=float).tobytes())
+    return seen.hexdigest()
