@@ -16,10 +16,10 @@ from transformers import PreTrainedTokenizerFast
 from admire.campaign.layout import Layout, TrialLayout
 from admire.data.mixing import build_data
 from admire.trials.files import write_json
-from admire.trials.spec import Spec
+from admire.trials.spec import DRO, Spec
 
 LENGTH = 16
-ROWS = 400
+ROWS = 400  # of a trial; a source has 400 too
 ARCHITECTURE = {
     "model_type": "llama",
     "hidden_size": 16,
@@ -64,7 +64,7 @@ def results(tmp_path: Path) -> Layout:
     tokenizer.save_pretrained(layout.tokenizer("t"))
     rng = np.random.default_rng(0)
     for name, low in (("low", 0), ("high", 128)):
-        rows = {"input_ids": rng.integers(low, low + 64, (300, LENGTH)), "bytes": np.full(300, LENGTH)}
+        rows = {"input_ids": rng.integers(low, low + 64, (ROWS, LENGTH)), "bytes": np.full(ROWS, LENGTH)}
         _write_source(layout, "pretrain", name, rows)
         lengths = rng.integers(6, LENGTH + 1, 300)
         conversations = {
@@ -89,19 +89,22 @@ def _sha256(kind: str, name: str) -> str:
 
 @pytest.fixture
 def make_trial(results: Layout) -> Callable[..., TrialLayout]:
-    """Makes a trial: keyword arguments replace keys of its training; the others say where its weights come from."""
+    """Makes a trial: keyword arguments replace keys of its training; the others say where its weights come from, how many of
+    its rows are of the source `low`, and which trial a proxy of DoReMi is trained against."""
 
     def make(
         architecture: dict[str, Any] | None = None,
         path: Path | None = None,
         base: TrialLayout | None = None,
+        low: int = 250,
+        reference: TrialLayout | None = None,
         **training: Any,
     ) -> TrialLayout:
         model: dict[str, Any] = {"architecture": ARCHITECTURE | (architecture or {})}
         if path is not None or base is not None:
             model = {"path": str(path)} if path else {"base": base.folder.name}
         kind = training.get("kind", "pretrain")
-        sources = [{"sha256": _sha256(kind, name), "rows": rows} for name, rows in (("low", 250), ("high", ROWS - 250))]
+        sources = [{"sha256": _sha256(kind, name), "rows": rows} for name, rows in (("low", low), ("high", ROWS - low))]
         decides = {
             "recipe": 1,
             "model": model,
@@ -120,6 +123,9 @@ def make_trial(results: Layout) -> Callable[..., TrialLayout]:
         labels["sources"] = {
             _sha256(kind, name): {"name": name, "folder": f"sources/{name}/{kind}"} for name in ("low", "high")
         }
+        if reference is not None:
+            decides["dro"] = {"reference": reference.folder.name, **DRO}
+            labels["reference"] = str(reference.folder.relative_to(results.root))
         if base is not None:
             labels["base"] = str(base.folder.relative_to(results.root))
         spec = Spec(decides, labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import datasets
+import numpy as np
 
 from admire.campaign.layout import TrialLayout
 from admire.data.mixing import read_manifest
@@ -32,6 +33,12 @@ def load_rows(trial: TrialLayout) -> datasets.Dataset:
             )
         parts.append(rows)
     return datasets.concatenate_datasets(parts).select(index)
+
+
+def row_sources(trial: TrialLayout) -> np.ndarray:
+    """For each of the trial's rows, in training order, the number of its source in the order of the spec."""
+    manifest, index = read_manifest(trial)
+    return np.searchsorted([source["offset"] for source in manifest["sources"]], index, side="right") - 1
 
 
 def load_split(source_folder: Path, split: str) -> datasets.Dataset:

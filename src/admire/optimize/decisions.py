@@ -131,7 +131,10 @@ def _trials(
         if model.cost > left + 1e-9:
             continue
         base = _base_of(campaign, model)
-        spec = make_spec(campaign, cards, model, proposal.weights, base=base)
+        reference = None
+        if proposal.reference is not None:
+            reference = _finished(ledger, make_spec(campaign, cards, model, proposal.reference, base=base))
+        spec = make_spec(campaign, cards, model, proposal.weights, base=base, reference=reference)
         replicate = 0
         while proposal.repeat and spec.digest in known:
             replicate += 1
@@ -142,6 +145,18 @@ def _trials(
         left -= model.cost
         trials.append(_entry(spec, model.cost, predicted=proposal.predicted, why=proposal.why))
     return trials
+
+
+def _finished(ledger: Ledger, reference: Spec) -> Spec:
+    """The reference as the ledger has it.
+
+    Raises:
+        TrialError: if it is not trained.
+    """
+    for trial in ledger.trials:
+        if trial.spec.digest == reference.digest and trial.record is not None and trial.record.status == "ok":
+            return trial.spec
+    raise TrialError(f"{reference.model}/{reference.digest}: this reference model is not trained, a proxy needs it")
 
 
 def _final(campaign: Campaign) -> dict[str, Any]:

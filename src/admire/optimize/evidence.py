@@ -101,9 +101,9 @@ def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
     names = [model.name for model in campaign.models]
     metrics = campaign.metrics
     n, k, m = len(trials), len(campaign.sources), len(metrics)
-    X, Y, stderr = np.zeros((n, k)), np.full((n, m), np.nan), np.full((n, m), np.nan)
+    X, learned, Y, stderr = np.zeros((n, k)), np.zeros((n, k)), np.full((n, m), np.nan), np.full((n, m), np.nan)
     for i, trial in enumerate(trials):
-        X[i] = trial.weights
+        X[i], learned[i] = trial.weights, trial.learned(tuple(campaign.sources))
         for j, metric in enumerate(metrics):
             if trial.state == "done" and metric in trial.scores:
                 score = trial.scores[metric]
@@ -116,4 +116,5 @@ def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
         stderr=stderr,
         cost=np.array([trial.cost for trial in trials]),
         replicate=np.array([trial.spec.decides["replicate"] for trial in trials], dtype=int),
+        learned=learned,
     )

@@ -24,7 +24,8 @@ class Entry:
         what: one line.
         source: where it comes from.
         needs: what a campaign or table must have for it, in words.
-        requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes).
+        requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes), `trains` (a
+            training of its own kind, which no table has).
         options: option -> the values that it can take, the default first.
     """
 
@@ -109,6 +110,13 @@ METHODS: dict[str, Entry] = {
         source="Hyperband, arXiv 1603.06560, with ASHA's promotions",
         needs="the same",
         requires=PROMOTES,
+    ),
+    "doremi": Entry(
+        path="admire.optimize.doremi:DoReMi",
+        what="a reference and a proxy at the cheapest size; the source weights that the proxy arrives at",
+        source="DoReMi, arXiv 2305.10429",
+        needs="pre-training; it looks at no score, so it knows nothing of the objective",
+        requires=frozenset({"trains"}),
     ),
     "random": Entry(
         path="admire.optimize.random_search:Random",

@@ -72,6 +72,7 @@ class Observations:
             fixed noise: test items are shared between trials.
         cost: n nominal costs.
         replicate: n replicate numbers.
+        learned: n x K mixtures that trainings themselves arrived at (DoReMi's proxy), NaN for all others.
     """
 
     X: np.ndarray
@@ -80,6 +81,11 @@ class Observations:
     stderr: np.ndarray
     cost: np.ndarray
     replicate: np.ndarray
+    learned: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.learned is None:
+            object.__setattr__(self, "learned", np.full(self.X.shape, np.nan))
 
     @property
     def n(self) -> int:
@@ -111,6 +117,8 @@ class Proposal:
             method knows them; kept for the record.
         why: one sentence.
         repeat: a further replicate of a mixture that was tried before is meant.
+        reference: K weights; the sources are weighed during training by how much worse they fare than in the finished trial of
+            this mixture at the same size (DoReMi's proxy). None: an ordinary training.
     """
 
     weights: np.ndarray
@@ -118,6 +126,7 @@ class Proposal:
     predicted: dict[str, float] = field(default_factory=dict)
     why: str = ""
     repeat: bool = False
+    reference: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def _at(seen: Observations, size: int) -> Observations:
     """The trials of one size, as a problem with one size sees them."""
     rows = seen.size == size
     fidelity = np.column_stack([np.zeros(rows.sum()), seen.fidelity[rows, 1]])
-    return Observations(seen.X[rows], fidelity, seen.Y[rows], seen.stderr[rows], seen.cost[rows], seen.replicate[rows])
+    parts = (getattr(seen, name)[rows] for name in ("Y", "stderr", "cost", "replicate", "learned"))
+    return Observations(seen.X[rows], fidelity, *parts)
 
 
 def _waiting(pending: Pending, size: int) -> Pending:

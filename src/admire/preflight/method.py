@@ -20,6 +20,10 @@ def check_methods(campaign: Campaign, origin: str) -> None:
             check_name(name)
         except ConfigError as error:
             raise ConfigError(f"{origin}: {key}: {error}") from None
+        if name == "doremi" and campaign.training.kind != "pretrain":
+            raise ConfigError(
+                f"{origin}: {key}: doremi weighs sources of text, and training.kind is sft; choose another"
+            )
     try:
         check_options(campaign.optimizer.method, campaign.optimizer.options)
     except ConfigError as error:

@@ -27,7 +27,9 @@ def servable(table: Table, methods: Sequence[str]) -> tuple[list[str], list[str]
     served, refused = [], []
     for name in methods:
         needs = entry(name).requires
-        if "promotes" in needs and not table.promotes:
+        if "trains" in needs:
+            refused.append(f"{name}: skipped, it weighs sources while it trains, and a table holds finished runs only")
+        elif "promotes" in needs and not table.promotes:
             refused.append(
                 f"{name}: skipped, no mixture of {table.name} was trained at two sizes, so none can be promoted"
             )

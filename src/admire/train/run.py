@@ -216,7 +216,13 @@ class _Run:
         labels, results = self.spec.labels, self.trial.results
         tokenizer = load_tokenizer(labels["tokenizer"], results.root, labels["chat_template"])
         arguments = training_arguments(self.spec, self.trial)
-        if self.spec.decides["training"]["kind"] == "pretrain":
+        if "dro" in self.spec.decides:
+            from admire.data.rows import row_sources
+            from admire.train import doremi
+
+            self.packages = doremi.PACKAGES
+            trainer = doremi.trainer(self.spec, rows, row_sources(self.trial), tokenizer, arguments, callbacks, results)
+        elif self.spec.decides["training"]["kind"] == "pretrain":
             from admire.train import pretrain
 
             self.packages = pretrain.PACKAGES
@@ -264,8 +270,16 @@ class _Run:
             tokens_per_second=state.num_input_tokens_seen / seconds,
             attempts=attempts.count,
             parameters=self.trainer.model.num_parameters(),
+            learned=self._learned(),
             provenance=provenance(*self.packages),
         )
+
+    def _learned(self) -> dict[str, float]:
+        """The weights that a proxy of DoReMi arrived at."""
+        if "dro" not in self.spec.decides:
+            return {}
+        weights = self.trainer.source_weights.mean.tolist()
+        return {source["sha256"]: weight for source, weight in zip(self.spec.sources, weights, strict=True)}
 
 
 def _give_up(trial: TrialLayout, spec: Spec, memory_mb: int | None) -> int:

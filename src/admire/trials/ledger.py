@@ -54,6 +54,13 @@ class Trial:
         """The model's label."""
         return self.spec.model
 
+    def learned(self, names: tuple[str, ...]) -> np.ndarray:
+        """K weights of the named sources that the training arrived at (DoReMi's proxy); NaN for ordinary trainings."""
+        if self.record is None or not self.record.learned:
+            return np.full(len(names), np.nan)
+        by_name = {source["name"]: self.record.learned[source["sha256"]] for source in self.spec.sources}
+        return np.array([by_name.get(name, 0.0) for name in names])
+
 
 @dataclass(frozen=True)
 class Ledger:

@@ -44,6 +44,7 @@ class TrainRecord(Record):
     tokens_per_second: float | None = None
     attempts: int = 1
     parameters: int | None = None
+    learned: dict[str, float] = {}  # sha256 of a source -> the weight that a proxy of DoReMi arrived at
     provenance: dict[str, Any] = {}
 
 

@@ -22,6 +22,8 @@ from admire.trials.files import read_json
 
 # Raise when the code of mixing or training changes what a spec leads to; every digest changes with it.
 RECIPE = 1
+# group DRO as DoReMi does it (arXiv:2305.10429, section 2): step size of the exponentiated gradient, share of the uniform
+DRO = {"step_size": 1.0, "smoothing": 1e-3}
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def make_spec(
     weights: np.ndarray,
     replicate: int = 0,
     base: Spec | None = None,
+    reference: Spec | None = None,
 ) -> Spec:
     """The trial of `model` on the mixture `weights`.
 
@@ -113,6 +116,7 @@ def make_spec(
         weights: K weights in the order of the YAML; they become exact counts within the epochs allowed.
         replicate: 0 in campaigns; repeats and benchmarks take 1, 2, ...
         base: the base model's own trial, for models that the workflow pre-trains.
+        reference: the trial whose model a proxy of DoReMi is trained against; None for ordinary trainings.
     """
     total = campaign.rows(model)
     limits = np.floor(available_rows(campaign, cards) * campaign.mixture.max_epochs + 1e-9).astype(np.int64)
@@ -141,6 +145,9 @@ def make_spec(
     }
     if base is not None:
         labels["base"] = str(layout.trial(base.model, base.digest).folder.relative_to(layout.root))
+    if reference is not None:
+        decides["dro"] = {"reference": reference.digest, **DRO}
+        labels["reference"] = str(layout.trial(reference.model, reference.digest).folder.relative_to(layout.root))
     for name, count in zip(campaign.sources, counts, strict=True):
         if count:
             content = cards[name]["splits"]["train"]["sha256"]

@@ -53,9 +53,11 @@ def wanted_digests(results: Layout) -> set[str]:
         always = [layout.special(BASE), layout.special(BENCHMARK), *layout.finals()]
         if layout.config.is_file():
             campaign = load(layout.config).model_copy(update={"results": str(results.root)})
-            wanted |= {
-                trial.spec.digest for trial in Ledger.read(campaign).trials if not _scored(campaign, results, trial)
-            }
+            for trial in Ledger.read(campaign).trials:
+                if not _scored(campaign, results, trial):
+                    wanted.add(trial.spec.digest)
+                if trial.record is None and "dro" in trial.spec.decides:
+                    wanted.add(trial.spec.decides["dro"]["reference"])
         else:
             always += proposals(layout)
         for path in map(standing, always):
