@@ -130,12 +130,15 @@ def test_the_verb_writes_its_files(written, tmp_path, capsys):
     out = tmp_path / "out"
     assert main([*two_seeds(written(), out), "--methods", "random,regmix-linear"]) == 0
     assert {path.name for path in out.iterdir()} == {
-        *("summary.csv", "curves.csv", "purchases.csv", "settings.json", "runs.jsonl"),
+        *("summary.csv", "curves.csv", "purchases.csv", "settings.json", "runs.jsonl", "README.md"),
         *("replay.svg", "replay.png", "purchases.svg", "purchases.png"),
     }
     assert list(pd.read_csv(out / "summary.csv")["method"]) == ["random", "regmix-linear"]
     assert set(pd.read_csv(out / "purchases.csv")["seed"]) == {0, 1}
     assert "24 at S (1), 12 at L (10)" in capsys.readouterr().out
+    page = (out / "README.md").read_text()
+    assert f"--methods random,regmix-linear --seeds 2 --target-size L --out {out}\n" in page
+    assert "| `regmix-linear` | 2 | 0% | never |" in page
 
 
 def test_a_replay_that_was_ended_goes_on(written, tmp_path, capsys):

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="a folder for summary.csv, curves.csv, purchases.csv, replay.svg, purchases.svg, settings.json, and runs.jsonl: "
+        help="a folder for README.md, summary.csv, curves.csv, purchases.csv, pictures, settings.json, and runs.jsonl: "
         "a replay that was ended goes on from it",
     )
 
@@ -105,7 +105,8 @@ def run(args: argparse.Namespace) -> None:
     until = min(args.until if args.until is not None else table.marks[-1], budget)
     kept = KeptRuns(args.out and args.out / "runs.jsonl", table, setting, budget, until)
     runs = _play(table, setting, methods, args.seeds, kept, cores)
-    _write(table, runs, args, {"budget": budget, "until": until, "methods": methods, "skipped": refused})
+    decided = {"objective": setting.objective, "budget": budget, "until": until}
+    _write(table, runs, args, {**decided, "methods": methods, "skipped": refused})
 
 
 def _table(args: argparse.Namespace) -> Table:
@@ -183,7 +184,7 @@ def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[s
         return
     from admire import __version__
     from admire.report import replay as picture
-    from admire.report import replay_purchases
+    from admire.report import replay_page, replay_purchases
     from admire.trials.files import write_json, write_text
     from admire.trials.records import provenance
 
@@ -194,10 +195,10 @@ def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[s
     if len(purchases):
         replay_purchases.draw(purchases, table.sizes, table.unit, args.out)
     asked = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items() if key != "run"}
-    write_json(
-        args.out / "settings.json",
-        {"asked": asked, **more, "version": __version__, "provenance": provenance("torch", "botorch")},
-    )
+    settings = {"asked": asked, "table": table.name, "unit": table.unit, **more, "version": __version__}
+    settings["provenance"] = provenance("torch", "botorch")
+    write_json(args.out / "settings.json", settings)
+    write_text(args.out / "README.md", replay_page.render(lines, settings))
     print(f"\nwritten: {args.out}/")
 
 
