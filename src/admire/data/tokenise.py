@@ -208,16 +208,21 @@ def _tokens_and_bytes(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> l
         if not ids:
             found.append((np.empty(0, np.int32), np.empty(0, np.int32)))
             continue
-        code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
-        sizes = 1 + (code_points >= 0x80).astype(np.int32) + (code_points >= 0x800) + (code_points >= 0x10000)
-        up_to = np.concatenate([[0], np.cumsum(sizes)])
-        ends = np.maximum.accumulate(np.array(offsets, np.int64)[:, 1])
+        ends = np.maximum.accumulate(np.array([end for _, end in offsets], np.int64))
         ends[-1] = len(text)
-        covered = np.diff(up_to[ends], prepend=0)
+        if not text.isascii():
+            ends = _bytes_up_to(text)[ends]
         found.append(
             (
-                np.append(np.array(ids, np.int32), np.int32(tokenizer.eos_token_id)),
-                np.append(covered, 0).astype(np.int32),
+                np.array([*ids, tokenizer.eos_token_id], np.int32),
+                np.append(np.diff(ends, prepend=0), 0).astype(np.int32),
             )
         )
     return found
+
+
+def _bytes_up_to(text: str) -> np.ndarray:
+    """Of a text of n characters, the UTF-8 bytes of the first 0, 1, ..., n."""
+    code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+    sizes = 1 + (code_points >= 0x80).astype(np.int32) + (code_points >= 0x800) + (code_points >= 0x10000)
+    return np.concatenate([[0], np.cumsum(sizes)])
