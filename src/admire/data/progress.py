@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-SECONDS = 30  # between two lines of a log
+SECONDS = 60  # between two lines of a log
 
 
 class _Lines:
