@@ -17,8 +17,9 @@ from admire.data.documents import Read
 from admire.data.rows import load_split
 from admire.data.sources import check_files, prepare_source, read_card
 from admire.data.splits import split_of
-from admire.data.tokenise import placed, windows
+from admire.data.tokenise import batches, tokeniser
 from admire.data.tokenizers import load_tokenizer
+from admire.data.windows import Windows
 from admire.errors import ConfigError, SourceError
 from admire.trials.files import read_json
 
@@ -68,13 +69,14 @@ def test_no_document_is_in_two_splits_even_when_it_comes_twice(tmp_path, tokeniz
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=30), st.integers(2, 9))
 def test_bytes_are_counted_to_the_byte(rows, length):
-    tokenizer = test_bytes_are_counted_to_the_byte.tokenizer
-    reads = [Read(text, "here") for text in rows]
-    kept = [found.read.document for found in placed(reads, HELD_OUT, Counter()) if found.split == "train"]
-    batches = [rows for rows in windows(placed(reads, HELD_OUT, Counter()), tokenizer, length) if rows.split == "train"]
-    counted = sum(int(rows.bytes.sum()) for rows in batches)
+    tokenise, tokenizer = (getattr(test_bytes_are_counted_to_the_byte, name) for name in ("tokenise", "tokenizer"))
+    windows = Windows(length)
+    kept = [text for text in rows if text.strip() and split_of(text, HELD_OUT) == "train"]
+    texts_ = [tokenise(batch).splits.get("train") for batch in batches(Read(text, "here") for text in rows)]
+    found = [rows for rows in (windows.cut("train", text) for text in texts_ if text) if rows]
+    counted = sum(int(rows.bytes.sum()) for rows in found)
     tokens = sum(len(tokenizer(text)["input_ids"]) + 1 for text in kept)
-    assert sum(len(rows.input_ids) for rows in batches) == tokens // length * length
+    assert sum(len(rows.input_ids) for rows in found) == tokens // length * length
     whole = len("".join(kept).encode())
     assert counted <= whole
     if tokens % length == 0:
@@ -82,7 +84,10 @@ def test_bytes_are_counted_to_the_byte(rows, length):
 
 
 @pytest.fixture(autouse=True)
-def _tokenizer_for_given(tokenizer_path):
+def _for_given(tokenizer_path):
+    sources = {name: {"corpus": "stories"} for name in "ab"}
+    wanted = campaign("results", sources, tokenizer={"path": tokenizer_path}, held_out=HELD_OUT.model_dump())
+    test_bytes_are_counted_to_the_byte.tokenise = tokeniser(wanted)
     test_bytes_are_counted_to_the_byte.tokenizer = load_tokenizer({"path": tokenizer_path}, Path("results"))
 
 
@@ -245,5 +250,5 @@ def test_chat_templates_that_cannot_mask_are_refused(tmp_path, tokenizer_path):
     template.write_text(
         "{{ raise_exception('roles must alternate') }}{% generation %}{% endgeneration %}", encoding="utf-8"
     )
-    with pytest.raises(SourceError, match=r"rows\.jsonl:1 to .*roles must alternate"):
+    with pytest.raises(SourceError, match=r"rows\.jsonl:1: the chat template refuses .*roles must alternate"):
         prepare_source(wanted, "mine")

@@ -1,13 +1,19 @@
 """Bad input: one sentence that names file, key and mend, exit code 1, no traceback, nothing written."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from admire.campaign.config import parse
 from admire.cli.main import main
+from admire.errors import ConfigError
+from admire.preflight.sources import check_sources
 from admire.trials.lease import Lease
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
@@ -106,6 +112,40 @@ def test_refuses_caps_that_cannot_fill_a_mixture(refuse, tmp_path):
         (tmp_path / f"{name}.txt").write_text(f"{name} is a short text. " * 10)
         raw["sources"][name] = {"files": f"{name}.txt"}
     refuse(raw, "mixture.rows", "caps sum to", "raise mixture.max_epochs")
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_refuses_more_conversations_than_the_files_can_hold(tmp_path, suffix):
+    talks = [[{"role": "user", "content": f"{i}?"}, {"role": "assistant", "content": f"{i}."}] for i in range(50)]
+    if suffix == ".parquet":
+        pq.write_table(pa.table({"messages": talks}), tmp_path / "talks.parquet")
+    else:
+        (tmp_path / "talks.jsonl").write_text("".join(json.dumps({"messages": talk}) + "\n" for talk in talks))
+    entry = {"files": str(tmp_path / f"talks{suffix}"), "column": "messages"}
+    raw = yaml.safe_load((TINY.parents[2] / "config" / "laptop-sft.yaml").read_text())
+    raw |= {"sources": {"a": entry, "b": entry}, "results": str(tmp_path / "results")}
+    raw["mixture"] |= {"rows": 100}
+    campaign = parse(raw, "mine.yaml")
+    check_sources(campaign, "mine.yaml")
+    raw["mixture"] |= {"rows": 1_000_000_000, "max_epochs": 2}
+    with pytest.raises(
+        ConfigError, match=r"mixture\.rows: the sources' caps sum to 0\.000, .*the sizes of the files tell"
+    ):
+        check_sources(parse(raw, "mine.yaml"), "mine.yaml")
+
+
+def test_refuses_a_size_with_more_rows_than_there_are(refuse, tmp_path):
+    raw = changed(models__0__rows=5_000_000)
+    for name in raw["sources"]:
+        (tmp_path / f"{name}.txt").write_text(f"{name} is a short text. " * 1000)
+        raw["sources"][name] = {"files": f"{name}.txt"}
+    refuse(raw, "models.S.rows: 5,000,000 rows", "all sources give at most", "raise mixture.max_epochs")
+
+
+def test_refuses_a_prior_that_asks_more_of_a_source_than_it_has(refuse, tmp_path):
+    (tmp_path / "short.txt").write_text("a short text " * 20)
+    raw = changed(sources__stories={"files": "short.txt"}, mixture__prior={"stories": 3, "strings": 1})
+    refuse(raw, "mixture.prior.stories: 0.75 of 64 rows", "lower its weight", "raise mixture.max_epochs")
 
 
 def test_refuses_a_results_folder_that_is_a_file(refuse, tmp_path):

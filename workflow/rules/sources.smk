@@ -22,6 +22,8 @@ rule prepare_source:
         LAYOUT.root / "logs" / "sources" / "{source}" / "{digest}.log",
     conda:
         "../../envs/admire.yaml"
+    # more with `--set-threads prepare_source=8`, or in a profile; they decide nothing but the time it takes
+    threads: 1
     params:
         campaign=lambda wildcards: config_arguments(
             SOURCES[wildcards.source, wildcards.digest]
@@ -29,4 +31,4 @@ rule prepare_source:
     message:
         "prepare source {wildcards.source}"
     shell:
-        "admire prepare-source {wildcards.source} {params.campaign} 2> {log}"
+        "admire prepare-source {wildcards.source} --threads {threads} {params.campaign} 2> {log}"

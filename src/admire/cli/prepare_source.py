@@ -10,16 +10,23 @@ from admire.cli.campaigns import add_campaign_option, resolve
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's arguments."""
     parser.add_argument("source", metavar="SOURCE", help="a source's name in the campaign's YAML")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="processes that tokenise side by side (default: 1)"
+    )
     add_campaign_option(parser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Prepare and print what came out."""
+    from admire.errors import ConfigError
+
+    if args.threads < 1:
+        raise ConfigError(f"--threads: {args.threads} processes can do nothing; give 1 or more")
     campaign = resolve(args)
     from admire.data.sources import prepare_source
     from admire.trials.files import read_json
 
-    path = prepare_source(campaign, args.source)
+    path = prepare_source(campaign, args.source, args.threads)
     for split, found in read_json(path)["splits"].items():
         print(f"{args.source} {split}: {found['rows']:,} rows, {found['tokens']:,} tokens, {found['bytes']:,} bytes")
     print(path)

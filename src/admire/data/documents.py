@@ -25,12 +25,13 @@ class Read(NamedTuple):
     place: str
 
 
-def documents(name: str, source: Source, kind: str) -> Iterator[Read]:
+def documents(name: str, source: Source, kind: str, skip: int = 0) -> Iterator[Read]:
     """The documents of a source, at most `max_documents`, in an order that only its content decides.
 
     Args:
         name: the source's name in the YAML, for messages.
         kind: `pretrain` (texts) or `sft` (conversations).
+        skip: leave out so many at the start, which were seen before.
 
     Raises:
         SourceError: if the source is missing, empty, unreadable or holds another kind of document.
@@ -39,6 +40,8 @@ def documents(name: str, source: Source, kind: str) -> Iterator[Read]:
     count = 0
     for read in itertools.islice(_read(key, source), source.max_documents):
         count += 1
+        if count <= skip:
+            continue
         yield Read(_checked(read, key, source, kind), read.place)
     if not count:
         if source.where:

@@ -9,6 +9,7 @@ import numpy as np
 
 from admire.campaign.layout import TrialLayout
 from admire.data.mixing import read_manifest
+from admire.data.shards import arrow_files
 from admire.errors import SourceError, TrialError
 
 
@@ -42,7 +43,7 @@ def row_sources(trial: TrialLayout) -> np.ndarray:
 
 
 def load_split(source_folder: Path, split: str) -> datasets.Dataset:
-    """One split of a prepared source.
+    """One split of a prepared source, memory-mapped.
 
     Args:
         source_folder: `results/sources/<name>/<digest>`.
@@ -51,9 +52,9 @@ def load_split(source_folder: Path, split: str) -> datasets.Dataset:
     Raises:
         SourceError: if it is not there.
     """
-    try:
-        return datasets.load_from_disk(str(source_folder / split))
-    except (FileNotFoundError, datasets.exceptions.DatasetsError):
+    files = arrow_files(source_folder / split)
+    if not files:
         raise SourceError(
             f"{source_folder / split}: these rows are not prepared here; run the workflow, which prepares sources"
-        ) from None
+        )
+    return datasets.concatenate_datasets([datasets.Dataset.from_file(str(path)) for path in files])

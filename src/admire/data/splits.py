@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from admire.campaign.config import HeldOut
 from admire.data.corpora import Document
+from admire.data.documents import Read
+from admire.errors import SourceError
 
 SPLITS = ("train", "validation", "test")
 
@@ -31,3 +36,33 @@ def split_of(document: Document, held_out: HeldOut) -> str:
     if number < held_out.validation:
         return "validation"
     return "test" if number >= 1 - held_out.test else "train"
+
+
+class Placed(NamedTuple):
+    """A document with the split that its content decides."""
+
+    split: str
+    read: Read
+
+
+def placed(reads: Iterable[Read], held_out: HeldOut, counted: Counter[str]) -> Iterator[Placed]:
+    """Give each document its split; blank texts are dropped and counted.
+
+    Args:
+        counted: `documents` and `blank` are counted here.
+
+    Raises:
+        SourceError: if a document cannot be written as UTF-8.
+    """
+    for read in reads:
+        counted["documents"] += 1
+        if isinstance(read.document, str) and not read.document.strip():
+            counted["blank"] += 1
+            continue
+        try:
+            split = split_of(read.document, held_out)
+        except UnicodeEncodeError:
+            raise SourceError(
+                f"{read.place}: the text holds half a surrogate pair, which is no character; mend or drop the row"
+            ) from None
+        yield Placed(split, read)

@@ -1,22 +1,25 @@
-"""Documents to rows of tokens: windows of one length for pre-training, one conversation a row for fine-tuning.
+"""Documents to tokens, a batch at a time: what a process does to a batch depends on that batch alone.
 
-Rows are handed on in batches that stay small, as flat arrays; no corpus is ever held as Python lists.
+What is handed on are flat arrays; no corpus is ever held as Python lists.
 """
 
 from __future__ import annotations
 
+import functools
+import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from admire.campaign.config import HeldOut
+from admire.campaign.config import Campaign, HeldOut
 from admire.data.corpora import Conversation
 from admire.data.documents import Read
-from admire.data.splits import SPLITS, split_of
+from admire.data.splits import SPLITS, Placed, placed
+from admire.data.tokenizers import campaign_tokenizer
 from admire.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -32,114 +35,125 @@ class Rows:
     """n tokenised rows of one split.
 
     Attributes:
-        split: where they belong.
         input_ids: the tokens of all rows, one after the other (int32).
         lengths: n lengths.
         bytes: n numbers: UTF-8 bytes of the text that each row is scored on (int32).
         assistant_masks: fine-tuning: 1 where a token counts in the loss, as long as `input_ids` (int8).
     """
 
-    split: str
     input_ids: np.ndarray
     lengths: np.ndarray
     bytes: np.ndarray
     assistant_masks: np.ndarray | None = None
 
 
-class Placed(NamedTuple):
-    """A document with the split that its content decides."""
+@dataclass(frozen=True)
+class Text:
+    """Texts of one split, one after the other, not yet cut into rows.
 
-    split: str
-    read: Read
-
-
-def placed(reads: Iterable[Read], held_out: HeldOut, counted: Counter[str]) -> Iterator[Placed]:
-    """Give each document its split; blank texts are dropped and counted.
-
-    Args:
-        counted: `documents` and `blank` are counted here.
-
-    Raises:
-        SourceError: if a document cannot be written as UTF-8.
+    Attributes:
+        input_ids: n tokens (int32); an end-of-text token follows each text.
+        bytes: n numbers: UTF-8 bytes that each token adds to those before it (int32).
     """
+
+    input_ids: np.ndarray
+    bytes: np.ndarray
+
+
+@dataclass(frozen=True)
+class Tokenised:
+    """What a batch of documents became.
+
+    Attributes:
+        counted: `documents`, `blank`, `truncated` and `without_assistant` in it.
+        splits: split -> its part of the batch, in the documents' order.
+    """
+
+    counted: Counter[str]
+    splits: dict[str, Text] | dict[str, Rows]
+
+
+def batches(reads: Iterable[Read]) -> Iterator[list[Read]]:
+    """Lists of documents, limited in number and in size."""
+    batch: list[Read] = []
+    size = 0
     for read in reads:
-        counted["documents"] += 1
-        if isinstance(read.document, str) and not read.document.strip():
-            counted["blank"] += 1
-            continue
-        try:
-            split = split_of(read.document, held_out)
-        except UnicodeEncodeError:
-            raise SourceError(
-                f"{read.place}: the text holds half a surrogate pair, which is no character; mend or drop the row"
-            ) from None
-        yield Placed(split, read)
+        batch.append(read)
+        size += _characters(read.document)
+        if len(batch) == BATCH_DOCUMENTS or size > BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
-def windows(documents: Iterable[Placed], tokenizer: PreTrainedTokenizerBase, length: int) -> Iterator[Rows]:
-    """Pre-training rows: of each split, its documents in order, each followed by the end-of-text token, cut every
-    `length` tokens. The last, partial window of a split is dropped. A row's `bytes` are those its tokens cover; the
-    end-of-text token covers none.
-    """
-    rest = {split: (np.empty(0, np.int32), np.empty(0, np.int32)) for split in SPLITS}
-    for batch in _batches(documents):
-        tokens = _tokens_and_bytes([placed.read.document for placed in batch], tokenizer)
-        pieces = {split: [rest[split]] for split in SPLITS}
-        for placed, piece in zip(batch, tokens, strict=True):
-            pieces[placed.split].append(piece)
-        for split in SPLITS:
-            ids = np.concatenate([piece[0] for piece in pieces[split]])
-            covered = np.concatenate([piece[1] for piece in pieces[split]])
-            n = len(ids) // length
-            rest[split] = ids[n * length :], covered[n * length :]
-            if n:
-                bytes_ = covered[: n * length].reshape(n, length).sum(1, dtype=np.int32)
-                yield Rows(split, ids[: n * length], np.full(n, length), bytes_)
-
-
-def conversations(
-    documents: Iterable[Placed], tokenizer: PreTrainedTokenizerBase, length: int, loss_on: str, counted: Counter[str]
-) -> Iterator[Rows]:
-    """Fine-tuning rows: a conversation in the tokenizer's chat template, cut to `length` tokens. A row's `bytes` are
-    those of the tokens that count in the loss, special tokens aside.
-
-    Args:
-        loss_on: `assistant` or `all`; what the masks mark.
-        counted: `truncated` and `without_assistant` (dropped: no token of the assistant is left) are counted here.
+def tokeniser(campaign: Campaign) -> Callable[[list[Read]], Tokenised]:
+    """What tokenises the campaign's documents a batch at a time, on one core.
 
     Raises:
-        ConfigError: if the tokenizer has no chat template, or one that does not mark the assistant's turns.
+        ConfigError: if the tokenizer cannot be used, or its chat template does not mark what counts in the loss.
     """
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # cores are used by processes: see `parallel`
+    tokenizer, training = campaign_tokenizer(campaign), campaign.training
+    if training.kind == "pretrain":
+        return functools.partial(_texts, tokenizer=tokenizer, held_out=campaign.held_out)
     template = tokenizer.chat_template
     if not template:
         raise ConfigError("tokenizer.chat_template: the tokenizer has no chat template of its own; name a Jinja file")
-    if loss_on == "assistant" and not GENERATION.search(template):
+    if training.loss_on == "assistant" and not GENERATION.search(template):
         raise ConfigError(
             "tokenizer.chat_template: the chat template does not mark the assistant's turns by {% generation %}; "
             "name a Jinja file that does, or set training.loss_on: all"
         )
+    return functools.partial(
+        _conversations,
+        tokenizer=tokenizer,
+        held_out=campaign.held_out,
+        length=training.sequence_length,
+        loss_on=training.loss_on,
+    )
+
+
+def _texts(batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: HeldOut) -> Tokenised:
+    counted: Counter[str] = Counter()
+    whole = list(placed(batch, held_out, counted))
+    tokens = _tokens_and_bytes([found.read.document for found in whole], tokenizer) if whole else []
+    splits = {}
+    for split in SPLITS:
+        pieces = [piece for found, piece in zip(whole, tokens, strict=True) if found.split == split]
+        if pieces:
+            splits[split] = Text(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+    return Tokenised(counted, splits)
+
+
+def _conversations(
+    batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: HeldOut, length: int, loss_on: str
+) -> Tokenised:
+    """A conversation becomes a row: in the tokenizer's chat template, cut to `length` tokens. A row's `bytes` are those
+    of the tokens that count in the loss, special tokens aside; a conversation without such a token is dropped.
+    """
+    counted: Counter[str] = Counter()
+    whole = list(placed(batch, held_out, counted))
+    kept: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for found, ids, mask in zip(whole, *_chats(whole, tokenizer, loss_on), strict=True):
+        counted["truncated"] += len(ids) > length
+        if any(mask[:length]):
+            row = np.array(ids[:length], np.int32), np.array(mask[:length], np.int8)
+            kept.setdefault(found.split, []).append(row)
+        else:
+            counted["without_assistant"] += 1
     special = np.array(tokenizer.all_special_ids)
-    for batch in _batches(documents):
-        encoded = _chats(batch, tokenizer, loss_on)
-        kept: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {split: [] for split in SPLITS}
-        for placed, ids, mask in zip(batch, *encoded, strict=True):
-            counted["truncated"] += len(ids) > length
-            if any(mask[:length]):
-                kept[placed.split].append((np.array(ids[:length], np.int32), np.array(mask[:length], np.int8)))
-            else:
-                counted["without_assistant"] += 1
-        for split, rows in kept.items():
-            if not rows:
-                continue
-            scored = [ids[(mask == 1) & ~np.isin(ids, special)] for ids, mask in rows]
-            texts = tokenizer.batch_decode(scored, clean_up_tokenization_spaces=False)
-            yield Rows(
-                split,
-                np.concatenate([ids for ids, _ in rows]),
-                np.array([len(ids) for ids, _ in rows]),
-                np.array([len(text.encode()) for text in texts], np.int32),
-                np.concatenate([mask for _, mask in rows]),
-            )
+    splits = {}
+    for split, rows in kept.items():
+        scored = [ids[(mask == 1) & ~np.isin(ids, special)] for ids, mask in rows]
+        texts = tokenizer.batch_decode(scored, clean_up_tokenization_spaces=False)
+        splits[split] = Rows(
+            np.concatenate([ids for ids, _ in rows]),
+            np.array([len(ids) for ids, _ in rows]),
+            np.array([len(text.encode()) for text in texts], np.int32),
+            np.concatenate([mask for _, mask in rows]),
+        )
+    return Tokenised(counted, splits)
 
 
 def _chats(
@@ -148,35 +162,26 @@ def _chats(
     """Tokens of each conversation in the chat template, and 1 where a token counts in the loss."""
     from jinja2 import TemplateError
 
+    encode = functools.partial(
+        tokenizer.apply_chat_template,
+        return_assistant_tokens_mask=loss_on == "assistant",
+        tokenizer_kwargs={"verbose": False},
+    )
     try:
-        encoded = tokenizer.apply_chat_template(
-            [placed.read.document for placed in batch],
-            return_assistant_tokens_mask=loss_on == "assistant",
-            tokenizer_kwargs={"verbose": False},
-        )
-    except TemplateError as error:
-        first, last = batch[0].read.place, batch[-1].read.place
-        raise SourceError(
-            f"{first} to {last}: the chat template refuses a conversation here ({error}); "
-            "mend the conversation or set tokenizer.chat_template"
-        ) from None
+        encoded = encode([placed.read.document for placed in batch])
+    except TemplateError:
+        for placed in batch:  # which one
+            try:
+                encode([placed.read.document])
+            except TemplateError as error:
+                raise SourceError(
+                    f"{placed.read.place}: the chat template refuses this conversation ({error}); "
+                    "mend the conversation or set tokenizer.chat_template"
+                ) from None
+        raise
     if loss_on == "assistant":
         return encoded["input_ids"], encoded["assistant_masks"]
     return encoded["input_ids"], [[1] * len(ids) for ids in encoded["input_ids"]]
-
-
-def _batches(documents: Iterable[Placed]) -> Iterator[list[Placed]]:
-    """Lists of documents, limited in number and in size."""
-    batch: list[Placed] = []
-    size = 0
-    for placed in documents:
-        batch.append(placed)
-        size += _characters(placed.read.document)
-        if len(batch) == BATCH_DOCUMENTS or size > BATCH_CHARACTERS:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _characters(document: str | Conversation) -> int:
@@ -203,16 +208,21 @@ def _tokens_and_bytes(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> l
         if not ids:
             found.append((np.empty(0, np.int32), np.empty(0, np.int32)))
             continue
-        code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
-        sizes = 1 + (code_points >= 0x80).astype(np.int32) + (code_points >= 0x800) + (code_points >= 0x10000)
-        up_to = np.concatenate([[0], np.cumsum(sizes)])
-        ends = np.maximum.accumulate(np.array(offsets, np.int64)[:, 1])
+        ends = np.maximum.accumulate(np.array([end for _, end in offsets], np.int64))
         ends[-1] = len(text)
-        covered = np.diff(up_to[ends], prepend=0)
+        if not text.isascii():
+            ends = _bytes_up_to(text)[ends]
         found.append(
             (
-                np.append(np.array(ids, np.int32), np.int32(tokenizer.eos_token_id)),
-                np.append(covered, 0).astype(np.int32),
+                np.array([*ids, tokenizer.eos_token_id], np.int32),
+                np.append(np.diff(ends, prepend=0), 0).astype(np.int32),
             )
         )
     return found
+
+
+def _bytes_up_to(text: str) -> np.ndarray:
+    """Of a text of n characters, the UTF-8 bytes of the first 0, 1, ..., n."""
+    code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
+    sizes = 1 + (code_points >= 0x80).astype(np.int32) + (code_points >= 0x800) + (code_points >= 0x10000)
+    return np.concatenate([[0], np.cumsum(sizes)])

@@ -20,7 +20,7 @@ from admire.campaign.digest import canonical
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
 from admire.data.documents import documents
-from admire.data.tokenise import placed
+from admire.data.splits import placed
 from admire.errors import ConfigError
 from admire.trials.lease import Lease
 from admire.trials.spec import tokenizer_place

@@ -46,23 +46,46 @@ def space_of(campaign: Campaign, available: np.ndarray) -> CappedSimplex:
 
     Args:
         available: K training rows that each source holds.
+
+    Raises:
+        ConfigError: if the sources cannot give the rows of a trial of each size.
     """
     total = campaign.rows(campaign.target)
     limits = np.floor(np.asarray(available) * campaign.mixture.max_epochs + 1e-9)
     try:
-        return CappedSimplex(tuple(campaign.sources), limits / total)
+        space = CappedSimplex(tuple(campaign.sources), limits / total)
     except ConfigError as error:
         raise ConfigError(f"campaign '{campaign.name}', mixture.rows: {error}") from None
+    for model in campaign.models:
+        if campaign.rows(model) > limits.sum():
+            raise ConfigError(
+                f"campaign '{campaign.name}', models.{model.name}.rows: {campaign.rows(model):,} rows are asked for, all sources "
+                f"give at most {limits.sum():,.0f}; lower it, raise mixture.max_epochs or add data"
+            )
+    return space
 
 
 def prior_of(campaign: Campaign, space: CappedSimplex, available: np.ndarray, kind: str = "prior") -> np.ndarray:
-    """K weights of a fixed mixture: the campaign's `prior`, or `natural` (by size) or `uniform`, within the caps."""
+    """K weights of a fixed mixture: the campaign's `prior`, or `natural` (by size) or `uniform`, within the caps.
+
+    Raises:
+        ConfigError: if the campaign's own weights ask more of a source than it has.
+    """
     choice = campaign.mixture.prior if kind == "prior" else kind
     if choice == "natural":
         return space.fill(np.asarray(available, dtype=float))
     if choice == "uniform":
         return space.fill(np.ones(space.k))
-    return space.fill(np.array([choice.get(name, 0.0) for name in campaign.sources]))
+    weights = np.array([choice.get(name, 0.0) for name in campaign.sources])
+    weights /= weights.sum()
+    rows = campaign.rows(campaign.target)
+    for name, weight, cap in zip(space.names, weights, space.caps, strict=True):
+        if (weight - cap) * rows > 1:
+            raise ConfigError(
+                f"campaign '{campaign.name}', mixture.prior.{name}: {weight:.4g} of {rows:,} rows is more than the source gives, "
+                f"{cap * rows:,.0f}; lower its weight, raise mixture.max_epochs or add data"
+            )
+    return space.fill(weights)
 
 
 def problem_of(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Problem:

@@ -9,14 +9,17 @@ import numpy as np
 from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
-from admire.data.documents import inspect, local_files
+from admire.data.bounds import rows_at_most
+from admire.data.documents import inspect
 from admire.errors import ConfigError, SourceError
-from admire.optimize.evidence import space_of
+from admire.optimize.evidence import prior_of, space_of
 from admire.trials.files import read_json
 
 
 def check_sources(campaign: Campaign, origin: str) -> None:
-    """Refuse missing, empty, unreadable or changed sources, and caps that no mixture fits into.
+    """Refuse missing, empty, unreadable or changed sources, and those that cannot fill a mixture or the prior.
+
+    Of what is not prepared yet only an upper bound is known; the first decision asks again with the exact rows.
 
     Raises:
         ConfigError: names the configuration, the source and the mend.
@@ -24,7 +27,7 @@ def check_sources(campaign: Campaign, origin: str) -> None:
     from admire.data.sources import check_files
 
     layout = Layout(Path(campaign.results))
-    most = []
+    most, prepared = [], True
     for name, source in campaign.sources.items():
         path = layout.card(name, source_digest(campaign, name))
         try:
@@ -34,28 +37,13 @@ def check_sources(campaign: Campaign, origin: str) -> None:
                 most.append(card["splits"]["train"]["rows"])
             else:
                 inspect(name, source)
-                most.append(_at_most(campaign, name))
+                most.append(rows_at_most(campaign, name))
+                prepared = False
         except SourceError as error:
             raise ConfigError(f"{origin}: {error}") from None
     try:
-        space_of(campaign, np.array(most))
+        space = space_of(campaign, np.array(most))
+        prior_of(campaign, space, np.minimum(most, campaign.rows(campaign.target)))
     except ConfigError as error:
-        raise ConfigError(f"{origin}: {error}") from None
-
-
-def _at_most(campaign: Campaign, name: str) -> int:
-    """An upper bound of a source's rows before it is prepared: a token covers a byte or more.
-
-    Without a bound (corpora, datasets, compressed files, conversations) the exact check is that of the first decision.
-    """
-    unbounded = int(np.ceil(campaign.rows(campaign.target)))
-    source = campaign.sources[name]
-    files = local_files(name, source)
-    if (
-        campaign.training.kind != "pretrain"
-        or not files
-        or any(path.suffix == ".parquet" for path in files)
-        or source.dataset
-    ):
-        return unbounded
-    return sum(path.stat().st_size for path in files) // campaign.training.sequence_length
+        known = "" if prepared else " (the sizes of the files tell already; there can be less)"
+        raise ConfigError(f"{origin}: {error}{known}") from None

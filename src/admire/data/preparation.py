@@ -1,0 +1,103 @@
+"""From a source's documents to its three splits on disk, tokenised by several processes and written shard by shard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.config import Campaign
+from admire.data.contents import contents
+from admire.data.documents import documents
+from admire.data.keyed_order import key_of, permutation
+from admire.data.parallel import in_order
+from admire.data.progress import progress
+from admire.data.shards import Shards, arrow_files
+from admire.data.splits import SPLITS
+from admire.data.tokenise import batches, tokeniser
+from admire.data.windows import Windows
+from admire.errors import SourceError
+
+SHARDS = "shards"  # in a folder that is being prepared; what only its preparation needs
+
+
+def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> Counter[str]:
+    """Tokenise what no finished shard in `folder` holds; what was counted over all documents.
+
+    Raises:
+        SourceError: if a document cannot be read or prepared, or a process was ended from outside.
+    """
+    source, training = campaign.sources[name], campaign.training
+    shards = Shards(folder / SHARDS, with_masks=training.kind == "sft")
+    reached = shards.reached or {"counted": {}, "rest": {}, "whole": False}
+    counted = Counter(reached["counted"])
+    windows = Windows(training.sequence_length, reached["rest"]) if training.kind == "pretrain" else None
+    if reached["whole"]:
+        return counted
+
+    def finish(whole: bool) -> None:
+        shards.finish({"counted": counted, "rest": windows.rest if windows else {}, "whole": whole})
+
+    reads = documents(name, source, training.kind, skip=counted["documents"])
+    try:
+        with progress(name, "documents") as bar:
+            bar.update(counted["documents"])
+            for batch in in_order(partial(tokeniser, campaign), batches(reads), workers):
+                counted.update(batch.counted)
+                for split, part in batch.splits.items():
+                    rows = windows.cut(split, part) if windows else part
+                    if rows is not None:
+                        shards.write(split, rows)
+                if shards.full:
+                    finish(whole=False)
+                bar.update(batch.counted["documents"])
+    except BrokenProcessPool:
+        raise SourceError(
+            f"sources.{name}: a process that tokenised it was ended from outside, most often for want of memory; "
+            "give the job more memory or fewer threads, and run again: it goes on from its last shard"
+        ) from None
+    finish(whole=True)
+    return counted
+
+
+def assemble(campaign: Campaign, name: str, folder: Path, documents: int) -> dict[str, dict[str, Any]]:
+    """Put the splits into their places, safe to repeat; what the card says about them.
+
+    Raises:
+        SourceError: if a split has no row.
+    """
+    described = {}
+    for split in SPLITS:
+        whole, place = folder / SHARDS / split, folder / split
+        if split == "train" and whole.exists():  # moved, not copied
+            os.rename(whole, place)
+        if not arrow_files(place if split == "train" else whole):
+            share = "" if split == "train" else f" or raise held_out.{split}"
+            raise SourceError(
+                f"sources.{name}: its {documents} documents leave no row for the {split} split; "
+                f"give it more text{share}"
+            )
+        if split != "train":
+            shutil.rmtree(place, ignore_errors=True)
+            _save_held_out(whole.parent, split, campaign.held_out.max_rows, place)
+        described[split] = contents(arrow_files(place))
+    return described
+
+
+def _save_held_out(shards: Path, split: str, most: int, place: Path) -> None:
+    """Copy at most so many rows of a split."""
+    import datasets
+
+    from admire.data.rows import load_split
+
+    datasets.disable_progress_bars()  # it takes no time
+    rows = load_split(shards, split)
+    if len(rows) > most:  # spread over all held-out documents, not the first few
+        rows = rows.select(np.sort(permutation(len(rows), key_of("held-out rows", split))[:most]))
+    rows.save_to_disk(place)
