@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from admire.campaign.config import Campaign
+from admire.campaign.config import Campaign, DomainLoss
 from admire.campaign.layout import Layout, kept
 from admire.campaign.recipes import source_digest, source_recipe
 from admire.data.documents import documents, local_files
@@ -140,16 +140,22 @@ def _write_splits(
             # spread over all held-out documents, not the first few
             chosen = permutation(len(rows), key_of("held-out rows", split))[: campaign.held_out.max_rows]
             rows = rows.select(np.sort(chosen))
-        if len(rows) == 0:
+        if len(rows) == 0 and (split == "train" or _is_scored(campaign, name)):
             share = "" if split == "train" else f" or raise held_out.{split}"
             raise SourceError(
                 f"sources.{name}: its {counted['documents']} documents leave no row for the {split} split; "
                 f"give it more text{share}"
             )
-        rows.save_to_disk(folder / split)
+        rows.save_to_disk(folder / split, num_shards=None if len(rows) else 1)  # a split of no shards cannot be opened
         described[split] = contents(rows)
         stream.unlink()
     return described
+
+
+def _is_scored(campaign: Campaign, name: str) -> bool:
+    """Whether a suite scores what is held out of the source."""
+    suites = [suite for suite in campaign.evaluation.values() if isinstance(suite, DomainLoss)]
+    return any(suite.sources is None or name in suite.sources for suite in suites)
 
 
 def _tokenised(
