@@ -24,7 +24,8 @@ class Entry:
         what: one line.
         source: where it comes from.
         needs: what a campaign or table must have for it, in words.
-        requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes).
+        requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes), `design` (which no
+            table has).
         options: option -> the values that it can take, the default first.
     """
 
@@ -109,6 +110,13 @@ METHODS: dict[str, Entry] = {
         source="Hyperband, arXiv 1603.06560, with ASHA's promotions",
         needs="the same",
         requires=PROMOTES,
+    ),
+    "design": Entry(
+        path="admire.optimize.nested_design:NestedDesign",
+        what="random mixtures around the prior, all decided at once, nested over sizes: data to learn from",
+        source=f"{PAPER}, section 5",
+        needs="optimizer.design",
+        requires=frozenset({"design"}),
     ),
     "random": Entry(
         path="admire.optimize.random_search:Random",
