@@ -149,6 +149,10 @@ class TrainingOverride(Strict):
     """Instead of `training.learning_rate`."""
     epochs: PositiveInt | None = None
     """Instead of `training.epochs`."""
+    schedule: Literal["cosine", "linear", "constant_with_warmup", "warmup_stable_decay"] | None = None
+    """Instead of `training.schedule`."""
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Instead of `training.warmup_share`."""
 
 
 class Base(Strict):
