@@ -12,6 +12,7 @@ from admire.campaign.recipes import source_digest
 from admire.data.documents import inspect, local_files
 from admire.errors import ConfigError, SourceError
 from admire.optimize.evidence import space_of
+from admire.preflight.contents import check_contents
 from admire.trials.files import read_json
 
 
@@ -34,6 +35,7 @@ def check_sources(campaign: Campaign, origin: str) -> None:
                 most.append(card["splits"]["train"]["rows"])
             else:
                 inspect(name, source)
+                check_contents(name, source)
                 most.append(_at_most(campaign, name))
         except SourceError as error:
             raise ConfigError(f"{origin}: {error}") from None
