@@ -1,7 +1,7 @@
 """Write a campaign's finished trials as one CSV that others can read.
 
-FORMAT table is what `admire replay table` reads: run, size, cost, weight:<source> ..., metric:<name> ..., stderr:<name> ... (sizes as
-the campaign names them). FORMAT admire-ift has the columns of the published ADMIRE IFT Runs.
+FORMAT table is what `admire replay table` reads: run, size, cost, weight:<source> ..., metric:<name> ..., stderr:<name> ... (sizes
+as the campaign names them). FORMAT admire-ift has the columns of the published ADMIRE IFT Runs.
 """
 
 from __future__ import annotations
