@@ -21,22 +21,24 @@ class NestedDesign(Admire):
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """All trials when nothing was tried, the cheapest size first.
+        """All trials that the budget buys when nothing was tried, the cheapest size first.
 
         Raises:
             ConfigError: if the sources hold fewer mixtures than are asked for.
         """
-        assert problem.design is not None
-        counts, concentration = problem.design
         if seen.n or len(pending.X):
             return []
+        assert problem.design is not None
+        counts, concentration = problem.design
         mixtures = _distinct(problem, max(counts), concentration, rng)
-        names = problem.fidelities.names
-        return [
+        names, costs = problem.fidelities.names, problem.fidelities.costs
+        wanted = [
             Proposal(weights, size, why=f"mixture {i + 1} of {n} at {names[size]}, drawn around the prior")
             for size, n in enumerate(counts)
             for i, weights in enumerate(mixtures[:n])
         ]
+        spent = np.cumsum([costs[proposal.size] for proposal in wanted])
+        return wanted[: int((spent <= budget * (1 + 1e-9)).sum())]
 
 
 def _distinct(problem: Problem, n: int, concentration: float, rng: np.random.Generator) -> list[np.ndarray]:
