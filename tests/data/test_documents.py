@@ -45,13 +45,15 @@ def test_all_origins_give_the_same_conversations(tmp_path):
 
 @pytest.mark.parametrize("origin", ["jsonl", "parquet", "hub"])
 def test_where_takes_the_rows_it_names(tmp_path, origin):
-    rows = [{"text": text, "source": "one" if i % 3 else "two", "n": i % 2} for i, text in enumerate(texts(12))]
+    rows = [
+        {"text": text, "source": "one" if i % 3 else "two", "meta": {"n": i % 2}} for i, text in enumerate(texts(12))
+    ]
     (tmp_path / "hub").mkdir()
     write_jsonl(tmp_path / "a.jsonl", rows)
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "hub" / "train.parquet")
     entry = {"dataset": str(tmp_path / "hub")} if origin == "hub" else {"files": str(tmp_path / f"a.{origin}")}
-    assert read(where={"source": "two", "n": "1"}, **entry) == [texts()[3], texts()[9]]
+    assert read(where={"source": "two", "meta.n": "1"}, **entry) == [texts()[3], texts()[9]]
 
 
 def test_max_documents_takes_the_first(tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import Benchmarks
+from admire.campaign.config import Benchmarks, Task
 from admire.errors import ConfigError
 from admire.evaluate import benchmarks
 
@@ -56,6 +56,59 @@ def test_tasks_that_run_generated_code_are_refused(tmp_path):
     for task in ("programs", "everything"):
         with pytest.raises(ConfigError, match=f"tasks.{task}: .*runs code that the model wrote"):
             benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={task: "acc"}, include_path=str(tmp_path)))
+
+
+def test_consent_lets_them_pass(tmp_path):
+    (tmp_path / "programs.yaml").write_text("task: programs\nunsafe_code: true\ndataset_path: json\n")
+    benchmarks.check_tasks(
+        Benchmarks(kind="lm-eval", tasks={"programs": "acc"}, include_path=str(tmp_path), runs_code=True)
+    )
+
+
+def test_programs_that_a_model_wrote_are_run_with_consent(tiny_model, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(
+        '{"prompt": "def f():\\n", "test": "def check(f): pass", "entry_point": "f", "canonical_solution": ""}\n'
+    )
+    (tmp_path / "programs.yaml").write_text(
+        f"include: {TASKS.parent}/tulu-tasks/_humaneval_yaml\ntask: programs\ndataset_path: json\n"
+        f"dataset_kwargs: {{data_files: {{test: {rows}}}}}\nrepeats: 2\n"
+        "generation_kwargs: {until: [x], do_sample: true, temperature: 0.8, max_gen_toks: 4}\n"
+    )
+    consenting = Benchmarks(
+        kind="lm-eval", tasks={"programs": "pass_at_10"}, include_path=str(tmp_path), runs_code=True, chat_template=True
+    )
+    assert benchmarks.scores(None, consenting, tiny_model, "test")["programs"].value == 0
+
+
+def test_each_task_is_shown_its_own_number_of_examples(tiny_model, tmp_path, monkeypatch):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"q": "question {i}", "a": "{i % 2}"}}\n' for i in range(6)))
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {rows}}}}}\ntest_split: test\n"
+            "fewshot_split: test\noutput_type: multiple_choice\ndoc_to_text: '{{q}}'\ndoc_to_target: '{{a|int}}'\n"
+            "doc_to_choice: ['0', '1']\nmetric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]\n"
+        )
+    (tmp_path / "both.yaml").write_text(
+        "group: both\ntask: [two]\naggregate_metric_list: [{metric: acc, aggregation: mean, weight_by_size: true}]\n"
+    )
+    asked = {"one": "acc", "both": Task(metric="acc", few_shot=2)}
+    prompts = {}
+
+    from lm_eval.models.huggingface import HFLM
+
+    def spy(self, requests, **kwargs):
+        for request in requests:
+            prompts.setdefault(request.task_name, []).append(request.args[0].count("question"))
+        return [(0.0, False)] * len(requests)
+
+    monkeypatch.setattr(HFLM, "loglikelihood", spy)
+    scores = benchmarks.scores(
+        None, Benchmarks(kind="lm-eval", tasks=asked, include_path=str(tmp_path)), tiny_model, "test"
+    )
+    assert set(prompts["one"]) == {1} and set(prompts["two"]) == {3}
+    assert scores["both"].value == scores["one"].value
 
 
 def test_a_missing_folder_of_tasks_is_refused():

@@ -29,6 +29,7 @@ def make_problem(
         prior=space.fill(np.ones(k)),
         totals=(total,) * sizes,
         initial=initial,
+        design=((4, 2, 1)[:sizes], float(k)),
     )
 
 

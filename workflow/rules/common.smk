@@ -348,7 +348,8 @@ if workflow.is_main_process and workflow.output_settings.dryrun:
         admire("plan", "--origin", ORIGIN, *cluster, campaign=CAMPAIGN), file=sys.stderr
     )
 elif workflow.is_main_process:
-    admire("preflight", "--origin", ORIGIN, campaign=CAMPAIGN)
+    # what is asked for is not known yet: it may be the fetching of what is missing
+    admire("preflight", "--unfetched", "--origin", ORIGIN, campaign=CAMPAIGN)
 
 
 LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)
@@ -368,9 +369,13 @@ onstart:
     wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
         CAMPAIGN.name
     }
+    fetching = {job.rule.name for job in workflow.dag.jobs} == {"prefetch"}
     for one in RUNS.values():
         if one.name in wanted:
-            admire("preflight", "--begin", campaign=one)
+            unfetched = ["--unfetched"] if fetching else []
+            admire(
+                "preflight", "--begin", *unfetched, "--origin", ORIGIN, campaign=one
+            )
 
 
 onsuccess:

@@ -6,6 +6,7 @@ checked by `admire.preflight`.
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -49,7 +50,8 @@ class Source(Strict):
     split: str = "train"
     """The dataset's split to take."""
     where: dict[str, str] = Field(default_factory=dict)
-    """Keep only the rows whose columns have these values, e.g. `{source: ai2-adapt-dev/flan_v2_converted}`."""
+    """Keep only the rows whose columns have these values, e.g. `{source: ai2-adapt-dev/flan_v2_converted}`; a dot looks into a
+    column of mappings, e.g. `{meta.pile_set_name: ArXiv}`."""
     column: str = "text"
     """The column that holds the text, or, for fine-tuning, the conversation (a list of `{role, content}`)."""
     revision: str | None = None
@@ -86,10 +88,10 @@ class Tokenizer(Strict):
 class HeldOut(Strict):
     """Documents kept from training, a source's share each. No document is in two splits."""
 
-    validation: Share = 0.05
-    """Share of documents that campaigns are scored on."""
-    test: Share = 0.05
-    """Share of documents that only the benchmark is scored on."""
+    validation: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of documents that campaigns are scored on; 0 where no suite scores the sources."""
+    test: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of documents that only the benchmark is scored on; 0 as above."""
     max_rows: PositiveInt = 64
     """At most so many rows of a source are scored in each split."""
 
@@ -147,6 +149,10 @@ class TrainingOverride(Strict):
     """Instead of `training.learning_rate`."""
     epochs: PositiveInt | None = None
     """Instead of `training.epochs`."""
+    schedule: Literal["cosine", "linear", "constant_with_warmup", "warmup_stable_decay"] | None = None
+    """Instead of `training.schedule`."""
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Instead of `training.warmup_share`."""
 
 
 class Base(Strict):
@@ -213,17 +219,28 @@ class DomainLoss(Strict):
     """Rows scored at once."""
 
 
+class Task(Strict):
+    """One task of a suite, where its metric's name does not say enough."""
+
+    metric: str
+    """Its metric, with lm-eval's filter after a comma."""
+    few_shot: Annotated[int, Field(ge=0)] | None = None
+    """Examples shown in the prompt, instead of the suite's `few_shot`."""
+
+
 class Benchmarks(Strict):
     """Tasks of the lm-evaluation-harness; metrics `<suite>/<task>`."""
 
     kind: Literal["lm-eval"]
     """Which evaluation this is."""
-    tasks: dict[str, str]
-    """Task name -> its metric, e.g. `{gsm8k: "exact_match,strict-match"}`."""
+    tasks: dict[str, str | Task]
+    """Task name -> its metric, e.g. `{gsm8k: "exact_match,strict-match"}`, or a mapping."""
     include_path: str | None = None
     """A folder of task files of your own."""
     few_shot: Annotated[int, Field(ge=0)] = 0
     """Examples shown in the prompt."""
+    runs_code: bool = False
+    """Consent to run, on the machine that scores, programs that the model wrote; tasks that do so are refused without it."""
     batch_size: PositiveInt = 32
     """Fixed, because it changes scores."""
     limit: PositiveInt | None = None
@@ -231,8 +248,29 @@ class Benchmarks(Strict):
     chat_template: bool = False
     """Wrap the prompts in the tokenizer's chat template."""
 
+    def metric_of(self, task: str) -> str:
+        """The metric that a task of this suite is scored by."""
+        found = self.tasks[task]
+        return found if isinstance(found, str) else found.metric
+
+    def few_shot_of(self, task: str) -> int:
+        """Examples shown in the prompts of a task of this suite."""
+        found = self.tasks[task]
+        own = None if isinstance(found, str) else found.few_shot
+        return self.few_shot if own is None else own
+
 
 Suite = Annotated[DomainLoss | Benchmarks, Field(discriminator="kind")]
+
+
+class Design(Strict):
+    """Method `design`: random mixtures around the prior, decided at once; a larger size trains the first of a smaller one's."""
+
+    trials: dict[Name, PositiveInt]
+    """Model -> how many mixtures it trains; a model that is left out trains none."""
+    concentration: PositiveFloat | None = None
+    """The Dirichlet's parameters are this number times the prior: the larger, the nearer to the prior; left out: the number of
+    sources."""
 
 
 class Optimizer(Strict):
@@ -250,6 +288,8 @@ class Optimizer(Strict):
     """Method `admire`: that over sizes, `autoregressive` (default), `downsampling`, `linear-truncated` or `independent`."""
     acquisition: str | None = None
     """Method `admire`: `log-ei` (default), `ucb`, `thompson`, `mes-per-cost` or `kg-per-cost`."""
+    design: Design | None = None
+    """Method `design`: the whole of it."""
     stop_below: NonNegativeFloat = 0.0
     """Stop when the expected gain of the objective at the target, per unit of cost, is below this; 0 never stops early."""
 
@@ -263,16 +303,16 @@ class Optimizer(Strict):
 class Budget(Strict):
     """What the campaign may spend, in the unit of the models' costs."""
 
-    total: PositiveFloat
-    """All trials together, the target's final training included."""
+    total: PositiveFloat | None = None
+    """All trials together, the target's final training included; left out with method `design`: what the design costs."""
     unit: str = "GPU-hours"
     """The unit's name in tables and plans."""
     lanes: PositiveInt = 1
     """Sequences of decisions that run side by side."""
     batch: PositiveInt = 1
     """Trials of one decision."""
-    final_replicates: PositiveInt = 1
-    """Trainings of the target on the recommended mixture, reserved from the start."""
+    final_replicates: Annotated[int, Field(ge=0)] = 1
+    """Trainings of the target on the recommended mixture, reserved from the start; 0 where only the trials are wanted."""
 
 
 class Comparison(Strict):
@@ -352,6 +392,8 @@ class Campaign(Strict):
             for source in (suite.sources or []) if isinstance(suite, DomainLoss) else []:
                 if source not in self.sources:
                     raise ValueError(f"evaluation.{suite_name}.sources: unknown source {source}")
+            if isinstance(suite, DomainLoss) and not self.held_out.validation:
+                raise ValueError(f"held_out.validation: 0 leaves nothing for evaluation.{suite_name} to score")
         origins = {("architecture" if m.architecture else "path" if m.path else "base") for m in self.models}
         if self.training.kind == "pretrain" and origins != {"architecture"}:
             raise ValueError("training.kind: pretrain starts every model from an architecture, not from weights")
@@ -360,6 +402,37 @@ class Campaign(Strict):
         if self.tokenizer.path is None and self.tokenizer.vocabulary is None and "architecture" in origins:
             raise ValueError("tokenizer: models from random weights need one; give path or vocabulary")
         return self
+
+    @model_validator(mode="after")
+    def _design_and_budget(self) -> Campaign:
+        design = self.optimizer.design
+        if (design is None) == (self.optimizer.method == "design"):
+            raise ValueError("optimizer.design: method design needs it, and no other method has it")
+        counts = self.design_counts
+        for name in design.trials if design else ():
+            if name not in {model.name for model in self.models}:
+                raise ValueError(f"optimizer.design.trials: unknown model {name}")
+        if list(counts) != sorted(counts, reverse=True):
+            raise ValueError(
+                "optimizer.design.trials: a larger size trains the first of a smaller one's mixtures, no more of them"
+            )
+        if self.budget.total is not None:
+            return self
+        if design is None:
+            raise ValueError("budget.total: this key is missing; only a design knows what it costs")
+        final = self.target.cost * self.budget.final_replicates
+        return self.model_copy(update={"budget": self.budget.model_copy(update={"total": self.design_cost + final})})
+
+    @property
+    def design_counts(self) -> tuple[int, ...]:
+        """How many mixtures of the design each model trains; no numbers where no design was asked for."""
+        design = self.optimizer.design
+        return tuple(design.trials.get(model.name, 0) for model in self.models) if design else ()
+
+    @property
+    def design_cost(self) -> float:
+        """What the design's trials cost in all; 0 where no design was asked for."""
+        return math.fsum(n * model.cost for n, model in zip(self.design_counts, self.models, strict=False))
 
     @property
     def target(self) -> Model:
@@ -410,7 +483,7 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
         ConfigError: names the file, the key and what is expected.
     """
     try:
-        return Campaign.model_validate(raw)
+        return Campaign.model_validate(_without_nulls(raw))
     except ValidationError as error:
         # of the errors of a union's members, the deepest belongs to the member that was meant; a key that is missing may be
         # there misspelt
@@ -418,9 +491,20 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
         raise ConfigError(f"{origin}: {_sentence(deepest)}") from None
 
 
+def _without_nulls(value: Any) -> Any:
+    """Mappings without the keys whose value is null: a later file takes a suite or a source out by `name: null`.
+
+    Not within an architecture, where null is a value.
+    """
+    if isinstance(value, dict):
+        kept = {key: part for key, part in value.items() if part is not None}
+        return {key: part if key == "architecture" else _without_nulls(part) for key, part in kept.items()}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
 def _sentence(error: ErrorDetails) -> str:
     """One pydantic error as a sentence: where, what, and the nearest known key for a misspelt one."""
-    steps = [part for part in error["loc"] if part not in ("domain-loss", "lm-eval") and "[" not in str(part)]
+    steps = [part for part in error["loc"] if part not in ("domain-loss", "lm-eval", "Task") and "[" not in str(part)]
     place = ".".join(map(str, steps))
     message = str(error["msg"]).removeprefix("Value error, ")
     message = message[0].lower() + message[1:]

@@ -84,7 +84,8 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
         split: `validation` (campaigns) or `test` (benchmarks).
     """
     suite: Suite = campaign.evaluation[name]
-    recipe: dict[str, Any] = {"suite": suite.model_dump(), "split": split}
+    # consent decides whether there is a score, not which
+    recipe: dict[str, Any] = {"suite": suite.model_dump(exclude={"runs_code"}), "split": split}
     if isinstance(suite, Benchmarks):
         if suite.include_path is not None:
             folder = Path(suite.include_path)

@@ -11,7 +11,20 @@ import sys
 from admire.errors import AdmireError
 
 # What a person types first, then what the workflow's rules type.
-VERBS = ("plan", "status", "recommend", "report", "replay", "methods", "retry", "prune", "preflight", "supervise")
+VERBS = (
+    "plan",
+    "status",
+    "recommend",
+    "report",
+    "export",
+    "replay",
+    "methods",
+    "retry",
+    "prune",
+    "preflight",
+    "prefetch",
+    "supervise",
+)
 RULE_VERBS = (
     "train-tokenizer",
     "prepare-source",
@@ -24,8 +37,9 @@ RULE_VERBS = (
     "benchmark",
 )
 
-# Nothing is downloaded in a run: what is not on disk is refused at once, not asked for over and over.
+# Nothing is downloaded in a run: what is not on disk is refused at once, not asked for over and over. One verb is for that.
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
+ONLINE_VERB = "prefetch"
 
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 REFUSED = {
@@ -61,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     only = argv[0] if argv and argv[0] in VERBS + RULE_VERBS else None
     args = build_parser(only).parse_args(argv)
-    for name in OFFLINE:
+    for name in OFFLINE if args.verb != ONLINE_VERB else ():
         os.environ.setdefault(name, "1")
     try:
         return args.run(args) or 0

@@ -25,9 +25,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the plan."""
     campaign = resolve(args)
     from admire.preflight.check import check
+    from admire.preflight.hub import still_to_fetch
     from admire.trials.plan import make_plan, render
 
-    check(campaign, args.origin or " + ".join(args.campaign))
-
+    origin = args.origin or " + ".join(args.campaign)
+    check(campaign, origin, fetched=False)
     print(render(make_plan(campaign), args.concurrency, resolve_site(args), args.queue_minutes))
+    if sentence := still_to_fetch(campaign, origin):
+        print(f"\n{sentence}")
     return 0

@@ -1,4 +1,4 @@
-"""Refuse what cannot work before anything is spent: sources, caps, budget, method, tasks, architectures, the folder.
+"""Refuse what cannot work before anything is spent: sources, caps, budget, method, tasks, models, the hub's data, the folder.
 
 With --profile also what Slurm would refuse: asked by sbatch --test-only for each kind of job.
 
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_site(parser)
     parser.add_argument("--from-a-job", action="store_true", help="submit one that looks whether nodes see the results")
     parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
+    parser.add_argument("--unfetched", action="store_true", help="what `prefetch` brings may be missing still")
     parser.add_argument("--begin", action="store_true", help="freeze the campaign's settings: a real run starts")
 
 
@@ -34,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from admire.preflight.check import begin, check
 
     origin = args.origin or " + ".join(args.campaign)
-    check(campaign, origin)
+    check(campaign, origin, fetched=not args.unfetched)
     for line in _ask_slurm(campaign, origin, args):
         print(line)
     if args.begin:

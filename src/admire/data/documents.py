@@ -160,10 +160,7 @@ def _read_parquet(path: Path, key: str, source: Source) -> Iterator[Read]:
         raise SourceError(
             f"{path}: not a Parquet file ({error}); write it again or take it out of {key}.files"
         ) from None
-    columns = [source.column, *source.where]
-    for column in columns:
-        if column not in file.schema_arrow.names:
-            raise _no_column(column, file.schema_arrow.names, str(path), key, source)
+    columns = _top_columns(source, file.schema_arrow.names, str(path), key)
     rows = (row for batch in file.iter_batches(PARQUET_BATCH, columns=columns) for row in batch.to_pylist())
     for number, row in enumerate(rows, 1):
         yield from _wanted(row, f"{path}, row {number}", key, source)
@@ -189,22 +186,39 @@ def _read_dataset(key: str, source: Source) -> Iterator[Read]:
             "revision, or fetch it once where there is a network"
         ) from None
     if rows.column_names is not None:
-        columns = [source.column, *source.where]
-        for column in columns:
-            if column not in rows.column_names:
-                raise _no_column(column, rows.column_names, source.dataset, key, source)
-        rows = rows.select_columns(columns)
+        rows = rows.select_columns(_top_columns(source, rows.column_names, source.dataset, key))
     for number, row in enumerate(rows, 1):
         yield from _wanted(row, f"{source.dataset}, row {number}", key, source)
 
 
 def _wanted(row: dict[str, Any], place: str, key: str, source: Source) -> Iterator[Read]:
     """The row's document if the row passes `where`."""
-    for column in (source.column, *source.where):
-        if column not in row:
-            raise _no_column(column, list(row), place, key, source)
-    if all(str(row[column]) == value for column, value in source.where.items()):
+    _top_columns(source, list(row), place, key)
+    if all(str(_cell(row, column)) == value for column, value in source.where.items()):
         yield Read(row[source.column], place)
+
+
+def _top_columns(source: Source, known: list[str], place: str, key: str) -> list[str]:
+    """The columns that a source's rows are read from; of `meta.name` that is `meta`.
+
+    Raises:
+        SourceError: if one is not among those that are `known`.
+    """
+    wanted = [source.column]
+    for column in source.where:
+        wanted.append(column if column in known else column.partition(".")[0])
+    for column, top in zip((source.column, *source.where), wanted, strict=True):
+        if top not in known:
+            raise _no_column(column, known, place, key, source)
+    return list(dict.fromkeys(wanted))
+
+
+def _cell(row: dict[str, Any], column: str) -> Any:
+    """What a row holds in a column, or in a mapping within it, which a dot leads to; None where there is nothing."""
+    if column in row:
+        return row[column]
+    top, _, rest = column.partition(".")
+    return _cell(row[top], rest) if isinstance(row.get(top), dict) else None
 
 
 def _checked(read: Read, key: str, source: Source, kind: str) -> Document:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.config import Campaign
+from admire.campaign.config import Campaign, DomainLoss
 from admire.data.contents import contents
 from admire.data.documents import documents
 from admire.data.keyed_order import key_of, permutation
@@ -70,24 +70,31 @@ def assemble(campaign: Campaign, name: str, folder: Path, documents: int) -> dic
     """Put the splits into their places, safe to repeat; what the card says about them.
 
     Raises:
-        SourceError: if a split has no row.
+        SourceError: if a split has no row, and is trained on or scored.
     """
     described = {}
     for split in SPLITS:
         whole, place = folder / SHARDS / split, folder / split
         if split == "train" and whole.exists():  # moved, not copied
             os.rename(whole, place)
-        if not arrow_files(place if split == "train" else whole):
+        filled = bool(arrow_files(place if split == "train" else whole))
+        if not filled and (split == "train" or _is_scored(campaign, name)):
             share = "" if split == "train" else f" or raise held_out.{split}"
             raise SourceError(
                 f"sources.{name}: its {documents} documents leave no row for the {split} split; "
                 f"give it more text{share}"
             )
-        if split != "train":
+        if split != "train" and filled:
             shutil.rmtree(place, ignore_errors=True)
             _save_held_out(whole.parent, split, campaign.held_out.max_rows, place)
         described[split] = contents(arrow_files(place))
     return described
+
+
+def _is_scored(campaign: Campaign, name: str) -> bool:
+    """Whether a suite scores what is held out of the source."""
+    suites = [suite for suite in campaign.evaluation.values() if isinstance(suite, DomainLoss)]
+    return any(suite.sources is None or name in suite.sources for suite in suites)
 
 
 def _save_held_out(shards: Path, split: str, most: int, place: Path) -> None:

@@ -27,22 +27,24 @@ BOOTSTRAP = 100  # resamples, for those; the standard error of a mean is exact
 
 
 def check_tasks(suite: Benchmarks) -> None:
-    """Refuse what can be known to fail without a model: unknown tasks and metrics, tasks that run generated code.
+    """Refuse what can be known to fail without a model: unknown tasks and metrics, and tasks that run generated code without the
+    suite's consent.
 
     Takes milliseconds when `include_path` has all tasks, else a second or two for the names of lm-eval's 14,000.
 
     Raises:
         ConfigError: with the nearest known name.
     """
-    files = _files(suite)
-    for task, metric in suite.tasks.items():
+    files = task_places(suite)
+    for task in suite.tasks:
         if task not in files:
             where = f" and {suite.include_path} has none" if suite.include_path else ""
             near = difflib.get_close_matches(task, files, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else "`lm-eval ls tasks` lists those it ships"
             raise ConfigError(f"tasks.{task}: lm-eval ships no such task{where}; {hint}")
-        _check_runs_no_code(files, task, task)
-        _check_metric(task_files.read(files[task]), task, metric)
+        if not suite.runs_code:
+            _check_runs_no_code(files, task, task)
+        _check_metric(task_files.read(files[task]), task, suite.metric_of(task))
 
 
 def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str) -> dict[str, Score]:
@@ -53,7 +55,7 @@ def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str
         split: `validation` or `test` items, for task files that know both.
 
     Raises:
-        ConfigError: if a task or metric is unknown, or a task runs code that the model wrote.
+        ConfigError: if a task or metric is unknown, or a task runs code that the model wrote without consent.
     """
     check_tasks(suite)
     import torch
@@ -66,11 +68,12 @@ def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str
         include_path=suite.include_path, include_defaults=not _has_all(suite), metadata={"admire_split": split}
     )
     loaded = manager.load(list(suite.tasks))
-    for task in loaded["tasks"].values():
-        task.set_config("num_fewshot", suite.few_shot)
-        task.set_fewshot_seed(SEED)
+    for asked in suite.tasks:
+        for name in _leaves(loaded, asked):
+            loaded["tasks"][name].set_config("num_fewshot", suite.few_shot_of(asked))
+            loaded["tasks"][name].set_fewshot_seed(SEED)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = HFLM(pretrained=str(model_folder), device=device, batch_size=suite.batch_size)
+    model = HFLM(pretrained=str(model_folder), device=device, batch_size=suite.batch_size, use_safetensors=True)
     torch.manual_seed(SEED)
     random.seed(SEED)
     results = evaluate(
@@ -81,8 +84,16 @@ def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str
         fewshot_as_multiturn=suite.chat_template,
         bootstrap_iters=BOOTSTRAP,
         log_samples=False,
+        confirm_run_unsafe_code=suite.runs_code,
     )
-    return {task: _score(results, task, metric) for task, metric in suite.tasks.items()}
+    return {task: _score(results, task, suite.metric_of(task)) for task in suite.tasks}
+
+
+def _leaves(loaded: dict[str, Any], name: str) -> list[str]:
+    """The tasks that a name stands for: itself, or the members of a group."""
+    if name in loaded["tasks"]:
+        return [name]
+    return [leaf for child in loaded["group_map"][name] for leaf in _leaves(loaded, child)]
 
 
 def _has_all(suite: Benchmarks) -> bool:
@@ -90,7 +101,7 @@ def _has_all(suite: Benchmarks) -> bool:
     return suite.include_path is not None and set(suite.tasks) <= set(task_files.index(Path(suite.include_path)))
 
 
-def _files(suite: Benchmarks) -> dict[str, Path]:
+def task_places(suite: Benchmarks) -> dict[str, Path]:
     """Task or group -> its file; a task of the campaign's own comes before one that lm-eval ships."""
     if suite.include_path is not None and not Path(suite.include_path).is_dir():
         raise ConfigError(f"include_path: {suite.include_path} is no folder; it should hold lm-eval task files")
@@ -104,8 +115,8 @@ def _check_runs_no_code(files: dict[str, Path], asked: str, name: str) -> None:
     if content.get("unsafe_code"):
         member = "" if name == asked else f" (its member {name})"
         raise ConfigError(
-            f"tasks.{asked}: this task{member} runs code that the model wrote, and ADMIRE does not run such code; "
-            "leave it out, and score the final model on it in a sandbox of your own"
+            f"tasks.{asked}: this task{member} runs code that the model wrote; say runs_code: true in its suite, and run the "
+            "campaign where that can do no harm, or leave the task out"
         )
     for child in task_files.members(content):
         if child in files and child != name:

@@ -42,7 +42,9 @@ def scores(campaign: Campaign, suite: DomainLoss, model_folder: Path, split: str
     from transformers import AutoModelForCausalLM
 
     held_out = {name: _rows(campaign, name, split) for name in suite.sources or campaign.sources}
-    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype="auto", local_files_only=True).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        model_folder, dtype="auto", local_files_only=True, use_safetensors=True
+    ).eval()
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     return {name: loss(model, rows, suite.batch_size) for name, rows in held_out.items()}
 

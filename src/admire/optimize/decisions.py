@@ -126,9 +126,10 @@ def _trials(
     """Proposals as specs: affordable ones, no trial twice; a repeat takes the next free replicate."""
     known = {trial.spec.digest for trial in ledger.trials}
     trials = []
+    rounding = 1e-9 * campaign.budget.total  # of sums of costs
     for proposal in wanted:
         model = campaign.models[proposal.size]
-        if model.cost > left + 1e-9:
+        if model.cost > left + rounding:
             continue
         base = _base_of(campaign, model)
         reference = None

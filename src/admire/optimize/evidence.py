@@ -92,7 +92,7 @@ def problem_of(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Problem:
     """The campaign as a method sees it."""
     available = available_rows(campaign, cards)
     space = space_of(campaign, available)
-    metrics = campaign.metrics
+    metrics, asked = campaign.metrics, campaign.optimizer.design
     return Problem(
         space=space,
         fidelities=Fidelities(
@@ -104,6 +104,7 @@ def problem_of(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Problem:
         prior=prior_of(campaign, space, available),
         totals=tuple(campaign.rows(model) for model in campaign.models),
         initial=campaign.optimizer.initial,
+        design=(campaign.design_counts, asked.concentration or float(space.k)) if asked else None,
     )
 
 

@@ -25,7 +25,7 @@ class Entry:
         source: where it comes from.
         needs: what a campaign or table must have for it, in words.
         requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes), `trains` (a
-            training of its own kind, which no table has).
+            training of its own kind) and `design`, which no table has.
         options: option -> the values that it can take, the default first.
     """
 
@@ -117,6 +117,13 @@ METHODS: dict[str, Entry] = {
         source="DoReMi, arXiv 2305.10429",
         needs="pre-training; it looks at no score, so it knows nothing of the objective",
         requires=frozenset({"trains"}),
+    ),
+    "design": Entry(
+        path="admire.optimize.nested_design:NestedDesign",
+        what="random mixtures around the prior, all decided at once, nested over sizes: data to learn from",
+        source=f"{PAPER}, section 5",
+        needs="optimizer.design",
+        requires=frozenset({"design"}),
     ),
     "random": Entry(
         path="admire.optimize.random_search:Random",

@@ -48,6 +48,7 @@ class Problem:
         prior: K weights, the mixture to beat.
         totals: M totals of rows; a trial's mixture is counts / total, so mixtures closer than that are the same trial.
         initial: trials of the initial design.
+        design: for method `design`, M numbers of mixtures and the Dirichlet's concentration; None for all others.
         pool: for replays, per size the mixtures (n_m x K) that can be bought; None for the continuous space.
     """
 
@@ -57,6 +58,7 @@ class Problem:
     prior: np.ndarray
     totals: tuple[int, ...]
     initial: int = 16
+    design: tuple[tuple[int, ...], float] | None = None
     pool: tuple[np.ndarray, ...] | None = None
 
 

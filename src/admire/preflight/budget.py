@@ -14,7 +14,8 @@ def check_budget(campaign: Campaign, origin: str) -> None:
     """
     unit, total = campaign.budget.unit, campaign.budget.total
     final = campaign.target.cost * campaign.budget.final_replicates
-    design = campaign.optimizer.initial * campaign.models[0].cost
+    whole = campaign.design_cost
+    design = whole or campaign.optimizer.initial * campaign.models[0].cost
     if total < final:
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the target's final training "
@@ -22,6 +23,11 @@ def check_budget(campaign: Campaign, origin: str) -> None:
             f"raise it to {final + design:g} or more, which buys the initial design too"
         )
     if total < final + design - 1e-9:  # sums of decimal costs carry rounding errors
+        if whole:
+            raise ConfigError(
+                f"{origin}: budget.total: {total:g} {unit} do not reach the design ({design:g} {unit}) and the target's final "
+                f"training ({final:g} {unit}); leave budget.total out, or lower optimizer.design.trials"
+            )
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the initial design ({campaign.optimizer.initial} x "
             f"{campaign.models[0].name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "

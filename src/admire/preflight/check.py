@@ -12,6 +12,7 @@ from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget
 from admire.preflight.folder import check_folder
+from admire.preflight.hub import check_fetched
 from admire.preflight.method import check_methods
 from admire.preflight.models import check_models
 from admire.preflight.sources import check_sources
@@ -19,11 +20,12 @@ from admire.preflight.tasks import check_tasks
 from admire.trials.files import read_json, write_json, write_text
 
 
-def check(campaign: Campaign, origin: str = "the configuration") -> None:
+def check(campaign: Campaign, origin: str = "the configuration", fetched: bool = True) -> None:
     """Refuse what cannot work.
 
     Args:
         origin: the file to name in messages.
+        fetched: what comes from the hub must be on this machine already.
 
     Raises:
         AdmireError: one sentence with file, key and mend.
@@ -42,6 +44,8 @@ def check(campaign: Campaign, origin: str = "the configuration") -> None:
     check_tasks(campaign, origin)
     if not begun:  # it takes seconds, and what it looks at is frozen from then on
         check_models(campaign, origin)
+    if fetched:
+        check_fetched(campaign, origin)
     check_folder(campaign, origin)
 
 

@@ -33,6 +33,8 @@ def servable(table: Table, methods: Sequence[str]) -> tuple[list[str], list[str]
             refused.append(
                 f"{name}: skipped, no mixture of {table.name} was trained at two sizes, so none can be promoted"
             )
+        elif "design" in needs:
+            refused.append(f"{name}: skipped, it draws mixtures of its own, and a table has those that it has")
         elif "sizes" in needs and len(table.sizes) < 2:
             refused.append(f"{name}: skipped, {table.name} has one size only")
         else:

@@ -36,7 +36,7 @@ class Line:
 
     Attributes:
         done: trials proposed so far.
-        affordable: the most further trials of this size that the open budget buys, alone.
+        affordable: the most further trials of this size that the open budget buys, alone; those to come of a design.
         measured: what a trial of this size took so far, training and scoring, in the budget's unit; None while none is
             done, or when the unit is no time.
     """
@@ -72,7 +72,11 @@ class Plan:
         return max(self.total - self.committed - self.reserved, 0.0)
 
     def trials(self) -> tuple[int, int]:
-        """Fewest and most further trials: all at the target, or all at the cheapest size (after the initial design)."""
+        """Fewest and most further trials: all at the target, or all at the cheapest size (after the initial design); a design
+        knows its own."""
+        if self.campaign.optimizer.design:
+            ahead = 0 if self.committed else sum(self.campaign.design_counts)
+            return ahead, ahead
         dearest, cheapest = self.campaign.target.cost, self.campaign.models[0].cost
         initial = 0 if self.committed else min(self.campaign.optimizer.initial, int(self.open / cheapest))
         rest = self.open - initial * cheapest
@@ -92,8 +96,10 @@ class Plan:
 
     def _jobs(self, trials: int) -> int:
         each = JOBS_BEFORE_EVALUATION + len(self.campaign.evaluation)
-        # the initial design is one decision
-        initial = 0 if self.committed else min(self.campaign.optimizer.initial, trials)
+        # the initial design, or the whole of one, is one decision
+        initial = (
+            0 if self.committed else min(sum(self.campaign.design_counts) or self.campaign.optimizer.initial, trials)
+        )
         decisions = (initial > 0) + -(-(trials - initial) // self.campaign.budget.batch)
         finals = self.campaign.budget.final_replicates if self.reserved else 0
         return (trials + finals) * each + 2 * decisions + (2 if finals else 0)
@@ -104,15 +110,12 @@ def make_plan(campaign: Campaign) -> Plan:
     ledger = Ledger.read(campaign)
     progress = measure(campaign, ledger)
     left = max(campaign.budget.total - progress.committed - progress.reserved, 0.0)
-    lines = tuple(
-        Line(
-            model,
-            sum(trial.model == model.name for trial in ledger.trials),
-            int(left / model.cost + 1e-9),
-            _measured(campaign, model, ledger),
-        )
-        for model in campaign.models
-    )
+    lines = []
+    for place, model in enumerate(campaign.models):
+        done = sum(trial.model == model.name for trial in ledger.trials)
+        designed = campaign.optimizer.design is not None
+        ahead = campaign.design_counts[place] - done if designed else int(left / model.cost + 1e-9)
+        lines.append(Line(model, done, ahead, _measured(campaign, model, ledger)))
     bases = {}
     for model in campaign.models:
         owner = base_campaign(model)
@@ -120,7 +123,7 @@ def make_plan(campaign: Campaign) -> Plan:
             bases[f"{owner.name}/{model.base.model} ({owner.budget.unit})"] = owner.model(model.base.model).cost
     return Plan(
         campaign,
-        lines,
+        tuple(lines),
         campaign.budget.total,
         progress.spent,
         progress.committed,
@@ -193,24 +196,30 @@ def render(
             f"  {label:<12}{model.cost:>12.4g}{_number(line.measured):>10}{line.done:>10}{line.affordable:>12}"
             f"{model.resources.gpus:>6}{model.resources.minutes:>9}{model.resources.mem_gb:>8.4g}"
         )
+    ahead = "to come of the design" if campaign.optimizer.design else "if the whole open budget bought this size"
     out += [
-        "  (* target; measured: training and scoring, so far; affordable: if the whole open budget bought this size;",
+        f"  (* target; measured: training and scoring, so far; affordable: {ahead};",
         "  minutes: the time limit of one training)",
         "",
     ]
-    out.append(f"  budget     {plan.total:>10.4g}")
-    out.append(f"  spent      {plan.spent:>10.4g}")
-    out.append(f"  committed  {plan.committed:>10.4g}  (spent, and what is decided)")
-    out.append(f"  reserved   {plan.reserved:>10.4g}  (final training of {campaign.target.name} on the recommendation)")
-    out.append(f"  open       {plan.open:>10.4g}")
+    if campaign.optimizer.design:
+        out.append(f"  design     {_sum(campaign)}")
+    out.append(f"  budget     {_amount(plan.total):>10}")
+    out.append(f"  spent      {_amount(plan.spent):>10}")
+    out.append(f"  committed  {_amount(plan.committed):>10}  (spent, and what is decided)")
+    out.append(f"  reserved   {_amount(plan.reserved):>10}  ({_reserve(campaign)})")
+    out.append(f"  open       {_amount(plan.open):>10}")
     for name, cost in plan.bases.items():
         out.append(f"  outside the budget: base model {name}: {cost:.4g}")
     (few, many), (few_jobs, many_jobs) = plan.trials(), plan.jobs()
-    out += [
-        "",
-        f"  further trials {few} to {many} (after the initial design all at the target .. all at {campaign.models[0].name}); "
-        f"jobs {few_jobs} to {many_jobs}, the final training's included",
-    ]
+    out.append("")
+    if campaign.optimizer.design:
+        out.append(f"  further trials {many}, decided at once; jobs {many_jobs}")
+    else:
+        out.append(
+            f"  further trials {few} to {many} (after the initial design all at the target .. all at {campaign.models[0].name}); "
+            f"jobs {few_jobs} to {many_jobs}, the final training's included"
+        )
     if site is not None:
         out += _cluster(plan, site, side_by_side, queue_minutes)
     out.append(f"  wall time      {_wall_time(plan, side_by_side)}")
@@ -221,6 +230,25 @@ def render(
         )
         out.append("  ones in seconds, then `snakemake -n next_iteration` lists them.")
     return "\n".join(out)
+
+
+def _sum(campaign: Campaign) -> str:
+    """A design's cost as a sum over its sizes."""
+    parts = [
+        f"{n} x {model.cost:g} ({model.name})"
+        for n, model in zip(campaign.design_counts, campaign.models, strict=True)
+        if n
+    ]
+    return f"{' + '.join(parts)} = {campaign.design_cost:,.2f} {campaign.budget.unit}"
+
+
+def _reserve(campaign: Campaign) -> str:
+    final = f"final training of {campaign.target.name} on the recommendation"
+    return final if campaign.budget.final_replicates else f"no {final} is asked for"
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10_000 else f"{value:.4g}"
 
 
 def _number(value: float | None) -> str:
@@ -256,6 +284,8 @@ def _wall_time(plan: Plan, side_by_side: int) -> str:
         return f"not known: '{plan.campaign.budget.unit}' is no unit of time"
     workers = side_by_side * (max(gpus, 1) if unit.startswith("gpu") else 1)
     seconds = ahead * per_unit / workers
+    if plan.campaign.optimizer.design and side_by_side == 1:
+        return f"about {duration(seconds)} one after the other; as many side by side as the queue gives (--concurrency)"
     return f"about {duration(seconds)} with {side_by_side} trainings side by side, waiting in queues not counted (estimate)"
 
 

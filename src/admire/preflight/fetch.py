@@ -1,0 +1,80 @@
+"""Fetching what a campaign takes from the hub, into the caches that every later job reads offline.
+
+Weights come as safetensors only: no pickles, and no code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from admire.campaign.config import Benchmarks, Campaign, Source
+from admire.errors import ConfigError
+from admire.preflight.hub import Needs
+
+TOKENIZER = [
+    "config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "*.jinja",
+]
+MODEL = [*TOKENIZER, "*.safetensors", "*.safetensors.index.json", "generation_config.json"]
+
+
+def fetch(campaign: Campaign, wanted: Needs) -> Iterator[str]:
+    """Fetch everything, what is there already in no time; a line for each thing that is there then.
+
+    Raises:
+        ConfigError: names what cannot be had, and why.
+    """
+    for name in wanted.models:
+        _snapshot(name, MODEL)
+        yield f"model {name}"
+    for name in wanted.tokenizers:
+        _snapshot(name, TOKENIZER)
+        yield f"tokenizer {name}"
+    for source in wanted.datasets:
+        yield f"dataset {source.dataset}: {_dataset(source):,} rows in split {source.split}"
+    for name, suite in campaign.evaluation.items():
+        if isinstance(suite, Benchmarks):
+            _tasks(name, suite)
+            yield f"tasks of suite {name}: {', '.join(suite.tasks)}"
+
+
+def _snapshot(name: str, patterns: list[str]) -> None:
+    from huggingface_hub import snapshot_download
+
+    try:
+        snapshot_download(name, allow_patterns=patterns)
+    except (OSError, ValueError) as error:  # huggingface_hub's own errors are such
+        raise _refusal(name, error) from None
+
+
+def _dataset(source: Source) -> int:
+    import datasets
+
+    try:
+        return len(datasets.load_dataset(source.dataset, source.subset, split=source.split, revision=source.revision))
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise _refusal(str(source.dataset), error) from None
+
+
+def _tasks(name: str, suite: Benchmarks) -> None:
+    """Let lm-eval load them, as the evaluation does: it fetches their data and what else their code asks for."""
+    from lm_eval.tasks import TaskManager
+
+    for task in suite.tasks:
+        try:
+            TaskManager(include_path=suite.include_path, metadata={"admire_split": "validation"}).load([task])
+        except (OSError, ValueError, RuntimeError, ImportError) as error:
+            raise _refusal(f"evaluation.{name}.tasks.{task}", error) from None
+
+
+def _refusal(name: str, error: Exception) -> ConfigError:
+    reason = " ".join(str(error).split()).rstrip(".")[:300]
+    return ConfigError(
+        f"{name}: cannot be fetched ({reason}); correct the name, log in where it is gated (`hf auth login`), or try where "
+        "there is a network"
+    )

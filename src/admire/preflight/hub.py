@@ -1,0 +1,161 @@
+"""What a campaign takes from the hub (models, tokenizers, datasets, task data): is it on this machine?
+
+Nothing is downloaded in a run, so all of it must be in the caches of huggingface_hub and datasets before a GPU is asked for;
+`admire.preflight.fetch` puts it there.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from admire.campaign.config import Benchmarks, Campaign, Source
+from admire.campaign.recipes import base_campaign
+from admire.errors import ConfigError
+from admire.evaluate import task_files
+from admire.evaluate.benchmarks import task_places
+
+# `dataset_path` of tasks whose data are files beside them, read by datasets itself
+READERS = ("arrow", "csv", "json", "parquet", "text")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Names on the hub, each once, in the order of the YAML.
+
+    Attributes:
+        models: weights with their tokenizers.
+        tokenizers: tokenizers alone.
+        datasets: sources.
+        tasks: task or group -> the datasets that it asks from, each with its configuration there.
+        packages: modules that tasks import and this environment lacks.
+    """
+
+    models: tuple[str, ...]
+    tokenizers: tuple[str, ...]
+    datasets: tuple[Source, ...]
+    tasks: dict[str, set[tuple[str, str | None]]]
+    packages: tuple[str, ...]
+
+
+def on_hub(name: str) -> bool:
+    """Whether a name can only be one on the hub, `name` or `owner/name`, and no path."""
+    return not (name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists())
+
+
+def needs(campaign: Campaign) -> Needs:
+    """What a campaign, and those that lend it base models, take from the hub."""
+    family = [campaign, *filter(None, map(base_campaign, campaign.models))]
+    models = [model.path for one in family for model in one.models if model.path is not None]
+    tokenizers = [one.tokenizer.path for one in family if one.tokenizer.path is not None]
+    datasets = [
+        source for one in family for source in one.sources.values() if source.dataset and on_hub(source.dataset)
+    ]
+    by_place = {(source.dataset, source.subset, source.split, source.revision): source for source in datasets}
+    tasks, packages = _of_tasks(campaign)
+    return Needs(
+        models=tuple(dict.fromkeys(filter(on_hub, models))),
+        tokenizers=tuple(name for name in dict.fromkeys(filter(on_hub, tokenizers)) if name not in models),
+        datasets=tuple(by_place.values()),
+        tasks=tasks,
+        packages=packages,
+    )
+
+
+def missing(wanted: Needs) -> list[str]:
+    """What of it is not on this machine, a phrase a kind."""
+    models = [name for name in wanted.models if not (_has_weights(name) and _has_tokenizer(name))]
+    tokenizers = [name for name in wanted.tokenizers if not _has_tokenizer(name)]
+    datasets = [source.dataset for source in wanted.datasets if prepared(source.dataset, source.subset) is None]
+    tasks = [
+        task
+        for task, places in wanted.tasks.items()
+        if any(prepared(dataset, subset) is None for dataset, subset in places)
+    ]
+    kinds = {"models": models, "tokenizers": tokenizers, "datasets": datasets, "data of the tasks": tasks}
+    return [f"{kind} {', '.join(dict.fromkeys(names))}" for kind, names in kinds.items() if names]
+
+
+def to_install(wanted: Needs) -> str | None:
+    """What to install for the tasks' code, None when nothing."""
+    if not wanted.packages:
+        return None
+    names = ", ".join(wanted.packages)
+    return f"install the Python modules {names}, which tasks import (pip install 'lm_eval[math,ifeval]' has most)"
+
+
+def check_fetched(campaign: Campaign, origin: str) -> None:
+    """Refuse to start while something is missing that only a network can bring.
+
+    Raises:
+        ConfigError: one sentence that names all of it and the command that fetches it.
+    """
+    if sentence := still_to_fetch(campaign, origin):
+        raise ConfigError(sentence)
+
+
+def still_to_fetch(campaign: Campaign, origin: str) -> str | None:
+    """That sentence; None when nothing is missing."""
+    wanted = needs(campaign)
+    phrases, install = missing(wanted), to_install(wanted)
+    files = origin.replace(" + ", " ")
+    run = f"run `snakemake --cores 1 prefetch --configfile {files}` where there is a network"
+    if phrases:
+        return f"{origin}: not on this machine yet: {'; '.join(phrases)}; {f'{install}, and {run}' if install else run}"
+    return f"{origin}: {install}" if install else None
+
+
+def model_file(path: str, name: str) -> Path | None:
+    """A file of a model or tokenizer, in its local folder or in the hub's cache; None when it is not there."""
+    if not on_hub(path):
+        found = Path(path, name)
+        return found if found.is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+
+    cached = try_to_load_from_cache(path, name)
+    return Path(cached) if isinstance(cached, str) else None
+
+
+def prepared(dataset: str, subset: str | None) -> Path | None:
+    """The folder of Arrow files that `datasets` made of a dataset on the hub, the newest; None when there is none.
+
+    This is where `datasets` itself looks when it is offline.
+    """
+    from datasets import config
+    from datasets.naming import camelcase_to_snakecase
+
+    owner, _, name = dataset.rpartition("/")
+    root = Path(config.HF_DATASETS_CACHE, f"{owner}___{camelcase_to_snakecase(name)}" if owner else name)
+    found = [path.parent for path in root.glob(f"{subset or '*'}/*/*/dataset_info.json")]
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _has_weights(name: str) -> bool:
+    if model_file(name, "config.json") is None:
+        return False
+    index = model_file(name, "model.safetensors.index.json")
+    if index is None:
+        return model_file(name, "model.safetensors") is not None
+    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all(model_file(name, shard) is not None for shard in shards)
+
+
+def _has_tokenizer(name: str) -> bool:
+    return model_file(name, "tokenizer.json") is not None or model_file(name, "vocab.json") is not None
+
+
+def _of_tasks(campaign: Campaign) -> tuple[dict[str, set[tuple[str, str | None]]], tuple[str, ...]]:
+    """Task or group -> datasets and their configurations on the hub; and the modules that are not installed."""
+    found: dict[str, set[tuple[str, str | None]]] = {}
+    packages: list[str] = []
+    for suite in campaign.evaluation.values():
+        places = task_places(suite) if isinstance(suite, Benchmarks) else {}
+        for asked in suite.tasks if places else ():
+            for leaf in task_files.leaves(places, asked):
+                content = task_files.read(places[leaf])
+                dataset = content.get("dataset_path")
+                if dataset and dataset not in READERS and on_hub(dataset):
+                    found.setdefault(asked, set()).add((dataset, content.get("dataset_name")))
+                packages += task_files.missing_modules(places[leaf])
+    return found, tuple(dict.fromkeys(packages))
