@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
+SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000"}  # no accounting, room for all that is played side by side
 PATIENCE = 900  # seconds for anything to happen: only a hang takes longer, on however loaded a machine
 
 
@@ -21,6 +22,17 @@ def wait_for(condition, what, patience=PATIENCE):
         assert time.monotonic() < limit, f"waited in vain for {what}"
         time.sleep(0.1)
     return found
+
+
+@contextlib.contextmanager
+def cluster(folder, **settings):
+    """A cluster that is up for a while."""
+    lab = Lab(folder, SETTINGS | settings)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
 
 
 class Lab:

@@ -145,12 +145,20 @@ def slurmd_killed(bench):
     bench.lab.up()
 
 
-def daemons_away(bench, seconds=60):
-    """Slurm's controller and its accounting database are both away, and come back."""
+def slurmctld_away(bench):
+    """Slurm's controller is away while a training ends, and comes back."""
+    _daemon_away(bench, "slurmctld")
+
+
+def slurmdbd_away(bench):
+    """The same of its accounting database."""
+    _daemon_away(bench, "slurmdbd")
+
+
+def _daemon_away(bench, name, seconds=60):
     controller = bench.start("next_iteration")
     bench.in_training()
-    bench.lab.kill_daemon("slurmdbd")
-    bench.lab.kill_daemon("slurmctld")
+    bench.lab.kill_daemon(name)
     time.sleep(seconds)
     bench.lab.up()
     bench.end(controller)
