@@ -39,8 +39,8 @@ python tests/optimize/lanes.py
 ```
 
 Durations 1 : 3 : 10 over three sizes (10 min at the smallest, {SPREAD:.0%} spread), an initial design of {INITIAL}, then
-{BUDGET:.0f} units of cost a lane. A job's end is noticed {NOTICED:.0f} s late; an update and a decision follow, each {START} s of imports and
-what the real method took here (CPU seconds: median, longest).
+{BUDGET:.0f} units of cost a lane. A job's end is noticed {NOTICED:.0f} s late; an update and a decision follow, each
+{START} s of imports and what the real method took here (CPU seconds: median, longest).
 
 - *busy*: share of the places' time in training, from the end of the initial design until the budget is spent
 - *in batches*: the same with `lanes: 1, batch: L`, which waits for the slowest of each batch

@@ -79,6 +79,10 @@ class Lab:
         *hours, minutes, _ = self.ask("squeue", "--noheader", "--jobs", job, "--format=%M").split(":")
         return int(minutes) + 60 * sum(map(int, hours))
 
+    def limit(self, job, minutes):
+        """Give a job another time limit."""
+        self.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
+
     def kill_daemon(self, name):
         """kill -9 of slurmctld, slurmdbd or slurmd-<node>."""
         path = self.folder / f"run/{name}.pid"
@@ -98,6 +102,13 @@ def lives(pid):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def is_told(process):
+    """Whether a stopped process has a SIGTERM waiting for it; one that runs on was told already."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    waiting = int(re.search(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    return bool(waiting >> (signal.SIGTERM - 1) & 1) or "State:\tT" not in status
 
 
 def processes_of(job):
