@@ -175,12 +175,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
     args = parser.parse_args()
     torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
     lines = [HEAD]
     for lanes in LANES:
         lines.append(row(lanes))
         print(lines[-1], flush=True)
-    args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / "lanes.md").write_text("\n".join(lines) + "\n")
+        (args.out / "lanes.md").write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
