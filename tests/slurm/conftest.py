@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import scenarios
-from lab import Lab
+from lab import Lab, cluster
 from slurm_bench import SlurmBench, Witness
 
-# a node is dead after 20 s; no accounting, or what is played later could not be without it
-SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5", "ACCT": "0", "CPUS": "8", "MEM": "32000"}
+# a node is dead after 20 s
+SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}
 SIDE_BY_SIDE = 4
 
 
@@ -21,10 +21,8 @@ SIDE_BY_SIDE = 4
 def lab(tmp_path_factory):
     if os.geteuid() != 0:
         pytest.exit("a cluster on this machine needs root; see tests/slurm/slurmlab.sh", 1)
-    lab = Lab(tmp_path_factory.mktemp("lab"), SETTINGS)
-    lab.up()
-    yield lab
-    lab.down()
+    with cluster(tmp_path_factory.mktemp("lab"), **SETTINGS) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +62,12 @@ def played(lab, play, request):
         found = {name: lane.submit(play, name) for name in in_turn}
         found |= {name: pool.submit(play, name) for name in side_by_side}
         yield lambda name: found[name].result()
+
+
+@pytest.fixture(scope="session")
+def accounting(lab, played):
+    """The same cluster with accounting, for what comes after all that is played without."""
+    lab.down()
+    with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1"})
+    with_accounting.up()
+    return with_accounting

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
+SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000"}  # no accounting, room for all that is played side by side
 PATIENCE = 900  # seconds for anything to happen: only a hang takes longer, on however loaded a machine
 
 
@@ -21,6 +22,17 @@ def wait_for(condition, what, patience=PATIENCE):
         assert time.monotonic() < limit, f"waited in vain for {what}"
         time.sleep(0.1)
     return found
+
+
+@contextlib.contextmanager
+def cluster(folder, **settings):
+    """A cluster that is up for a while."""
+    lab = Lab(folder, SETTINGS | settings)
+    try:
+        lab.up()
+        yield lab
+    finally:
+        lab.down()
 
 
 class Lab:
@@ -67,6 +79,10 @@ class Lab:
         *hours, minutes, _ = self.ask("squeue", "--noheader", "--jobs", job, "--format=%M").split(":")
         return int(minutes) + 60 * sum(map(int, hours))
 
+    def limit(self, job, minutes):
+        """Give a job another time limit."""
+        self.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={minutes}")
+
     def kill_daemon(self, name):
         """kill -9 of slurmctld, slurmdbd or slurmd-<node>."""
         path = self.folder / f"run/{name}.pid"
@@ -86,6 +102,13 @@ def lives(pid):
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def is_told(process):
+    """Whether a stopped process has a SIGTERM waiting for it; one that runs on was told already."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    waiting = int(re.search(r"^ShdPnd:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    return bool(waiting >> (signal.SIGTERM - 1) & 1) or "State:\tT" not in status
 
 
 def processes_of(job):

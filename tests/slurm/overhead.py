@@ -12,41 +12,29 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import slurm_bench
-from lab import Lab
-from slurm_bench import ROOT, SlurmBench
+from lab import cluster
+from slurm_bench import ROOT, SlurmBench, lines_of
 
-# jobs are remembered to the end
-SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000", "MINJOBAGE": "7200"}
+REMEMBERED = "7200"  # seconds that Slurm knows an ended job: to the end
 
 
 def measure(trials):
     """A dictionary of seconds a trial: allocation, training, scoring; and from a job's end to the next submission."""
-    with tempfile.TemporaryDirectory() as folder:
-        lab = Lab(Path(folder, "lab"), SETTINGS)
-        lab.up()
-        try:
-            bench = SlurmBench(Path(folder, "campaign"), lab)
-            bench.folder.mkdir()
-            bench.profile(quick=False)
-            bench.campaign(budget={"total": 0.2 * trials, "unit": "CPU-minutes"})
-            bench.run(patience=3600)
-            said = lab.ask("squeue", "--states=all", "--noheader", "--format=%i|%V|%S|%e")
-        finally:
-            lab.down()
-        times = {job: [datetime.datetime.fromisoformat(part) for part in rest] for job, *rest in _rows(said)}
+    with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), MINJOBAGE=REMEMBERED) as lab:
+        bench = SlurmBench(Path(folder, "campaign"), lab)
+        bench.folder.mkdir()
+        bench.profile(quick=False)
+        bench.campaign(budget={"total": 0.2 * trials, "unit": "CPU-minutes"})
+        bench.run(patience=3600)
+        said = lab.ask("squeue", "--states=all", "--noheader", "--format=%i|%V|%S|%e")
+        rows = [line.split("|") for line in said.splitlines()]
+        times = {job: [datetime.datetime.fromisoformat(part) for part in rest] for job, *rest in rows}
         found = []
         for path in bench.results.glob("trials/S/*/share_1/train.json"):
-            attempts = slurm_bench.lines_of(path.parent.parent / "attempts.jsonl")
-            submitted, start, end = times[attempts[0]["job"]]
+            submitted, start, end = times[lines_of(path.parent.parent / "attempts.jsonl")[0]["job"]]
             scoring = sum(json.loads(one.read_text())["seconds"] for one in path.parent.glob("evaluate/*.json"))
-            training = json.loads(path.read_text())["seconds"]
-            found.append((submitted, start, end, training, scoring))
+            found.append((submitted, start, end, json.loads(path.read_text())["seconds"], scoring))
     return sorted(found)
-
-
-def _rows(said):
-    return [line.split("|") for line in said.splitlines()]
 
 
 def table(found):

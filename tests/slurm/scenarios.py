@@ -6,7 +6,8 @@ import shutil
 import signal
 import time
 
-from lab import wait_for
+import psutil
+from lab import is_told, wait_for
 
 ON_PREEMPTIBLE = {"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}}
 ON_GPU_NODE = {"default-resources": {"slurm_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
@@ -21,18 +22,23 @@ def undisturbed(bench):
 
 
 def time_limit(bench):
-    """A training that is told two minutes ahead; then its job's limit comes that near (Slurm looks every 30 s). Not grouped."""
+    """A training that is told two minutes ahead; then its job's limit comes that near. Not grouped.
+
+    Slurm looks at limits every 30 s, and the whole training may take less: it is stopped until it has been told.
+    """
     shutil.rmtree(bench.results / "campaigns")
-    bench.campaign(epochs=750)
-    bench.checkpoint_minutes = 0.1  # a checkpoint holds the whole loss curve: of so many steps it takes its time
     extra = "'--signal=TERM@120 --open-mode=append'"
     bench.profile(**{"groups": None, "set-resources": {"train": {"runtime": 60, "slurm_extra": extra}}})
     bench.run("next_proposal")
     controller = bench.start("next_iteration")
     job = bench.in_training()
-    bench.lab.ask("scontrol", "update", f"JobId={job}", f"TimeLimit={2 + bench.lab.minutes(job)}")
-    wait_for(lambda: any(line["event"] == "requeued" for line in bench.attempts()), "the warning")
-    bench.lab.ask("scontrol", "update", f"JobId={job}", "TimeLimit=60")
+    training = psutil.Process(bench.attempts()[-1]["pid"])
+    training.suspend()
+    bench.lab.limit(job, 2 + bench.lab.minutes(job))
+    wait_for(lambda: is_told(training), "the warning")
+    training.resume()
+    wait_for(lambda: any(line["event"] == "requeued" for line in bench.attempts()), "a requeue")
+    bench.lab.limit(job, 60)
     bench.end(controller)
 
 
@@ -145,12 +151,20 @@ def slurmd_killed(bench):
     bench.lab.up()
 
 
-def daemons_away(bench, seconds=60):
-    """Slurm's controller and its accounting database are both away, and come back."""
+def slurmctld_away(bench):
+    """Slurm's controller is away while a training ends, and comes back."""
+    _daemon_away(bench, "slurmctld")
+
+
+def slurmdbd_away(bench):
+    """The same of its accounting database."""
+    _daemon_away(bench, "slurmdbd")
+
+
+def _daemon_away(bench, name, seconds=60):
     controller = bench.start("next_iteration")
     bench.in_training()
-    bench.lab.kill_daemon("slurmdbd")
-    bench.lab.kill_daemon("slurmctld")
+    bench.lab.kill_daemon(name)
     time.sleep(seconds)
     bench.lab.up()
     bench.end(controller)

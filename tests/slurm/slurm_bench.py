@@ -2,9 +2,7 @@
 
 import contextlib
 import json
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,21 +14,25 @@ import psutil
 import yaml
 from lab import PATIENCE, lives, wait_for
 
-ROOT = Path(__file__).parents[2]
+sys.path.append(str(Path(__file__).parents[1] / "workflow"))  # the scripts of this folder run without pytest
+from campaign_bench import ROOT, TINY, Bench
+
 WHERE = {"default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 # waits that only a real cluster needs; nothing else of the shipped profile is changed
 QUICK = {"slurm-init-seconds-before-status-checks": 2, "max-status-checks-per-second": 1, "latency-wait": 15}
 
 
-class SlurmBench:
+# its user shares nothing with others, and has something to hide
+UMASK = 0o027
+SECRET = "hf_neverToBeSeenInALog"
+
+
+class SlurmBench(Bench):
     """A campaign's folder, `admire` and `snakemake --profile slurm` in it."""
 
     def __init__(self, folder, lab):
-        self.folder, self.lab, self.checkpoint_minutes = Path(folder), lab, 0.02
-
-    @property
-    def results(self):
-        return self.folder / "results"
+        super().__init__(Path(folder))
+        self.lab, self.checkpoint_minutes = lab, 0.02
 
     @property
     def log(self):
@@ -50,7 +52,7 @@ class SlurmBench:
 
     def campaign(self, **over):
         """tests/workflow/tiny.yaml with one size, one first trial, and a training of many seconds."""
-        raw = yaml.safe_load((ROOT / "tests/workflow/tiny.yaml").read_text())
+        raw = yaml.safe_load(TINY.read_text())
         model = raw["models"][0] | {"target": True, "cost": 0.2}
         model["resources"] = {"threads": 1, "minutes": 5, "mem_gb": 1}
         model["resources"] |= over.pop("resources", {})
@@ -60,32 +62,25 @@ class SlurmBench:
         raw["budget"]["total"] = 0.4
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(raw | over, sort_keys=False))
 
-    def command(self, *targets, profile="slurm"):
-        where = ["--profile", profile] if profile else ["--cores", "2"]
-        return [
-            *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--directory", str(self.folder)),
-            *("--workflow-profile", str(ROOT / "profiles/default"), *where, *targets, "--configfile", "tiny.yaml"),
-        ]
-
     def environment(self):
-        quiet = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
         here = {"SLURM_CONF": self.lab.conf, "ADMIRE_CHECKPOINT_MINUTES": str(self.checkpoint_minutes)}
-        return os.environ | quiet | here
+        return super().environment() | here | {"HF_TOKEN": SECRET}
 
-    def start(self, *targets, before=(), profile="slurm"):
+    def start(self, *targets, before=()):
         """A controller in the background; its terminal is a file."""
         with open(self.log, "a") as terminal:
             return subprocess.Popen(
-                [*before, *self.command(*targets, profile=profile)],
+                [*before, *self.command(*targets, where=("--profile", "slurm"), configs=("tiny.yaml",))],
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=terminal,
                 stderr=terminal,
                 start_new_session=True,
+                umask=UMASK,
             )
 
-    def run(self, *targets, before=(), profile="slurm", expect=0, patience=PATIENCE):
-        process = self.start(*targets, before=before, profile=profile)
+    def run(self, *targets, before=(), expect=0, patience=PATIENCE):
+        process = self.start(*targets, before=before)
         self.end(process, expect, patience)
         return self.log.read_text()
 
@@ -97,19 +92,8 @@ class SlurmBench:
             raise AssertionError(f"it hangs:\n{self.log.read_text()[-6000:]}") from None
         assert code == expect, self.log.read_text()[-6000:]
 
-    def admire(self, *arguments, expect=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "admire.cli.main", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=self.environment(),
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
     def copy(self, folder):
-        shutil.copytree(self.folder, folder, symlinks=True)
+        super().copy(folder)
         return SlurmBench(folder, self.lab)
 
     def move(self, folder):

@@ -14,10 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab import Lab, processes_of
+from lab import cluster, processes_of
 from slurm_bench import ROOT, SlurmBench, Witness, lines_of
 
-SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5", "ACCT": "0", "CPUS": "8", "MEM": "32000"}
+SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}  # a node is dead after 20 s
 LANES = 2
 PAUSE = (8, 20)  # seconds between two faults
 BACK_AFTER = 25  # seconds after which a dead node or daemon is back: longer than a node's timeout
@@ -135,24 +135,18 @@ def main():
     parser.add_argument("--trials", type=int, default=20)
     parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        lab = Lab(Path(folder, "lab"), SETTINGS)
-        lab.up()
-        try:
-            bench = SlurmBench(Path(folder, "campaign"), lab)
-            bench.folder.mkdir()
-            resources = {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}
-            bench.profile(**{"default-resources": resources})
-            # each trial costs 0.2, the final one included
-            bench.campaign(budget={"total": 0.2 * args.trials, "unit": "CPU-minutes", "lanes": LANES})
-            witness = Witness(bench)
-            witness.start()
-            began = time.monotonic()
-            played, code = soak(lab, bench, args.faults, random.Random(args.seed))
-            witness.stop.set()
-            found = table(bench, played, code, witness, (time.monotonic() - began) / 60)
-        finally:
-            lab.down()
+    with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), **SETTINGS) as lab:
+        bench = SlurmBench(Path(folder, "campaign"), lab)
+        bench.folder.mkdir()
+        bench.profile(**{"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}})
+        # each trial costs 0.2, the final one included
+        bench.campaign(budget={"total": 0.2 * args.trials, "unit": "CPU-minutes", "lanes": LANES})
+        witness = Witness(bench)
+        witness.start()
+        began = time.monotonic()
+        played, code = soak(lab, bench, args.faults, random.Random(args.seed))
+        witness.stop.set()
+        found = table(bench, played, code, witness, (time.monotonic() - began) / 60)
     print(found)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "soak.md").write_text(found)

@@ -3,9 +3,10 @@ with exit code 0, and the training took as many steps as an undisturbed one."""
 
 import csv
 import itertools
+import stat
 
 import pytest
-from lab import Lab
+from slurm_bench import SECRET
 
 
 def legs(bench):
@@ -41,6 +42,18 @@ def test_a_whole_campaign_without_accounting(played, name):
         f"Slurm jobs     {submitted} to {submitted} that train and score" in plan and "committed           0 " in plan
     )
     assert "budget            0.4" in plan and sum(float(row["cost"]) for row in rows) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("name", ["undisturbed"])
+def test_files_are_closed_to_others_and_tell_nothing_of_the_environment(played, name):
+    bench = played(name)
+    for path in (path for root in ("results", ".snakemake", "logs") for path in (bench.folder / root).rglob("*")):
+        if path.is_symlink():
+            continue
+        # Snakemake opens its own records to the group, whatever the umask says
+        assert not path.stat().st_mode & stat.S_IRWXO, path
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+    assert SECRET not in bench.log.read_text()
 
 
 @pytest.mark.parametrize("name", ["time_limit"])
@@ -142,9 +155,6 @@ def test_a_job_that_slurm_forgot(lab, played, play):
         assert_whole(play("forgotten"), interrupted=False)
 
 
-def test_slurmctld_and_slurmdbd_away_for_a_minute(lab, played, play):
-    """With accounting."""
-    lab.down()
-    with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1"})
-    with_accounting.up()
-    assert_whole(play("daemons_away", with_accounting), interrupted=False)
+@pytest.mark.parametrize("name", ["slurmctld_away", "slurmdbd_away"])
+def test_a_daemon_of_slurm_is_away_for_a_minute(accounting, play, name):
+    assert_whole(play(name, accounting), interrupted=False)

@@ -72,3 +72,36 @@ def test_refuses_a_profile_that_is_not_there(bench):
 def test_the_shipped_profile_is_read_by_its_name(monkeypatch, bench):
     assert (ROOT / "slurm/config.yaml").samefile(ROOT / "profiles/slurm/config.yaml")
     assert yaml.safe_load((ROOT / "slurm/config.yaml").read_text())["executor"] == "slurm"
+
+
+def test_refuses_a_results_folder_that_the_nodes_do_not_see(bench):
+    hidden = ("unshare", "--mount", "sh", "-c", 'mkdir results && mount -t tmpfs none results && exec "$0" "$@"')
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", "--from-a-job", before=hidden, expect=1)
+    assert f"the nodes do not see {bench.results}" in said and "shared file system" in said, said
+
+
+def test_refuses_an_account_that_slurm_does_not_know(accounting, bench):
+    bench.profile(**{"default-resources": WELL | {"slurm_account": "campaign"}})
+    bench.admire("preflight", "tiny.yaml", "--profile", "slurm")
+    bench.profile(**{"default-resources": WELL | {"slurm_account": "nobodys"}})
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
+    assert "slurm_account: Slurm refuses nobodys" in said and "sacctmgr show assoc" in said, said
+
+
+def test_refuses_an_old_slurm(bench, tmp_path, monkeypatch):
+    old = tmp_path / "old/sbatch"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho slurm 20.02.7\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:{os.environ['PATH']}")
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
+    assert "Slurm 20.02 is too old" in said and "20.11 and later" in said, said
+
+
+def test_refuses_an_old_plugin(bench, tmp_path, monkeypatch):
+    old = tmp_path / "snakemake_executor_plugin_slurm-1.9.2.dist-info"
+    old.mkdir()
+    (old / "METADATA").write_text("Metadata-Version: 2.1\nName: snakemake-executor-plugin-slurm\nVersion: 1.9.2\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
+    assert "snakemake-executor-plugin-slurm 1.9.2 is too old; install 2.8.0" in said, said

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from admire.cli.main import main
 from admire.trials import slurm
 
 Fake = Callable[..., Path]
@@ -72,3 +73,16 @@ def test_jobs_are_those_of_the_folder(fake: Fake, tmp_path: Path) -> None:
     assert slurm.jobs(tmp_path) == [slurm.Job("8", "run", "PENDING", "gpu", "0:00", "Resources")]
     fake("squeue", "", 1)
     assert slurm.jobs(tmp_path) is None, "no answer is not an empty queue"
+
+
+def test_status_misses_only_a_slurm_that_was_used(
+    fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake("squeue", "", 1)
+    monkeypatch.chdir(tmp_path)
+    campaign = str(Path(__file__).parents[2] / "config/laptop.yaml")
+    assert main(["status", campaign]) == 0
+    assert "Slurm" not in capsys.readouterr().out, "its commands are installed, no campaign ever asked it for anything"
+    slurm.LOGS.mkdir(parents=True)
+    assert main(["status", campaign]) == 0
+    assert "Slurm does not answer" in capsys.readouterr().out

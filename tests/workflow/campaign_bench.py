@@ -19,29 +19,26 @@ class Bench:
 
     folder: Path
 
-    def command(self, *arguments, configs=(TINY,)):
+    def environment(self):
+        return os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+
+    def command(self, *arguments, where=("--cores", "2"), configs=(TINY,)):
         return [
             *(sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "--directory", str(self.folder)),
-            *("--workflow-profile", str(ROOT / "profiles/default"), "--cores", "2"),
+            *("--workflow-profile", str(ROOT / "profiles/default"), *where),
             *arguments,
             *("--configfile", *map(str, configs)),
         ]
 
     def snakemake(self, *arguments, configs=(TINY,), expect=0):
-        done = subprocess.run(
-            self.command(*arguments, configs=configs), capture_output=True, text=True, env=environment()
-        )
-        assert done.returncode == expect, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return self._called(self.command(*arguments, configs=configs), expect)
 
-    def admire(self, *arguments, expect=0):
-        done = subprocess.run(
-            [sys.executable, "-m", "admire.cli.main", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=self.folder,
-            env=environment(),
-        )
+    def admire(self, *arguments, before=(), expect=0):
+        """A verb, with whatever stands `before` it."""
+        return self._called([*before, sys.executable, "-m", "admire.cli.main", *map(str, arguments)], expect)
+
+    def _called(self, command, expect):
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environment())
         assert done.returncode == expect, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -65,7 +62,3 @@ class Bench:
         for path in self.results.glob("trials/*/*/attempts.jsonl"):
             ended[path.parent.name] = path.read_text().count('"ok"')
         return ended
-
-
-def environment():
-    return os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}

@@ -9,7 +9,6 @@ import time
 
 import psutil
 import pytest
-from campaign_bench import environment
 
 pytestmark = pytest.mark.loop
 
@@ -43,7 +42,7 @@ def test_killed_ten_times_ends_as_an_undisturbed_run(finished, bench):
     for kill in range(10):
         process = subprocess.Popen(
             bench.command(),
-            env=environment(),
+            env=bench.environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -88,7 +87,7 @@ def test_a_forced_run_changes_no_decision_and_trains_nothing(finished, tmp_path)
 
 
 def test_controller_killed_while_sources_are_prepared_goes_on(bench):
-    process = subprocess.Popen(bench.command(), env=environment(), start_new_session=True)
+    process = subprocess.Popen(bench.command(), env=bench.environment(), start_new_session=True)
     while not list(bench.results.glob("sources/strings/*/card.json")):
         assert process.poll() is None
         time.sleep(0.01)
@@ -101,7 +100,11 @@ def test_controller_killed_while_sources_are_prepared_goes_on(bench):
 
 def test_second_controller_is_refused(bench):
     process = subprocess.Popen(
-        bench.command(), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        bench.command(),
+        env=bench.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         lease = bench.results / "campaigns/tiny/running.json"

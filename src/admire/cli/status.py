@@ -75,11 +75,10 @@ def _print_jobs(controlled: bool) -> None:
 
     from admire.trials import slurm
 
-    if not slurm.present():
-        return
     jobs = slurm.jobs(Path.cwd())
     if jobs is None:
-        print("Slurm does not answer")
+        if slurm.present() and slurm.used(Path.cwd()):
+            print("Slurm does not answer")
         return
     for job in jobs:
         waits = f" ({job.why})" if job.state == "PENDING" else ""

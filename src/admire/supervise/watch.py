@@ -143,7 +143,7 @@ class Watch:
         return slurm.jobs(Path.cwd())
 
     def _away(self) -> bool:
-        return slurm.present() and self._jobs() is None
+        return slurm.present() and slurm.used(Path.cwd()) and self._jobs() is None
 
     def _wait_while(self, condition: Callable[[], bool], at_most: float = float("inf")) -> None:
         began = time.monotonic()

@@ -43,6 +43,11 @@ def present() -> bool:
     return shutil.which("squeue") is not None
 
 
+def used(folder: Path) -> bool:
+    """Whether a workflow ever submitted jobs from `folder`: only then does it matter that Slurm does not answer."""
+    return (folder / LOGS).is_dir()
+
+
 def requeue() -> bool:
     """Ask that the own job be run again from its start, under its own number; its processes are then ended.
 
