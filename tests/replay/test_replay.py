@@ -109,9 +109,9 @@ def test_numbers_do_not_depend_on_the_cores(table):
 
 def test_a_table_without_common_mixtures_cannot_serve_promotion(table):
     served, refused = servable(table, list(METHODS))
-    assert set(METHODS) - set(served) == {"successive-halving", "hyperband", "doremi"}
+    assert set(METHODS) - set(served) == {"successive-halving", "hyperband", "doremi", "design"}
     assert "no mixture of runs was trained at two sizes" in refused[0]
-    assert "doremi: skipped, it weighs sources while it trains" in refused[2]
+    assert any("doremi: skipped, it weighs sources while it trains" in sentence for sentence in refused)
 
 
 def test_the_summary_counts_seeds_and_reads_regret_between_steps():
