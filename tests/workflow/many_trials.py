@@ -168,27 +168,20 @@ def missing_decisions(bench, lanes):
 
 
 def table(rows, missing, decided, lanes):
-    (
-        began,
-        (
-            ended,
-            *_,
-        ),
-    ) = rows[0][0], rows[-1]
-    cpu, memory = rows[-1][2], max(row[3] for row in rows)
+    minutes, cpu, memory = (rows[-1][0] - rows[0][0]) / 60, rows[-1][2], max(row[3] for row in rows)
     lines = [f"# {decided:,} trials over {lanes} lanes: what the controller costs, {datetime.date.today()}", "", "```"]
     lines += [f"python tests/workflow/many_trials.py --trials {decided} --lanes {lanes}", "```", ""]
     lines += [
-        f"Real Snakemake with its local executor, real decisions (random search); trainings are sleeps of {SLEEP:g} s.",
-        "",
+        f"Real Snakemake with its local executor, real decisions (random search); trainings are sleeps of {SLEEP:g} s."
     ]
+    lines += [f"{os.cpu_count()} cores; the load meanwhile was {os.getloadavg()[2]:.0f}.", ""]
     lines += ["| | |", "|---|---:|"]
     lines += [
         f"| trials decided, trained, learnt from | {decided:,} |",
         f"| decisions that are missing | {missing} |",
         f"| the controller's CPU, seconds a trial | {cpu / decided:.2f} |",
         f"| the controller's memory at most, MB | {memory / 1e6:.0f} |",
-        f"| minutes | {(ended - began) / 60:.0f} |",
+        f"| minutes | {minutes:.0f} |",
         "",
         "| updates | CPU seconds since the line above, an update | memory (MB) |",
         "|---:|---:|---:|",
