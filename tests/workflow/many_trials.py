@@ -24,7 +24,7 @@ import yaml
 from campaign_bench import ROOT, TINY, Bench
 
 SLEEP = 1.0  # seconds of a training
-EVERY = 100  # trials between two lines of the table
+TENTHS = 10  # lines of the table that shows how the cost grows
 # stands before the real command on the path: hands its arguments and terminal to the process that is ready
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -188,7 +188,7 @@ def table(rows, missing, decided, lanes):
     ]
     last, used = 0, 0.0
     for _, updates, seconds, held in rows:
-        if updates - last >= EVERY:
+        if updates - last >= decided / TENTHS:
             lines.append(f"| {updates} | {(seconds - used) / (updates - last):.2f} | {held / 1e6:.0f} |")
             last, used = updates, seconds
     return "\n".join(lines) + "\n"
