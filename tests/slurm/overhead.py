@@ -8,6 +8,7 @@ import argparse
 import datetime
 import itertools
 import json
+import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -50,7 +51,8 @@ def table(found):
         "from a job's end to the next submission (polling, update, propose)": between,
     }
     lines = [f"# What a trial costs on Slurm beside itself, {datetime.date.today()}", ""]
-    lines += [f"`python tests/slurm/overhead.py`: {len(found)} trials, one lane, the shipped profile, one machine.", ""]
+    lines += [f"`python tests/slurm/overhead.py --trials {len(found)}`: one lane, the shipped profile, one machine of"]
+    lines += [f"{os.cpu_count()} cores; the load meanwhile was {os.getloadavg()[1]:.0f}.", ""]
     lines += ["| seconds | median | least | most |", "|---|---:|---:|---:|"]
     for name, values in rows.items():
         lines.append(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")

@@ -184,6 +184,15 @@ def test_a_signal_writes_a_checkpoint_and_asks_for_another_try(make_trial: MakeT
     ]
 
 
+def test_a_signal_while_the_model_is_saved_costs_nothing(
+    make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial, save = make_trial(), run._Run._save_model
+    monkeypatch.setattr(run._Run, "_save_model", lambda self: (os.kill(os.getpid(), signal.SIGTERM), save(self)))
+    assert train_trial(trial) == 0
+    assert read_training(trial.train()).status == "ok" and trial.model().is_dir()
+
+
 def test_of_two_processes_one_trains_and_the_other_finds_it_done(make_trial: MakeTrial) -> None:
     trial = make_trial(epochs=4)
     both = [fork.Process(target=lambda: os._exit(train_trial(trial))) for _ in range(2)]

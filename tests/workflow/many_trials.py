@@ -24,7 +24,7 @@ import yaml
 from campaign_bench import ROOT, TINY, Bench
 
 SLEEP = 1.0  # seconds of a training
-EVERY = 100  # trials between two lines of the table
+TENTHS = 10  # lines of the table that shows how the cost grows
 # stands before the real command on the path: hands its arguments and terminal to the process that is ready
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
@@ -168,34 +168,27 @@ def missing_decisions(bench, lanes):
 
 
 def table(rows, missing, decided, lanes):
-    (
-        began,
-        (
-            ended,
-            *_,
-        ),
-    ) = rows[0][0], rows[-1]
-    cpu, memory = rows[-1][2], max(row[3] for row in rows)
+    minutes, cpu, memory = (rows[-1][0] - rows[0][0]) / 60, rows[-1][2], max(row[3] for row in rows)
     lines = [f"# {decided:,} trials over {lanes} lanes: what the controller costs, {datetime.date.today()}", "", "```"]
     lines += [f"python tests/workflow/many_trials.py --trials {decided} --lanes {lanes}", "```", ""]
     lines += [
-        f"Real Snakemake with its local executor, real decisions (random search); trainings are sleeps of {SLEEP:g} s.",
-        "",
+        f"Real Snakemake with its local executor, real decisions (random search); trainings are sleeps of {SLEEP:g} s."
     ]
+    lines += [f"{os.cpu_count()} cores; the load meanwhile was {os.getloadavg()[2]:.0f}.", ""]
     lines += ["| | |", "|---|---:|"]
     lines += [
         f"| trials decided, trained, learnt from | {decided:,} |",
         f"| decisions that are missing | {missing} |",
         f"| the controller's CPU, seconds a trial | {cpu / decided:.2f} |",
         f"| the controller's memory at most, MB | {memory / 1e6:.0f} |",
-        f"| minutes | {(ended - began) / 60:.0f} |",
+        f"| minutes | {minutes:.0f} |",
         "",
         "| updates | CPU seconds since the line above, an update | memory (MB) |",
         "|---:|---:|---:|",
     ]
     last, used = 0, 0.0
     for _, updates, seconds, held in rows:
-        if updates - last >= EVERY:
+        if updates - last >= decided / TENTHS:
             lines.append(f"| {updates} | {(seconds - used) / (updates - last):.2f} | {held / 1e6:.0f} |")
             last, used = updates, seconds
     return "\n".join(lines) + "\n"

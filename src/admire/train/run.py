@@ -125,7 +125,7 @@ def _attempt(trial: TrialLayout, spec: Spec, lease: Lease, checkpoint_seconds: f
     try:
         with Interruption() as interruption:
             run.train(interruption, checkpoint_seconds)
-        return run.finish(attempts, attempt, interruption)
+            return run.finish(attempts, attempt, interruption)  # a signal while the model is saved must not cost it
     except KeyboardInterrupt:
         attempts.end(attempt, "interrupted", run.step, run.seconds, "interrupted twice, without a checkpoint")
         return EXIT_CODE
