@@ -35,6 +35,11 @@ def test_it_survives_being_written_and_read():
     assert parse(once.model_dump(mode="json"), "again") == once
 
 
+def test_a_rival_of_a_design_spends_as_much_and_is_none():
+    rival = design().rival("random")
+    assert parse(rival.model_dump(mode="json"), "again") == rival and rival.budget == design().budget
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [

@@ -72,7 +72,7 @@ def test_programs_that_a_model_wrote_are_run_with_consent(tiny_model, tmp_path):
     )
     (tmp_path / "programs.yaml").write_text(
         f"include: {TASKS.parent}/tulu-tasks/_humaneval_yaml\ntask: programs\ndataset_path: json\n"
-        f"dataset_kwargs: {{data_files: {{test: {rows}}}}}\nrepeats: 2\n"
+        f"dataset_kwargs: {{data_files: {{test: {rows}}}}}\n"
         "generation_kwargs: {until: [x], do_sample: true, temperature: 0.8, max_gen_toks: 4}\n"
     )
     consenting = Benchmarks(

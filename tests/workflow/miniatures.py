@@ -208,5 +208,5 @@ def small_pile(hub):
         "models": models,
         "training": {"sequence_length": 32, "batch_size": 8, "dtype": "float32", "learning_rate": 1e-2},
         "optimizer": {"initial": 2},
-        "budget": {"total": 930, "lanes": 1},
+        "budget": {"total": 929.3, "lanes": 1},
     }

@@ -472,7 +472,7 @@ class Campaign(Strict):
     def rival(self, method: str) -> Campaign:
         """The same campaign decided by another method, under a name of its own (for the benchmark)."""
         options = dict.fromkeys(self.optimizer.options)  # those are for this campaign's method
-        optimizer = self.optimizer.model_copy(update={"method": method, **options})
+        optimizer = self.optimizer.model_copy(update={"method": method, "design": None, **options})
         return self.model_copy(update={"name": f"{self.name}-{method}", "optimizer": optimizer})
 
 

@@ -19,6 +19,8 @@ from admire.trials.records import read_evaluation
 
 # spec, build_data, train and one evaluation a suite; a decision is two local jobs (propose, update)
 JOBS_BEFORE_EVALUATION = 3
+# a nominal cost that is off by less is left as it is
+OFF = 0.1
 # of one unit of a budget; other units are no times
 SECONDS = {
     "cpu-minutes": 60,
@@ -39,12 +41,14 @@ class Line:
         affordable: the most further trials of this size that the open budget buys, alone; those to come of a design.
         measured: what a trial of this size took so far, training and scoring, in the budget's unit; None while none is
             done, or when the unit is no time.
+        speed: tokens a second that these trials were trained at; None while none is done.
     """
 
     model: Model
     done: int
     affordable: int
     measured: float | None
+    speed: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def make_plan(campaign: Campaign) -> Plan:
         done = sum(trial.model == model.name for trial in ledger.trials)
         designed = campaign.optimizer.design is not None
         ahead = campaign.design_counts[place] - done if designed else int(left / model.cost + 1e-9)
-        lines.append(Line(model, done, ahead, _measured(campaign, model, ledger)))
+        lines.append(Line(model, done, ahead, _measured(campaign, model, ledger), _speed(model, ledger)))
     bases = {}
     for model in campaign.models:
         owner = base_campaign(model)
@@ -142,6 +146,13 @@ def _measured(campaign: Campaign, model: Model, ledger: Ledger) -> float | None:
         return None
     gpus = max(model.resources.gpus, 1) if campaign.budget.unit.lower().startswith("gpu") else 1
     return sum(_seconds(campaign, trial) for trial in done) * gpus / unit / len(done)
+
+
+def _speed(model: Model, ledger: Ledger) -> float | None:
+    """Mean tokens a second of the trainings that ended well at this size."""
+    records = [trial.record for trial in ledger.trials if trial.model == model.name and trial.record is not None]
+    speeds = [record.tokens_per_second for record in records if record.status == "ok" and record.tokens_per_second]
+    return sum(speeds) / len(speeds) if speeds else None
 
 
 def _seconds(campaign: Campaign, trial: Trial) -> float:
@@ -202,6 +213,10 @@ def render(
         "  minutes: the time limit of one training)",
         "",
     ]
+    advice = [
+        _advice(line, unit) for line in plan.lines if line.measured and abs(line.measured / line.model.cost - 1) > OFF
+    ]
+    out += [*advice, ""] if advice else []
     if campaign.optimizer.design:
         out.append(f"  design     {_sum(campaign)}")
     out.append(f"  budget     {_amount(plan.total):>10}")
@@ -230,6 +245,18 @@ def render(
         )
         out.append("  ones in seconds, then `snakemake -n next_iteration` lists them.")
     return "\n".join(out)
+
+
+def _advice(line: Line, unit: str) -> str:
+    """By how much a size's nominal cost is off, and what to write instead."""
+    model = line.model
+    assert line.measured is not None
+    off = line.measured / model.cost - 1
+    speed = f", {line.speed:,.0f} tokens/s" if line.speed else ""
+    return (
+        f"  {model.name}: a trial took {line.measured:.3g} {unit} (training and scoring, time in queues apart{speed}), "
+        f"{abs(off):.0%} {'more' if off > 0 else 'less'} than its nominal cost; to plan with that write `cost: {line.measured:.3g}`"
+    )
 
 
 def _sum(campaign: Campaign) -> str:
