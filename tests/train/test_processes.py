@@ -37,7 +37,15 @@ def copy(trial: TrialLayout, to: Path) -> TrialLayout:
 
 
 def start(trial: TrialLayout, resources: dict[str, Any], *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "admire.cli.main", "train", str(trial.folder), "--resources", json.dumps(resources)]
+    command = [
+        sys.executable,
+        "-m",
+        "admire.cli.main",
+        "train",
+        str(trial.folder),
+        "--resources",
+        json.dumps(resources),
+    ]
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     return subprocess.Popen([*command, *more], stderr=subprocess.PIPE, text=True, env=environment)
 

@@ -178,8 +178,8 @@ class Resources(Strict):
     """Rows that one process computes at once; `training.batch_size` is gathered over processes and over several such
     passes. Left out: a process's whole share of a batch."""
     sharding: Literal["none", "full"] = "none"
-    """`full` spreads weights, gradients and optimiser state over the processes (FSDP2), for models that one GPU does not
-    hold; `none` keeps a copy on each."""
+    """`full` spreads weights, gradients and optimiser state over the GPUs (FSDP2), for models that one does not hold; `none`
+    keeps a copy on each."""
     activation_checkpointing: bool = False
     """Compute activations twice instead of keeping them: less memory, about a third more time."""
     attention: Literal["sdpa", "flash_attention_2"] = "sdpa"

@@ -31,10 +31,10 @@ def check_machines(campaign: Campaign, origin: str) -> None:
 def _check(campaign: Campaign, model: Model) -> None:
     training, needs = campaign.training_of(model), model.resources
     share(training.batch_size, needs.world, needs.rows_per_device)
-    if needs.sharding == "full" and needs.world == 1:
-        raise ConfigError(
-            "resources.sharding: full spreads a model over processes, but there is one; raise gpus, or say none"
-        )
+    if needs.sharding == "full" and (needs.world == 1 or not needs.gpus):
+        raise ConfigError("resources.sharding: full spreads a model over several GPUs; raise gpus, or remove sharding")
+    if needs.attention == "flash_attention_2" and not needs.gpus:
+        raise ConfigError("resources.attention: flash_attention_2 needs a GPU; raise gpus, or remove attention")
     if needs.padding_free and training.kind == "pretrain":
         raise ConfigError("resources.padding_free: pre-training has no padding; remove it")
     for (key, value), (module, package) in OPTIONAL.items():

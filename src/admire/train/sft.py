@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import enable_fsdp_ram_efficient_loading
 from datasets import Dataset
 from transformers import (
     AutoModelForCausalLM,
@@ -61,6 +62,8 @@ def trainer(
 ) -> Trainer:
     """A trainer that is ready to run, or to resume."""
     set_seed(spec.seed)
+    if arguments.get("fsdp"):
+        enable_fsdp_ram_efficient_loading()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     # made before the model, because it says how weights are loaded. TRL's own preparation would drop rows and cache a copy of
