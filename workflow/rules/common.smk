@@ -262,8 +262,8 @@ def asked_for(key):
     return lambda wildcards, attempt: getattr(asked(wildcards, attempt), key)
 
 
-def threads_of_node(wildcards):
-    asks = model_of(wildcards).resources
+def threads_of_node(wildcards, attempt):
+    asks = asked(wildcards, attempt)
     return asks.threads * asks.workers
 
 

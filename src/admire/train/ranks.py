@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 Told = TypeVar("Told")
 
 PATIENCE = datetime.timedelta(days=30)
+# what gloo and NCCL say when another process is gone
+GONE = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited")
 
 
 class Ranks:
@@ -62,6 +64,10 @@ class Ranks:
     def wait(self) -> None:
         """Go on when all are here."""
         self.largest(0)
+
+    def lost_another(self, error: Exception) -> bool:
+        """Whether an error says only that another process is gone: that one knows why, or was killed."""
+        return self.size > 1 and any(words in str(error) for words in GONE)
 
     def leave(self) -> None:
         """Take leave of the others at the end."""

@@ -189,7 +189,8 @@ def _attempt(
         if ranks.size > 1:
             log = log.with_stem(f"{log.stem}_process_{ranks.rank}")
         with contextlib.suppress(OSError):  # a full disk must not hide what happened
-            if attempts.running:  # of several processes, the first one that breaks knows why
+            # of several processes, the first one that breaks knows why
+            if attempts.running and not ranks.lost_another(error):
                 attempts.end(attempt, "error", run.step, run.seconds, reason)
         if isinstance(error, AdmireError) or (isinstance(error, OSError) and error.errno in STORAGE):
             raise
