@@ -87,7 +87,7 @@ def wait_for(condition: Callable[[], Any]) -> None:
 def stopped(trial: TrialLayout, sharded: bool = False) -> None:
     """Train until there is a checkpoint, tell the launcher to stop, and look at what is left."""
     process = start(trial, TWO, sharded)
-    wait_for(lambda: saved(trial))
+    wait_for(lambda: saved(trial) or process.poll() is not None)
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)  # a second one disturbs nothing
     said = process.communicate()[1]
@@ -136,9 +136,9 @@ def test_two_that_share_the_weights_too(make_trial: MakeTrial, tmp_path: Path) -
 
 
 def test_where_one_is_killed_the_others_end_and_the_attempt_counts_as_killed(make_trial: MakeTrial) -> None:
-    trial = make_trial(epochs=40)
+    trial = make_trial(**UNEVEN | {"epochs": 40})
     process = start(trial, TWO)
-    wait_for(lambda: saved(trial))
+    wait_for(lambda: saved(trial) or process.poll() is not None)
     first = lines(trial)[0]["pid"]
     other = next(one for one in psutil.Process(process.pid).children() if one.pid != first)
     other.kill()

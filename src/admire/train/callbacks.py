@@ -57,10 +57,11 @@ class Checkpoints(TrainerCallback):
         """Ask for a checkpoint when it is time, for one and an end when interrupted, for an end alone without the lease."""
         self.stepped = self.stepped or time.time()
         due = time.perf_counter() - self.saved > self.period
-        lost, self.interruption.number, due = self.ranks.largest(self.lease.lost, self.interruption.number, due)
+        lost, told, due = self.ranks.largest(self.lease.lost, self.interruption.number, due)
         if lost:
             control.should_training_stop = True
-        elif self.interruption.number:
+        elif told:
+            self.interruption.number = told  # whichever process heard it
             control.should_save = control.should_training_stop = True
         elif due:
             control.should_save = True
