@@ -49,8 +49,8 @@ SHAPES = {
 }
 TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 TINY |= {"num_key_value_heads": 2, "vocab_size": 300}
-FULL_SIZE = {"length": 2048, "batch": 32, "rows_at_once": 8, "steps": 40}
-TINY_SIZE = {"length": 64, "batch": 8, "rows_at_once": 4, "steps": 12}
+FULL_SIZE = {"length": 2048, "batch": 32, "rows_at_once": 8, "steps": 40, "checkpoint_minutes": 0.1}
+TINY_SIZE = {"length": 64, "batch": 8, "rows_at_once": 4, "steps": 12, "checkpoint_minutes": 0.003}
 
 
 class Clock:
@@ -103,7 +103,7 @@ class Clock:
         }
 
 
-def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, int], attention: str) -> dict[str, Any]:
+def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], attention: str) -> dict[str, Any]:
     """A trial and what the plain scripts need: tokenizer, rows, weights to start from."""
     import datasets
     import torch
@@ -183,7 +183,7 @@ def ours(case: dict[str, Any], padding_free: bool) -> None:
     from admire.train.run import train_trial
 
     how = Resources(rows_per_device=case["rows_at_once"], attention=case["attention"], padding_free=padding_free)
-    assert train_trial(TrialLayout(Path(case["trial"])), checkpoint_minutes=0.02, resources=how) == 0
+    assert train_trial(TrialLayout(Path(case["trial"])), case["checkpoint_minutes"], resources=how) == 0
 
 
 def plain(case: dict[str, Any], packing: bool) -> None:
