@@ -230,6 +230,8 @@ class _Run:
 
     def train(self, interruption: Interruption, checkpoint_seconds: float) -> None:
         """Run the loop until it ends, for whatever reason."""
+        if self.ranks.size == 1:  # a process has one GPU: the library would give each one that it sees a batch
+            os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
         from admire.train import callbacks
         from admire.train.arguments import warmup_steps
 
@@ -306,6 +308,11 @@ class _Run:
             self.packages = sft.PACKAGES
             how = {"attention": resources.attention, "padding_free": resources.padding_free}
             trainer = sft.trainer(self.spec, rows, tokenizer, arguments, callbacks, results, **how)
+        if trainer.args.world_size != size:  # each would train on all rows, alone
+            raise TrialError(
+                f"resources.gpus: {size} processes were started and see no GPU; look at `nvidia-smi`, or install a GPU build of "
+                "PyTorch (README, GPU builds)"
+            )
         trainer.remove_callback(transformers.PrinterCallback)
         return trainer
 
