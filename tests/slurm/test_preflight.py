@@ -11,7 +11,7 @@ WRONG = [
     ({"slurm_partition": "nope"}, {}, ("slurm_partition", "refuses nope", "`sinfo` lists")),
     ({"gpu_partition": "cpu"}, {"gpus": 1}, ("models.S.resources.gpus", "refuses 1")),
     ({"gpu_type": "a100"}, {"gpus": 1}, ("gpu_type", "refuses a100", "sinfo")),
-    ({}, {"gpus": 3}, ("models.S.resources.gpus", "refuses 3", "one node")),
+    ({}, {"gpus": 4}, ("models.S.resources.gpus", "refuses 4", "one node")),
     ({}, {"mem_gb": 900}, ("models.S.resources.mem_gb", "refuses 900.4", "sinfo")),
     ({}, {"threads": 99}, ("models.S.resources.threads", "refuses 99")),
     ({}, {"minutes": 600}, ("models.S.resources.minutes", "refuses 1200", "limit is 720 minutes")),
@@ -51,10 +51,10 @@ def test_refuses(bench, short_partition, defaults, resources, words):
 
 
 def test_the_workflow_refuses_before_a_job_is_queued(bench):
-    bench.campaign(resources={"gpus": 3})
+    bench.campaign(resources={"gpus": 4})
     before = bench.lab.jobs(every=True)
     said = bench.run(expect=1)
-    assert "models.S.resources.gpus: Slurm refuses 3" in said and "Traceback" not in said
+    assert "models.S.resources.gpus: Slurm refuses 4" in said and "Traceback" not in said
     assert bench.lab.jobs(every=True) == before
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
 from admire.errors import TrialError
 from admire.train.run import train_trial
@@ -64,3 +67,16 @@ def test_a_missing_base_is_named(make_trial: MakeTrial) -> None:
     shutil.rmtree(base.model())  # pruned
     with pytest.raises(TrialError, match="not there"):
         train_trial(trial)
+
+
+def test_without_padding_the_losses_are_the_same(make_trial: MakeTrial, tmp_path: Path) -> None:
+    base = make_trial()
+    train_trial(base)
+    padded = make_trial(base=base, kind="sft", loss_on="assistant")
+    shutil.copytree(padded.results.root, tmp_path / "flat", symlinks=True)
+    flat = TrialLayout(tmp_path / "flat" / padded.folder.relative_to(padded.results.root))
+    assert train_trial(padded) == 0
+    assert train_trial(flat, resources=Resources(padding_free=True)) == 0
+    assert read_training(flat.train()).tokens == read_training(padded.train()).tokens
+    ours, theirs = ([float(row["loss"]) for row in csv.DictReader(t.curve().open())] for t in (flat, padded))
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)

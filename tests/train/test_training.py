@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from admire.campaign.batch import share
+from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
 from admire.cli.main import main
 from admire.errors import TrialError
@@ -108,7 +110,8 @@ def test_the_rows_come_in_our_order(make_trial: MakeTrial) -> None:
     trial = make_trial(epochs=2)
     spec, rows = Spec.load(trial), load_rows(trial)
     tokenizer = load_tokenizer(spec.labels["tokenizer"], trial.results.root)
-    trainer = pretrain.trainer(spec, rows, tokenizer, training_arguments(spec, trial), [])
+    arguments = training_arguments(spec, trial, share(8, 1, None), Resources())
+    trainer = pretrain.trainer(spec, rows, tokenizer, arguments, [])
     for _ in range(2):
         seen = [row for batch in trainer.get_train_dataloader() for row in batch["input_ids"].tolist()]
         assert seen == list(rows["input_ids"])

@@ -247,27 +247,54 @@ def tries(wildcards, attempt):
     return max(min(attempt - attempts.legs, attempts.failures + 1), 1)
 
 
-def training_resource(key, otherwise):
+def asked(wildcards, attempt):
     """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU."""
+    asks = model_of(wildcards).resources
+    if tries(wildcards, attempt) > ATTEMPTS:
+        return asks.model_copy(
+            update={"gpus": 0, "nodes": 1, "processes": 1, "minutes": 5}
+        )
+    return asks
+
+
+def asked_for(key):
+    """One thing of these."""
+    return lambda wildcards, attempt: getattr(asked(wildcards, attempt), key)
+
+
+def threads_of_node(wildcards, attempt):
+    asks = asked(wildcards, attempt)
+    return asks.threads * asks.workers
+
+
+def all_gpus(wildcards, attempt):
+    asks = asked(wildcards, attempt)
+    return asks.gpus * asks.nodes
+
+
+def of_several_nodes(value):
+    """A resource that only jobs on several nodes have; `value` is made from the model's resources."""
 
     def resource(wildcards, attempt):
-        if tries(wildcards, attempt) > ATTEMPTS:
-            return otherwise
-        return getattr(model_of(wildcards).resources, key)
+        asks = asked(wildcards, attempt)
+        return value(asks) if asks.nodes > 1 else None
 
     return resource
 
 
+def gpus_of_each(asks):
+    kind = f":{SITE.gpu_type}" if SITE.gpu_type else ""
+    return f"gpu{kind}:{asks.gpus}" if asks.gpus else None
+
+
 def partition(wildcards, attempt):
     """Trainings with GPUs run where the profile says that GPUs are; the attempt that records a failure needs none."""
-    if tries(wildcards, attempt) > ATTEMPTS:
-        return SITE.partition
-    return SITE.partition_of(model_of(wildcards).resources)
+    return SITE.partition_of(asked(wildcards, attempt))
 
 
 def gpu_model(wildcards, attempt):
     """The GPUs' type, when GPUs are asked for."""
-    return SITE.gpu_type if training_resource("gpus", 0)(wildcards, attempt) else None
+    return SITE.gpu_type if asked(wildcards, attempt).gpus else None
 
 
 def slurm_extra(wildcards):

@@ -54,12 +54,17 @@ rule train:
     retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
-    threads: lambda wildcards: model_of(wildcards).resources.threads
+    threads: threads_of_node
     resources:
-        gpu=training_resource("gpus", 0),
+        gpu=all_gpus,
         gpu_model=gpu_model,
-        nodes=1,
-        runtime=training_resource("minutes", 5),
+        nodes=asked_for("nodes"),
+        # a task a node, which the plugin lets only MPI jobs have
+        mpi=of_several_nodes(lambda asks: "srun"),
+        tasks=of_several_nodes(lambda asks: asks.nodes),
+        tasks_per_gpu=of_several_nodes(lambda asks: 0),
+        gres=of_several_nodes(gpus_of_each),
+        runtime=asked_for("minutes"),
         mem_mb=memory,
         slurm_partition=partition,
         slurm_extra=slurm_extra,
@@ -67,15 +72,19 @@ rule train:
     params:
         folder=trial_folder,
         attempts=ATTEMPTS + 1,
+        resources=lambda wildcards: model_of(wildcards).resources.model_dump_json(
+            exclude_defaults=True
+        ),
         cost=lambda wildcards: f"{model_of(wildcards).cost:g} {CAMPAIGN.budget.unit}",
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
-    # In a Slurm job the training is srun's direct child: nothing else is told of the time limit or a preemption. What srun says of
-    # its end is put into the job's log: Snakemake deletes {log} when it tries again.
+    # In a Slurm job the training is srun's direct child, one on each node: nothing else is told of the time limit or a preemption.
+    # It starts a process a GPU itself; where it breaks on one node, it is ended on the others. What srun says of its end is put
+    # into the job's log: Snakemake deletes {log} when it tries again.
     shell:
-        "${{SLURM_JOB_ID:+srun --overlap -n1 -c {threads} --cpu-bind=none}} "
-        "admire train {params.folder} --attempt {resources.attempt} --attempts {params.attempts} "
-        "--memory-mb {resources.mem_mb} 2>> {log} "
+        "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes} -n{resources.nodes} -c {threads} --cpu-bind=none "
+        "--kill-on-bad-exit=1}} admire train {params.folder} --resources {params.resources:q} "
+        "--attempt {resources.attempt} --attempts {params.attempts} --memory-mb {resources.mem_mb} 2>> {log} "
         '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
 
 
@@ -88,12 +97,17 @@ rule evaluate:
         TRIAL.logs / "evaluate-{suite}-{digest8}.log",
     conda:
         "../../envs/admire.yaml"
-    threads: lambda wildcards: model_of(wildcards).resources.threads
+    threads: threads_of_node
     resources:
-        gpu=training_resource("gpus", 0),
+        gpu=all_gpus,
         gpu_model=gpu_model,
-        nodes=1,
-        runtime=training_resource("minutes", 5),
+        nodes=asked_for("nodes"),
+        # the same as the training's: they are one job
+        mpi=of_several_nodes(lambda asks: "srun"),
+        tasks=of_several_nodes(lambda asks: asks.nodes),
+        tasks_per_gpu=of_several_nodes(lambda asks: 0),
+        gres=of_several_nodes(gpus_of_each),
+        runtime=asked_for("minutes"),
         mem_mb=memory,
         slurm_partition=partition,
         slurm_extra=slurm_extra,

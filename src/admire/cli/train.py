@@ -3,6 +3,9 @@
 A finished trial is never trained again, and while another process trains it this one waits. SIGTERM, SIGURG and Ctrl-C
 write a checkpoint and end with exit code 75; the same command then goes on (a Slurm job has itself requeued). A training
 that breaks down by itself (its loss is not a number, or diverges) is a result: it is recorded as failed, with exit code 0.
+
+With `--resources '{"gpus": 8}'` it starts a process a GPU, as torchrun does; in a Slurm job with `"nodes": 2`, typed on each
+node (srun), those of all nodes train together.
 """
 
 from __future__ import annotations
@@ -23,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("ADMIRE_CHECKPOINT_MINUTES", 10),
         help="time between two checkpoints (default: the variable ADMIRE_CHECKPOINT_MINUTES, or 10)",
     )
+    parser.add_argument(
+        "--resources",
+        default="{}",
+        metavar="JSON",
+        help="a model's `resources` as in the campaign's YAML: how many processes train, and how they use their machines",
+    )
     parser.add_argument("--attempt", type=int, default=1, help="which attempt this is, from 1")
     parser.add_argument("--memory-mb", type=int, help="the memory it is given, to be named when it was too little")
     parser.add_argument(
@@ -32,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
+    from admire.campaign.config import parse_resources
     from admire.campaign.layout import TrialLayout
     from admire.train.run import train_trial
 
-    return train_trial(TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb)
+    resources = parse_resources(args.resources, "--resources")
+    return train_trial(
+        TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources
+    )

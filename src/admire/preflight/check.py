@@ -13,6 +13,7 @@ from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget
 from admire.preflight.folder import check_folder
 from admire.preflight.hub import check_fetched
+from admire.preflight.machines import check_machines
 from admire.preflight.method import check_methods
 from admire.preflight.models import check_models
 from admire.preflight.sources import check_sources
@@ -41,7 +42,9 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
         base = base_campaign(model)
         if base is not None and model.base is not None:
             check_sources(base.model_copy(update={"results": campaign.results}), model.base.campaign)
+            check_machines(base, model.base.campaign)
     check_tasks(campaign, origin)
+    check_machines(campaign, origin)
     if not begun:  # it takes seconds, and what it looks at is frozen from then on
         check_models(campaign, origin)
     if fetched:

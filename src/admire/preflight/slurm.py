@@ -30,6 +30,8 @@ class Request:
     Attributes:
         what: in words.
         keys: part of the request -> where it is set, for messages.
+        gpus: on each node.
+        threads: on each node.
     """
 
     what: str
@@ -41,14 +43,16 @@ class Request:
     minutes: int | None
     memory_mb: int | None
     threads: int
+    nodes: int = 1
 
     def options(self) -> list[str]:
         """As sbatch takes it."""
-        gpus = f"{self.gpu_type}:{self.gpus}" if self.gpu_type else str(self.gpus)
-        found = ["--nodes=1", "--ntasks=1", f"--cpus-per-task={self.threads}"]
+        kind = f"{self.gpu_type}:" if self.gpu_type else ""
+        found = [f"--nodes={self.nodes}", f"--ntasks={self.nodes}", f"--cpus-per-task={self.threads}"]
         found += [f"--account={self.account}"] if self.account else []
         found += [f"--partition={self.partition}"] if self.partition else []
-        found += [f"--gpus={gpus}"] if self.gpus else []
+        found += [f"--gpus={kind}{self.gpus * self.nodes}"] if self.gpus else []
+        found += [f"--gres=gpu:{kind}{self.gpus}"] if self.gpus and self.nodes > 1 else []
         found += [f"--time={self.minutes}"] if self.minutes else []
         return found + ([f"--mem={self.memory_mb}"] if self.memory_mb else [])
 
@@ -62,6 +66,7 @@ LEAST = {
     "gpus": 0,
     "memory_mb": None,
     "threads": 1,
+    "nodes": 1,
     "partition": None,
 }
 MENDS = {
@@ -71,6 +76,7 @@ MENDS = {
     "gpus": "ask for what one node of the partition has (`sinfo -o '%P %G'`)",
     "memory_mb": "lower it to what a node has (`sinfo -o '%P %m'`)",
     "threads": "lower it to what a node has (`sinfo -o '%P %c'`)",
+    "nodes": "lower it to what the partition has (`sinfo -o '%P %D'`) and lets a job have (`scontrol show partition`)",
     "partition": "name one that `sinfo` lists",
 }
 
@@ -90,21 +96,20 @@ def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
     for model in campaign.models:
         needs, place = model.resources, f"{origin}: models.{model.name}.resources"
         keys = common | {"gpus": f"{place}.gpus", "minutes": f"{place}.minutes", "memory_mb": f"{place}.mem_gb"}
-        keys |= {"threads": f"{place}.threads", "gpu_type": f"{where}: gpu_type"}
+        keys |= {"threads": f"{place}.threads", "nodes": f"{place}.nodes", "gpu_type": f"{where}: gpu_type"}
         memory = memory_mb(needs)
         # the time of a job that trains and then scores is the sum
         minutes = needs.minutes * (1 + len(campaign.evaluation) if site.grouped else 1)
         train = Request(
             f"training {model.name}", keys, site.account, site.partition, 0, None, minutes, memory, needs.threads
         )
+        record = replace(train, what=f"recording that {model.name} failed", minutes=RECORDING_MINUTES)
+        train = replace(train, threads=needs.threads * needs.workers, nodes=needs.nodes)
         if needs.gpus:
             partition = site.gpu_partition or site.partition
             gpus = {"partition": f"{where}: gpu_partition" if site.gpu_partition else common["partition"]}
             train = replace(train, keys=keys | gpus, partition=partition, gpus=needs.gpus, gpu_type=site.gpu_type)
-            record = f"recording that {model.name} failed"
-            found.append(replace(train, what=record, keys=keys, partition=site.partition, gpus=0, gpu_type=None))
-            found[-1] = replace(found[-1], minutes=RECORDING_MINUTES)
-        found.append(train)
+        found += [record, train] if needs.world > 1 or needs.gpus else [train]
     return found
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
+from admire.campaign.batch import Batch
+from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
-from admire.errors import TrialError
 from admire.train.checkpoints import KEEP
 from admire.trials.spec import Spec
 
@@ -27,23 +27,18 @@ def warmup_steps(spec: Spec) -> int:
     return round(spec.decides["training"]["warmup_share"] * planned_steps(spec))
 
 
-def training_arguments(spec: Spec, trial: TrialLayout) -> dict[str, Any]:
+def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: Resources) -> dict[str, Any]:
     """Keyword arguments for `TrainingArguments` and its subclasses.
 
-    Raises:
-        TrialError: if the batch cannot be divided among the processes.
+    Args:
+        batch: this process's share of one.
     """
     training = spec.decides["training"]
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if training["batch_size"] % processes:
-        raise TrialError(
-            f"training.batch_size: {training['batch_size']} rows cannot be divided among {processes} processes; "
-            "make it a multiple of the model's resources.gpus"
-        )
     schedule = training["schedule"]
     return {
         "output_dir": str(trial.checkpoints),
-        "per_device_train_batch_size": training["batch_size"] // processes,
+        "per_device_train_batch_size": batch.rows,
+        "gradient_accumulation_steps": batch.passes,
         "learning_rate": training["learning_rate"],
         "lr_scheduler_type": schedule,
         "lr_scheduler_kwargs": {"num_decay_steps": round(DECAY_SHARE * planned_steps(spec))}
@@ -54,7 +49,7 @@ def training_arguments(spec: Spec, trial: TrialLayout) -> dict[str, Any]:
         "adam_beta2": training["adam_beta2"],
         "max_grad_norm": training["max_grad_norm"],
         "num_train_epochs": training["epochs"],
-        "optim": "adamw_torch",
+        "optim": "adamw_torch" if on_cpu(spec) else "adamw_torch_fused",
         "bf16": training["dtype"] == "bfloat16",
         "use_cpu": on_cpu(spec),
         "seed": training["seed"],
@@ -71,6 +66,27 @@ def training_arguments(spec: Spec, trial: TrialLayout) -> dict[str, Any]:
         # checkpoints are asked for by admire.train.callbacks
         "save_strategy": "no",
         "save_total_limit": KEEP,
+        # every weight has a gradient in each step
+        "ddp_find_unused_parameters": False,
+        "use_liger_kernel": resources.liger,
+        **_memory(resources),
+    }
+
+
+def _memory(resources: Resources) -> dict[str, Any]:
+    """How weights, optimiser state and activations are kept."""
+    if resources.sharding == "none":
+        return {"activation_checkpointing": resources.activation_checkpointing}
+    return {
+        "activation_checkpointing": False,
+        "fsdp": True,
+        "fsdp_config": {
+            "activation_checkpointing": resources.activation_checkpointing,
+            # each process writes its own part of a checkpoint
+            "state_dict_type": "SHARDED_STATE_DICT",
+            # one process of a node reads the weights, or each would need main memory for all of them
+            "cpu_ram_efficient_loading": True,
+        },
     }
 
 

@@ -16,6 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from admire.train import checkpoints
 from admire.train.interruption import Interruption
+from admire.train.ranks import Ranks
 from admire.trials.files import write_text
 from admire.trials.lease import Lease
 
@@ -24,17 +25,21 @@ QUIET = 10.0  # seconds between lines of progress where there is no terminal
 
 class Checkpoints(TrainerCallback):
     """Saves every so many minutes and when the training is interrupted; stops when interrupted or when the lease is lost.
+    Several processes do each of this at the same step, whichever of them had the reason.
 
     Args:
         before: seconds inside the training loop of earlier attempts.
         period: seconds between two checkpoints.
     """
 
-    def __init__(self, interruption: Interruption, lease: Lease, curve: Path, before: float, period: float) -> None:
-        self.interruption, self.lease, self.curve = interruption, lease, curve
+    def __init__(
+        self, ranks: Ranks, interruption: Interruption, lease: Lease, curve: Path, before: float, period: float
+    ) -> None:
+        self.ranks, self.interruption, self.lease, self.curve = ranks, interruption, lease, curve
         self.before, self.period = before, period
         self.began: float | None = None
         self.ended: float | None = None
+        self.stepped: float | None = None  # when the first step of this attempt was done, by the wall clock
         self.saved = 0.0
 
     @property
@@ -50,11 +55,15 @@ class Checkpoints(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Ask for a checkpoint when it is time, for one and an end when interrupted, for an end alone without the lease."""
-        if self.lease.lost:
+        self.stepped = self.stepped or time.time()
+        due = time.perf_counter() - self.saved > self.period
+        lost, told, due = self.ranks.largest(self.lease.lost, self.interruption.number, due)
+        if lost:
             control.should_training_stop = True
-        elif self.interruption.reason is not None:
+        elif told:
+            self.interruption.number = told  # whichever process heard it
             control.should_save = control.should_training_stop = True
-        elif time.perf_counter() - self.saved > self.period:
+        elif due:
             control.should_save = True
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -64,8 +73,10 @@ class Checkpoints(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Declare the checkpoint whole, and bring the loss curve up to it."""
         step = state.global_step
-        checkpoints.mark(Path(args.output_dir) / f"checkpoint-{step}", step, self.before + self.seconds)
-        write_curve(self.curve, state)
+        self.ranks.wait()  # each has written its part
+        if self.ranks.first:
+            checkpoints.mark(Path(args.output_dir) / f"checkpoint-{step}", step, self.before + self.seconds)
+            write_curve(self.curve, state)
         self.saved = time.perf_counter()
 
 

@@ -28,12 +28,14 @@ from transformers import (
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
+from admire.train.filling import NOTHING, filled
 from admire.train.pretrain import PACKAGES, random_model
 from admire.trials.files import read_json, write_json
 from admire.trials.spec import Spec
 
 __all__ = ["PACKAGES", "Proxy", "SourceWeights", "trainer"]
 FILE = "source_weights.json"  # in a checkpoint
+IGNORED = NOTHING["labels"][-1]
 
 
 class SourceWeights(TrainerCallback):
@@ -101,7 +103,8 @@ class Proxy(Trainer):
         """Mean loss (nats a token) of each source in the batch, weighed by the weights that this batch has moved.
 
         Args:
-            inputs: `input_ids` (b x L) and `source` (b), the number of each row's source.
+            inputs: `input_ids` (b x L), `source` (b), the number of each row's source, and `labels` (b x L), those of a row that
+                counts for nothing.
         """
         tokens, source = inputs["input_ids"], inputs["source"]
         outputs = model(input_ids=tokens)
@@ -109,6 +112,7 @@ class Proxy(Trainer):
         with torch.no_grad():
             known = _token_losses(self.reference(input_ids=tokens).logits, tokens)
         members = torch.nn.functional.one_hot(source, len(self.source_weights.now)).to(losses)
+        members *= (inputs["labels"][:, -1:] != IGNORED).to(losses)
         counts = self._everywhere(members.sum(0)) * losses.shape[1]
         excess = self._everywhere(members.T @ (losses.detach() - known).clamp(min=0).sum(1)) / counts
         if model.training:
@@ -119,7 +123,7 @@ class Proxy(Trainer):
             weights = self.source_weights.now
         present = torch.as_tensor(weights).to(losses) * (counts > 0)
         shares = present / present.sum() / counts.clamp(min=1) * self.accelerator.num_processes
-        loss = (shares[source] * losses.sum(1)).sum()
+        loss = (members @ shares * losses.sum(1)).sum()
         return (loss, outputs) if return_outputs else loss
 
     def _everywhere(self, values: torch.Tensor) -> torch.Tensor:
@@ -135,6 +139,7 @@ def trainer(
     arguments: dict[str, Any],
     callbacks: list[TrainerCallback],
     results: Layout,
+    attention: str = "sdpa",
 ) -> Proxy:
     """A trainer that is ready to run, or to resume.
 
@@ -147,7 +152,7 @@ def trainer(
     dro = spec.decides["dro"]
     weights = SourceWeights(len(spec.sources), dro["step_size"], dro["smoothing"])
     return Proxy(
-        model=random_model(spec, tokenizer),
+        model=random_model(spec, tokenizer, attention),
         args=TrainingArguments(**arguments, include_num_input_tokens_seen="all"),
         train_dataset=_Labelled(rows.select_columns(["input_ids"]), sources),
         data_collator=_labelled_windows,
@@ -168,13 +173,17 @@ class _Labelled(Dataset):
         return len(self.rows)
 
     def __getitem__(self, i: int) -> dict[str, Any]:
-        return {**self.rows[i], "source": int(self.sources[i])}
+        source = int(self.sources[i]) if i < len(self.sources) else 0  # rows that fill the last batch have none
+        return {**self.rows[i], "source": source}
 
 
 def _labelled_windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """b windows of L tokens and the numbers of their sources; `labels` are there for the library's count of tokens."""
-    tokens = torch.tensor([row["input_ids"] for row in rows])
-    return {"input_ids": tokens, "labels": tokens, "source": torch.tensor([row["source"] for row in rows])}
+    """b windows of L tokens, the numbers of their sources, and labels, which say which rows count."""
+    windows = filled(rows)
+    if not windows:
+        return {name: torch.tensor([tokens]) for name, tokens in NOTHING.items()} | {"source": torch.tensor([0])}
+    tokens = torch.tensor([row["input_ids"] for row in windows])
+    return {"input_ids": tokens, "labels": tokens, "source": torch.tensor([row["source"] for row in windows])}
 
 
 def _token_losses(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:

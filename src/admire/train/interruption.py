@@ -11,21 +11,30 @@ EXIT_CODE = 75  # EX_TEMPFAIL: try again, the work so far is kept
 
 
 class Interruption:
-    """Hears the signals inside a `with` block; `reason` is None until one came."""
+    """Hears the signals inside a `with` block.
+
+    Attributes:
+        number: the signal that came, here or in another process of the training; 0 until then.
+    """
 
     def __init__(self) -> None:
-        self.reason: str | None = None
+        self.number = 0
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
         self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
         return self
 
+    @property
+    def reason(self) -> str | None:
+        """What happened, in words; None until it did."""
+        return f"interrupted by {signal.Signals(self.number).name}" if self.number else None
+
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        if self.reason is not None and number == signal.SIGINT:  # asked for twice: at once
+        if self.number and number == signal.SIGINT:  # asked for twice: at once
             raise KeyboardInterrupt
-        self.reason = f"interrupted by {signal.Signals(number).name}"
+        self.number = int(number)

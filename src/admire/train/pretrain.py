@@ -19,12 +19,13 @@ from transformers import (
 )
 
 from admire.errors import TrialError
+from admire.train.filling import NOTHING, filled
 from admire.trials.spec import Spec
 
 PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers")
 
 
-def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase, attention: str) -> PreTrainedModel:
     """The architecture with weights drawn from the trial's seed; the vocabulary is the tokenizer's."""
     architecture = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -41,7 +42,7 @@ def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase) -> PreTrainedMo
             f"models.{spec.model}.architecture: transformers refuses it ({reason}); correct it in the YAML"
         ) from None
     set_seed(spec.seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention)
 
 
 def trainer(
@@ -50,11 +51,12 @@ def trainer(
     tokenizer: PreTrainedTokenizerBase,
     arguments: dict[str, Any],
     callbacks: list[TrainerCallback],
+    attention: str = "sdpa",
 ) -> Trainer:
     """A trainer that is ready to run, or to resume."""
     return Trainer(
-        model=random_model(spec, tokenizer),
         args=TrainingArguments(**arguments, include_num_input_tokens_seen="all"),
+        model=random_model(spec, tokenizer, attention),
         train_dataset=rows.select_columns(["input_ids"]),
         data_collator=_windows,
         processing_class=tokenizer,
@@ -64,5 +66,8 @@ def trainer(
 
 def _windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
     """b windows of L tokens as two b x L tensors; the model shifts the labels itself."""
-    tokens = torch.tensor([row["input_ids"] for row in rows])
+    windows = filled(rows)
+    if not windows:
+        return {name: torch.tensor([tokens]) for name, tokens in NOTHING.items()}
+    tokens = torch.tensor([row["input_ids"] for row in windows])
     return {"input_ids": tokens, "labels": tokens}

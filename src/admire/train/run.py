@@ -1,5 +1,8 @@
 """One trial's training from its spec to its record: never twice, never beside another, never further back than its last
 checkpoint. What it does with a model is in `pretrain` and `sft`; heavy imports happen only when something is trained.
+
+A training of several processes runs this file twice: the process that was called looks and launches (`launch`), and of those
+that it starts the first holds the lease and writes, while the others only compute.
 """
 
 from __future__ import annotations
@@ -15,10 +18,15 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
+from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
 from admire.errors import AdmireError, TrialError
 from admire.train import checkpoints
 from admire.train.interruption import EXIT_CODE, Interruption
+from admire.train.launch import launch
+from admire.train.ranks import Ranks
 from admire.trials import slurm
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
@@ -50,6 +58,7 @@ def train_trial(
     attempt: int = 1,
     last_attempt: int | None = None,
     memory_mb: int | None = None,
+    resources: Resources | None = None,
 ) -> int:
     """Train a trial unless it is finished, and write `train.json`.
 
@@ -59,28 +68,52 @@ def train_trial(
         last_attempt: from this attempt on nothing is trained any more: the trial is recorded as failed, with the reason
             why the attempts before ended.
         memory_mb: the memory that an attempt is given, to be named when one had too little.
+        resources: how many processes train, and how they use their machines.
 
     Returns:
         The exit code: 0 when there is a record (of a model, or of a failure that would repeat itself), 75 when the
-        training was interrupted after a checkpoint.
+        training was interrupted after a checkpoint. A process that another one launched returns 0 either way: a launcher
+        takes everything else for a failure and ends the others at once.
 
     Raises:
         TrialError: if the training broke; the traceback is in the trial's logs.
     """
+    resources = resources or Resources()
+    ranks, lease = Ranks(), Lease(trial.lease)
+    if ranks.size > 1:
+        _train(trial, lease, ranks, resources, checkpoint_minutes * 60, attempt)
+        ranks.leave()
+        return 0
     if restore(trial.train()):
         return _say_finished(trial)
-    lease = Lease(trial.lease)
+    told = _arguments(checkpoint_minutes, attempt, resources)
+    if slurm.node() > 0:
+        return _follow(launch(trial, told, resources))
     if _queued_behind_its_holder(trial, lease):
         return EXIT_CODE
-    with lease.hold(wait=True, waiting=lambda holder: _say(trial, _waiting(holder))):
-        if restore(trial.train()):  # the process that we waited for finished it
-            return _say_finished(trial)
-        spec = Spec.load(trial)
-        if last_attempt is not None and attempt >= last_attempt:
-            return _give_up(trial, spec, memory_mb)
-        code = _attempt(trial, spec, lease, checkpoint_minutes * 60, attempt)
+    if last_attempt is not None and attempt >= last_attempt:
+        return _give_up(trial, lease, memory_mb)
+    if resources.world > 1:
+        code = launch(trial, told, resources)
+    else:
+        code = _train(trial, lease, ranks, resources, checkpoint_minutes * 60, attempt)
     if code == EXIT_CODE:
         _requeue(trial)
+    return code
+
+
+def _arguments(checkpoint_minutes: float, attempt: int, resources: Resources) -> list[str]:
+    """What a process of several is told."""
+    how = resources.model_dump_json(exclude_defaults=True)
+    return [f"--checkpoint-minutes={checkpoint_minutes}", f"--attempt={attempt}", f"--resources={how}"]
+
+
+def _follow(code: int) -> int:
+    """On the other nodes of a Slurm job: what becomes of the job is said on the first one, and this process's end must not end
+    that one while it asks for a requeue."""
+    if code == EXIT_CODE:
+        with Interruption() as end:
+            _await(end)
     return code
 
 
@@ -116,26 +149,51 @@ def _await(end: Interruption) -> None:
         time.sleep(0.1)
 
 
-def _attempt(trial: TrialLayout, spec: Spec, lease: Lease, checkpoint_seconds: float, attempt: int) -> int:
+def _train(
+    trial: TrialLayout, lease: Lease, ranks: Ranks, resources: Resources, checkpoint_seconds: float, attempt: int
+) -> int:
+    """One attempt, under the lease, unless the process that we waited for finished the trial."""
+    waiting = lease.hold(wait=True, waiting=lambda holder: _say(trial, _waiting(holder)))
+    with waiting if ranks.first else contextlib.nullcontext():
+        if ranks.tell(ranks.first and restore(trial.train())):
+            return _say_finished(trial) if ranks.first else 0
+        return _attempt(trial, Spec.load(trial), lease, ranks, resources, checkpoint_seconds, attempt)
+
+
+def _attempt(
+    trial: TrialLayout,
+    spec: Spec,
+    lease: Lease,
+    ranks: Ranks,
+    resources: Resources,
+    checkpoint_seconds: float,
+    attempt: int,
+) -> int:
     """Train under the lease, and note in `attempts.jsonl` how it went."""
     attempts = Attempts(trial.attempts)
-    found = checkpoints.newest(trial.checkpoints)
-    attempts.begin(attempt, found.step if found else 0)
-    run = _Run(trial, spec, lease, found)
+    found = ranks.tell(checkpoints.newest(trial.checkpoints) if ranks.first else None)
+    if ranks.first:
+        attempts.begin(attempt, found.step if found else 0)
+    run = _Run(trial, spec, lease, ranks, resources, found)
     try:
         with Interruption() as interruption:
             run.train(interruption, checkpoint_seconds)
             return run.finish(attempts, attempt, interruption)  # a signal while the model is saved must not cost it
     except KeyboardInterrupt:
-        attempts.end(attempt, "interrupted", run.step, run.seconds, "interrupted twice, without a checkpoint")
+        if ranks.first:
+            attempts.end(attempt, "interrupted", run.step, run.seconds, "interrupted twice, without a checkpoint")
         return EXIT_CODE
     except Exception as error:
         reason = _in_a_line(error)
+        log = trial.logs / f"attempt_{attempts.count}.log"
+        if ranks.size > 1:
+            log = log.with_stem(f"{log.stem}_process_{ranks.rank}")
         with contextlib.suppress(OSError):  # a full disk must not hide what happened
-            attempts.end(attempt, "error", run.step, run.seconds, reason)
+            # of several processes, the first one that breaks knows why
+            if attempts.running and not ranks.lost_another(error):
+                attempts.end(attempt, "error", run.step, run.seconds, reason)
         if isinstance(error, AdmireError) or (isinstance(error, OSError) and error.errno in STORAGE):
             raise
-        log = trial.logs / f"attempt_{attempts.count}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(traceback.format_exc(), encoding="utf-8")
         raise TrialError(f"{trial.folder}: the training broke ({reason}); the traceback is in {log}") from None
@@ -144,8 +202,17 @@ def _attempt(trial: TrialLayout, spec: Spec, lease: Lease, checkpoint_seconds: f
 class _Run:
     """One attempt: what it was given, what became of it."""
 
-    def __init__(self, trial: TrialLayout, spec: Spec, lease: Lease, found: checkpoints.Checkpoint | None) -> None:
+    def __init__(
+        self,
+        trial: TrialLayout,
+        spec: Spec,
+        lease: Lease,
+        ranks: Ranks,
+        resources: Resources,
+        found: checkpoints.Checkpoint | None,
+    ) -> None:
         self.trial, self.spec, self.lease, self.found = trial, spec, lease, found
+        self.ranks, self.resources = ranks, resources
         self.trainer: Trainer | None = None
         self.saving: Checkpoints | None = None
         self.health: Health | None = None
@@ -163,32 +230,40 @@ class _Run:
 
     def train(self, interruption: Interruption, checkpoint_seconds: float) -> None:
         """Run the loop until it ends, for whatever reason."""
+        if self.ranks.size == 1:  # a process has one GPU: the library would give each one that it sees a batch
+            os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
         from admire.train import callbacks
         from admire.train.arguments import warmup_steps
 
         before = self.found.seconds if self.found else 0.0
         curve = self.trial.curve()
-        self.saving = callbacks.Checkpoints(interruption, self.lease, curve, before, checkpoint_seconds)
+        self.saving = callbacks.Checkpoints(self.ranks, interruption, self.lease, curve, before, checkpoint_seconds)
         self.health = callbacks.Health(self.spec.decides["training"]["diverged_above"], warmup_steps(self.spec))
-        progress = callbacks.Progress(f"{self.spec.model}/{self.spec.digest[:8]}")
-        self.trainer = self._build([self.health, self.saving, progress])
+        shown = [callbacks.Progress(f"{self.spec.model}/{self.spec.digest[:8]}")] if self.ranks.first else []
+        self.trainer = self._build([self.health, self.saving, *shown])
         self.trainer.train(resume_from_checkpoint=str(self.found.folder) if self.found else None)
-        callbacks.write_curve(curve, self.trainer.state)
+        if self.ranks.first:
+            callbacks.write_curve(curve, self.trainer.state)
 
     def finish(self, attempts: Attempts, attempt: int, interruption: Interruption) -> int:
-        """Record what came out: a model, a failure that is final, or a checkpoint to go on from."""
+        """Record what came out: a model, a failure that is final, or a checkpoint to go on from. All processes come here and
+        find the same; the first one writes it down."""
+        ours = self.ranks.tell(self.ranks.first and not self.lease.lost and self.lease.held())
         whole = self.step >= self.trainer.state.max_steps
-        if self.lease.lost or not self.lease.held():
+        if ours and (whole or self.health.reason is not None):
+            if self.health.reason is None:
+                self._save_model()
+            return self._publish(attempts, attempt) if self.ranks.first else 0
+        if not self.ranks.first:
+            return EXIT_CODE
+        if not ours:
             attempts.end(attempt, "interrupted", self.step, self.seconds, "another process took the trial's lease")
             return EXIT_CODE
-        if self.health.reason is None and not whole:
-            attempts.end(attempt, "interrupted", self.step, self.seconds, f"{interruption.reason} at step {self.step}")
-            _say(
-                self.trial, f"{interruption.reason}: a checkpoint of step {self.step} is kept, the same command goes on"
-            )
-            return EXIT_CODE
-        if self.health.reason is None:
-            self._save_model()
+        attempts.end(attempt, "interrupted", self.step, self.seconds, f"{interruption.reason} at step {self.step}")
+        _say(self.trial, f"{interruption.reason}: a checkpoint of step {self.step} is kept, the same command goes on")
+        return EXIT_CODE
+
+    def _publish(self, attempts: Attempts, attempt: int) -> int:
         record = self._record(attempts)
         publish(self.trial.train(), record)  # first: it is what makes the trial finished
         attempts.end(attempt, record.status, self.step, self.seconds, record.reason)
@@ -200,10 +275,12 @@ class _Run:
         import torch
         import transformers
 
+        from admire.campaign.batch import share
         from admire.data.rows import load_rows
         from admire.data.tokenizers import load_tokenizer
         from admire.train.allocator import keep_freed_memory
         from admire.train.arguments import on_cpu, training_arguments
+        from admire.train.filling import fill
 
         if on_cpu(self.spec):
             keep_freed_memory()
@@ -212,26 +289,39 @@ class _Run:
             torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
+        resources, size = self.resources, self.ranks.size
+        batch = share(self.spec.decides["training"]["batch_size"], size, resources.rows_per_device)
         rows = load_rows(self.trial)
+        if size > 1:
+            rows = fill(rows, size * batch.rows)
         labels, results = self.spec.labels, self.trial.results
         tokenizer = load_tokenizer(labels["tokenizer"], results.root, labels["chat_template"])
-        arguments = training_arguments(self.spec, self.trial)
+        arguments = training_arguments(self.spec, self.trial, batch, resources)
         if "dro" in self.spec.decides:
             from admire.data.rows import row_sources
             from admire.train import doremi
 
             self.packages = doremi.PACKAGES
-            trainer = doremi.trainer(self.spec, rows, row_sources(self.trial), tokenizer, arguments, callbacks, results)
+            sources = row_sources(self.trial)
+            trainer = doremi.trainer(
+                self.spec, rows, sources, tokenizer, arguments, callbacks, results, resources.attention
+            )
         elif self.spec.decides["training"]["kind"] == "pretrain":
             from admire.train import pretrain
 
             self.packages = pretrain.PACKAGES
-            trainer = pretrain.trainer(self.spec, rows, tokenizer, arguments, callbacks)
+            trainer = pretrain.trainer(self.spec, rows, tokenizer, arguments, callbacks, resources.attention)
         else:
             from admire.train import sft
 
             self.packages = sft.PACKAGES
-            trainer = sft.trainer(self.spec, rows, tokenizer, arguments, callbacks, results)
+            how = {"attention": resources.attention, "padding_free": resources.padding_free}
+            trainer = sft.trainer(self.spec, rows, tokenizer, arguments, callbacks, results, **how)
+        if trainer.args.world_size != size:  # each would train on all rows, alone
+            raise TrialError(
+                f"resources.gpus: {size} processes were started and see no GPU; look at `nvidia-smi`, or install a GPU build of "
+                "PyTorch (README, GPU builds)"
+            )
         trainer.remove_callback(transformers.PrinterCallback)
         return trainer
 
@@ -239,8 +329,14 @@ class _Run:
         """Save weights and tokenizer, whole or not at all."""
         final = self.trial.model()
         partial = final.with_name(f".{final.name}.partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        self.trainer.save_model(str(partial))
+        if self.ranks.first:
+            shutil.rmtree(partial, ignore_errors=True)
+        self.ranks.wait()
+        if self.resources.sharding == "full":
+            self.trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        self.trainer.save_model(str(partial))  # by all: each may hold a part
+        if not self.ranks.first:
+            return
         (partial / "training_args.bin").unlink(missing_ok=True)  # a pickle; the spec says it all
         for path in partial.iterdir():
             shutil.copymode(partial / "config.json", path)  # safetensors makes files that only their owner can read
@@ -265,6 +361,7 @@ class _Run:
             tokens=state.num_input_tokens_seen,
             loss=sum(losses) / len(losses) if self.health.reason is None else None,
             seconds=seconds,
+            first_step_seconds=self._first_step_seconds(),
             cpu_seconds=time.process_time(),
             gpus=0 if self.trainer.args.use_cpu else self.trainer.args.world_size,
             tokens_per_second=state.num_input_tokens_seen / seconds,
@@ -281,21 +378,31 @@ class _Run:
         weights = self.trainer.source_weights.mean.tolist()
         return {source["sha256"]: weight for source, weight in zip(self.spec.sources, weights, strict=True)}
 
+    def _first_step_seconds(self) -> float | None:
+        """From the start of the process that was called to the end of this attempt's first step."""
+        if self.saving.stepped is None:
+            return None
+        called = psutil.Process(os.getppid() if self.ranks.size > 1 else None)
+        return self.saving.stepped - called.create_time()
 
-def _give_up(trial: TrialLayout, spec: Spec, memory_mb: int | None) -> int:
+
+def _give_up(trial: TrialLayout, lease: Lease, memory_mb: int | None) -> int:
     """Record as failed what no attempt could finish."""
-    attempts = Attempts(trial.attempts)
-    found = checkpoints.newest(trial.checkpoints)
-    record = TrainRecord(
-        status="failed",
-        digest=spec.digest,
-        reason=f"given up after {attempts.count} attempts, the last one: {last_reason(attempts, memory_mb)}",
-        steps=found.step if found else 0,
-        seconds=found.seconds if found else 0.0,
-        attempts=attempts.count,
-        provenance=provenance(),
-    )
-    publish(trial.train(), record)
+    with lease.hold(wait=True, waiting=lambda holder: _say(trial, _waiting(holder))):
+        if restore(trial.train()):
+            return _say_finished(trial)
+        attempts = Attempts(trial.attempts)
+        found = checkpoints.newest(trial.checkpoints)
+        record = TrainRecord(
+            status="failed",
+            digest=Spec.load(trial).digest,
+            reason=f"given up after {attempts.count} attempts, the last one: {last_reason(attempts, memory_mb)}",
+            steps=found.step if found else 0,
+            seconds=found.seconds if found else 0.0,
+            attempts=attempts.count,
+            provenance=provenance(),
+        )
+        publish(trial.train(), record)
     return _say_finished(trial)
 
 

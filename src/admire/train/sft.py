@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from accelerate.utils import enable_fsdp_ram_efficient_loading
 from datasets import Dataset
 from transformers import (
     AutoModelForCausalLM,
@@ -19,13 +20,14 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
+from admire.train.filling import NOTHING, filled
 from admire.trials.spec import Spec
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers")
 IGNORED = -100  # label of a token that does not count in the loss
 
 
-def base_model(spec: Spec, results: Layout) -> PreTrainedModel:
+def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
     """The weights to start from: a folder or hub name, or the model of a base trial.
 
     Raises:
@@ -38,7 +40,9 @@ def base_model(spec: Spec, results: Layout) -> PreTrainedModel:
             f"{path}: the base model's weights are not there; train it first: admire train {results.root / spec.labels['base']}"
         )
     try:
-        return AutoModelForCausalLM.from_pretrained(path, dtype="float32", use_safetensors=True)
+        return AutoModelForCausalLM.from_pretrained(
+            path, dtype="float32", use_safetensors=True, attn_implementation=attention
+        )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise TrialError(
@@ -53,43 +57,50 @@ def trainer(
     arguments: dict[str, Any],
     callbacks: list[TrainerCallback],
     results: Layout,
+    attention: str = "sdpa",
+    padding_free: bool = False,
 ) -> Trainer:
     """A trainer that is ready to run, or to resume."""
     set_seed(spec.seed)
+    if arguments.get("fsdp"):
+        enable_fsdp_ram_efficient_loading()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    # TRL's own preparation would drop rows and cache a copy of the data: ours is ready as it is
+    # made before the model, because it says how weights are loaded. TRL's own preparation would drop rows and cache a copy of
+    # the data: ours is ready as it is
     config = SFTConfig(
         **arguments,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
-        activation_checkpointing=False,
-        include_num_input_tokens_seen="non_padding",
+        include_num_input_tokens_seen="all" if padding_free else "non_padding",
     )
+    assistant_only = spec.decides["training"]["loss_on"] == "assistant"
     return SFTTrainer(
-        model=base_model(spec, results),
+        model=base_model(spec, results, attention),
         args=config,
         train_dataset=rows,
-        data_collator=Conversations(tokenizer.pad_token_id, spec.decides["training"]["loss_on"] == "assistant"),
+        data_collator=Conversations(tokenizer.pad_token_id, assistant_only, padding_free),
         processing_class=tokenizer,
         callbacks=callbacks,
     )
 
 
 class Conversations:
-    """Makes a padded batch of b conversations.
+    """Makes a batch of b conversations: padded, or end to end (then positions and boundaries say where each begins).
 
     Args:
         assistant_only: only tokens with `assistant_masks` count in the loss.
     """
 
-    def __init__(self, pad_token_id: int, assistant_only: bool) -> None:
-        self.pad = DataCollatorForLanguageModeling(pad_token_id)
+    def __init__(self, pad_token_id: int, assistant_only: bool, padding_free: bool = False) -> None:
+        self.collate = DataCollatorForLanguageModeling(pad_token_id, padding_free=padding_free)
         self.assistant_only = assistant_only
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """`input_ids`, `attention_mask` and `labels`, each b x the longest conversation's length."""
-        return self.pad([{"input_ids": row["input_ids"], "labels": self._labels(row)} for row in rows])
+        """`input_ids`, `labels` and `attention_mask`, each b x the longest conversation's length; end to end, 1 x all tokens
+        and no mask."""
+        said = [{"input_ids": row["input_ids"], "labels": self._labels(row)} for row in filled(rows)]
+        return self.collate(said or [NOTHING])
 
     def _labels(self, row: dict[str, Any]) -> list[int]:
         if not self.assistant_only:

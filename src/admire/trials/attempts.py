@@ -64,6 +64,12 @@ class Attempts:
         """How many attempts broke or were killed."""
         return self.count - sum(line["event"] == "end" and line["outcome"] != "error" for line in self.lines())
 
+    @property
+    def running(self) -> bool:
+        """Whether the last attempt has begun and nobody has noted its end."""
+        lines = self.lines()
+        return bool(lines) and lines[-1]["event"] == "begin"
+
     def got_further(self) -> bool:
         """Whether the last attempt was stopped by its scheduler with more steps done than it began with."""
         begun = [line for line in self.lines() if line["event"] == "begin"]

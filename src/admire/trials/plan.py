@@ -144,7 +144,7 @@ def _measured(campaign: Campaign, model: Model, ledger: Ledger) -> float | None:
     done = [trial for trial in ledger.trials if trial.model == model.name and trial.state == "done"]
     if unit is None or not done:
         return None
-    gpus = max(model.resources.gpus, 1) if campaign.budget.unit.lower().startswith("gpu") else 1
+    gpus = max(model.resources.gpus * model.resources.nodes, 1) if campaign.budget.unit.lower().startswith("gpu") else 1
     return sum(_seconds(campaign, trial) for trial in done) * gpus / unit / len(done)
 
 
@@ -205,7 +205,7 @@ def render(
         label = model.name + (" *" if model.target else "")
         out.append(
             f"  {label:<12}{model.cost:>12.4g}{_number(line.measured):>10}{line.done:>10}{line.affordable:>12}"
-            f"{model.resources.gpus:>6}{model.resources.minutes:>9}{model.resources.mem_gb:>8.4g}"
+            f"{model.resources.gpus * model.resources.nodes:>6}{model.resources.minutes:>9}{model.resources.mem_gb:>8.4g}"
         )
     ahead = "to come of the design" if campaign.optimizer.design else "if the whole open budget bought this size"
     out += [
@@ -305,7 +305,7 @@ def _cluster(plan: Plan, site: Site, side_by_side: int, queue_minutes: float | N
 def _wall_time(plan: Plan, side_by_side: int) -> str:
     ahead = plan.open + plan.reserved + plan.committed - plan.spent
     unit = plan.campaign.budget.unit.lower()
-    gpus = plan.campaign.target.resources.gpus
+    gpus = plan.campaign.target.resources.gpus * plan.campaign.target.resources.nodes
     per_unit = SECONDS.get(unit)
     if per_unit is None:
         return f"not known: '{plan.campaign.budget.unit}' is no unit of time"

@@ -39,7 +39,8 @@ class TrainRecord(Record):
     tokens: int = 0  # tokens seen, padding excluded
     loss: float | None = None  # training loss of the last logged window, nats a token
     seconds: float = 0.0  # wall time inside the training loop, all attempts
-    cpu_seconds: float = 0.0  # process CPU time of the attempt that finished, imports included
+    first_step_seconds: float | None = None  # from the command's start to its first step, last attempt
+    cpu_seconds: float = 0.0  # CPU time of the (first) process of the attempt that finished, imports included
     gpus: int = 0
     tokens_per_second: float | None = None
     attempts: int = 1

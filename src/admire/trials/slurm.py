@@ -38,6 +38,17 @@ def own_job() -> str | None:
     return os.environ.get("SLURM_JOB_ID")
 
 
+def node() -> int:
+    """Which of its job's nodes this process runs on, from 0."""
+    return int(os.environ.get("SLURM_NODEID", "0"))
+
+
+def first_node() -> str | None:
+    """The name of the job's first node; None outside a job."""
+    names = _ask("scontrol", "show", "hostnames", os.environ.get("SLURM_JOB_NODELIST", ""))
+    return names.splitlines()[0] if names else None
+
+
 def present() -> bool:
     """Whether this machine has Slurm's commands."""
     return shutil.which("squeue") is not None
