@@ -1,6 +1,7 @@
 """What befalls a campaign, one function a fault. Each gets the folder of a campaign whose first training is decided, and
 leaves it when the same command has ended with exit code 0."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -74,11 +75,17 @@ def controller_interrupted(bench):
 
 
 def _controller_ended_by(bench, number):
+    """The training stands still until the controller has ended, which takes its time; SIGTERM lets it wait for the training."""
     controller = bench.start("next_iteration")
     job = bench.in_training()
+    training = psutil.Process(bench.attempts()[-1]["pid"])
+    if number != signal.SIGTERM:
+        training.suspend()
     os.kill(controller.pid, number)
     controller.wait()
     bench.left = job in bench.lab.jobs()
+    with contextlib.suppress(psutil.NoSuchProcess):
+        training.resume()
     bench.run("next_iteration")
 
 
