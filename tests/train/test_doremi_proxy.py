@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import multiprocessing
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +62,22 @@ def test_killed_and_started_again_it_arrives_at_the_same_weights(make_trial: Mak
     assert train_trial(trial) == 0
     assert learned(trial) == learned(undisturbed)
     assert trial.curve().read_text() == undisturbed.curve().read_text()
+
+
+def test_two_processes_arrive_at_the_weights_of_one(make_trial: MakeTrial, tmp_path: Path) -> None:
+    reference = make_trial(low=390)
+    train_trial(reference)
+    uneven = {"batch_size": 12, "learning_rate": 1e-3}  # the last step has four rows
+    one = make_trial(low=200, reference=reference, **uneven)
+    shutil.copytree(one.results.root, tmp_path / "two", symlinks=True)
+    two = TrialLayout(tmp_path / "two" / one.folder.relative_to(one.results.root))
+    train_trial(one)
+    command = [sys.executable, "-m", "admire.cli.main", "train", str(two.folder), "--resources", '{"processes": 2}']
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+    assert learned(two) == pytest.approx(learned(one), rel=1e-4)
+    losses = [[float(row["loss"]) for row in csv.DictReader(trial.curve().open())] for trial in (one, two)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
 def test_without_its_reference_it_says_what_to_train(make_trial: MakeTrial) -> None:

@@ -80,7 +80,9 @@ class SourceWeights(TrainerCallback):
             self.updates = kept["updates"]
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Into the checkpoint, before it is declared whole."""
+        """Into the checkpoint, before it is declared whole; all processes hold the same."""
+        if not state.is_world_process_zero:
+            return
         kept = {name: getattr(self, name).tolist() for name in ("now", "total", "excess")}
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         write_json(folder / FILE, kept | {"updates": self.updates})
