@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Literal
 
 import psutil
+
+from admire.supervise import terminal
 
 RUN_ID = re.compile(r"SLURM run ID: admire_(\S+)")
 # what Snakemake says when somebody ends it by SIGTERM
@@ -71,9 +71,7 @@ class Controller:
             stream.seek(self._shown)
             new = stream.read()
         self._shown += len(new)
-        with contextlib.suppress(OSError):  # the terminal is gone; the log goes on
-            sys.stderr.write(new.decode(errors="replace"))
-            sys.stderr.flush()
+        terminal.show(new.decode(errors="replace"))
 
     def signal(self, number: int) -> None:
         """Pass a signal on."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from types import FrameType
 from typing import Literal
 
 from admire.campaign.layout import Layout
+from admire.supervise import terminal
 from admire.supervise.controller import Controller
 from admire.trials import slurm
 from admire.trials.lease import BEATS, PERIOD, Lease
@@ -160,7 +160,6 @@ class Watch:
         with open(self.settings.log, "a", encoding="utf-8") as stream:
             stream.write(line)
         if self.controller is None:
-            sys.stderr.write(line)
-            sys.stderr.flush()
+            terminal.show(line)
         else:
             self.controller.show()
