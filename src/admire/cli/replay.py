@@ -178,7 +178,8 @@ def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: 
 def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[str, object]) -> None:
     from admire.replay import summary
 
-    lines = summary.summary(runs, table.marks)
+    marks = [mark for mark in table.marks if mark <= more["budget"]]
+    lines = summary.summary(runs, marks)
     print(_printed(lines).to_string(index=False))
     if args.out is None:
         return
