@@ -9,8 +9,11 @@ from botorch import settings
 from botorch.models import SingleTaskGP
 from gpytorch.kernels import Kernel
 from gpytorch.means import ZeroMean
+from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.errors import NotPSDError
 from synthetic import World, make_problem, nothing
 
+from admire.optimize.surrogates import processes
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels, inputs
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
@@ -199,3 +202,19 @@ def test_intervals_cover_the_truth(world):
         truth = world.problem.objective(world.truth(X, 2))
         hits.append(abs(truth - mean) <= 1.645 * np.sqrt(np.diag(covariance)))
     assert np.mean(hits) >= 0.65
+
+
+def test_a_search_that_strays_too_far_comes_back(world, seen, surrogate, monkeypatch):
+    calls = []
+
+    def stray(matrix):
+        calls.append(matrix)
+        if len(calls) in (3, 4):
+            raise NotPSDError("not positive definite")
+        return psd_safe_cholesky(matrix)
+
+    monkeypatch.setattr(processes, "psd_safe_cholesky", stray)
+    found = GaussianProcesses.fit(world.problem, seen).means(seen.X, 2)
+    assert len(calls) > 10
+    straight = surrogate.means(seen.X, 2)
+    assert found == pytest.approx(straight, abs=0.1 * np.ptp(straight))

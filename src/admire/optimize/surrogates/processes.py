@@ -12,6 +12,7 @@ from gpytorch import Module
 from gpytorch.kernels import Kernel
 from gpytorch.priors import MultivariateNormalPrior
 from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.errors import NotPSDError
 from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import Parameter
@@ -23,6 +24,7 @@ FIT_STEPS = 60
 LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size ...
 NOISE_CORRELATION = 0.75  # ... between sizes: a metric that is precise at one is not all noise at the next
 SMALLEST_NOISE = 1e-6
+TOO_FAR = 1e10  # of the search's objective, worse than anything
 REACH = 6.0  # how far a search may go from its start, in units of about a prior's width: further out numbers overflow
 
 
@@ -90,7 +92,10 @@ class Processes(Module):
 
         def loss(vector: np.ndarray) -> tuple[float, np.ndarray]:
             vector_to_parameters(torch.as_tensor(vector), parameters)
-            value = -self.log_density(X, z, mask).sum()
+            try:
+                value = -self.log_density(X, z, mask).sum()
+            except NotPSDError:  # too far out for float64: the search takes a shorter step
+                return TOO_FAR, np.zeros_like(vector)
             gradient = torch.autograd.grad(value, parameters)
             return float(value.detach()), torch.cat([part.flatten() for part in gradient]).numpy()
 
