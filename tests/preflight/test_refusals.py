@@ -112,11 +112,17 @@ def test_refuses_a_column_that_the_first_row_does_not_have(refuse, tmp_path):
     refuse(changed(sources__stories={"files": "rows.jsonl"}), "rows.jsonl:1", "sources.stories.column", "one of txt")
 
 
-def test_refuses_caps_that_cannot_fill_a_mixture(refuse, tmp_path):
-    raw = changed(mixture__rows=100_000)
+def short_texts(folder, sentences, **changes):
+    """The campaign on files with so many sentences each."""
+    raw = changed(**changes)
     for name in raw["sources"]:
-        (tmp_path / f"{name}.txt").write_text(f"{name} is a short text. " * 10)
+        (folder / f"{name}.txt").write_text(f"{name} is a short text. " * sentences)
         raw["sources"][name] = {"files": f"{name}.txt"}
+    return raw
+
+
+def test_refuses_caps_that_cannot_fill_a_mixture(refuse, tmp_path):
+    raw = short_texts(tmp_path, 10, mixture__rows=100_000)
     refuse(raw, "mixture.rows", "caps sum to", "raise mixture.max_epochs")
 
 
@@ -141,10 +147,7 @@ def test_refuses_more_conversations_than_the_files_can_hold(tmp_path, suffix):
 
 
 def test_refuses_a_size_with_more_rows_than_there_are(refuse, tmp_path):
-    raw = changed(models__0__rows=5_000_000)
-    for name in raw["sources"]:
-        (tmp_path / f"{name}.txt").write_text(f"{name} is a short text. " * 1000)
-        raw["sources"][name] = {"files": f"{name}.txt"}
+    raw = short_texts(tmp_path, 1000, models__0__rows=5_000_000)
     refuse(raw, "models.S.rows: 5,000,000 rows", "all sources give at most", "raise mixture.max_epochs")
 
 
