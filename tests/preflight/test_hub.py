@@ -9,8 +9,8 @@ import pytest
 from admire.campaign.config import load
 from admire.cli.main import main
 from admire.errors import SourceError
-from admire.preflight import contents, hub
-from admire.preflight.contents import check_contents
+from admire.preflight import columns, hub
+from admire.preflight.columns import check_columns
 from admire.preflight.fetch import MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def caches(tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
-    for looked_at in (contents._columns, contents._values):
+    for looked_at in (columns._columns, columns._values):
         looked_at.cache_clear()
     return tmp_path
 
@@ -88,9 +88,9 @@ def test_columns_and_values_of_a_prepared_dataset_are_looked_at(tulu, caches):
     table = pa.table({"messages": [[{"role": "user", "content": "x"}]], "source": ["ai2-adapt-dev/flan_v2_converted"]})
     with pa.OSFile(str(folder / "tulu-train.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    check_contents("flan", tulu.sources["flan_v2_converted"])
+    check_columns("flan", tulu.sources["flan_v2_converted"])
     with pytest.raises(SourceError, match=r"sources\.aya\.where: no row of allenai/tulu-3-sft-mixture has source: ai2"):
-        check_contents("aya", tulu.sources["tulu_v3.9_aya_100k"])
+        check_columns("aya", tulu.sources["tulu_v3.9_aya_100k"])
 
 
 def test_prefetch_fetches_and_says_what_is_here(monkeypatch, capsys, caches):

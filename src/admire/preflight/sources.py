@@ -13,7 +13,7 @@ from admire.data.bounds import rows_at_most
 from admire.data.documents import inspect
 from admire.errors import ConfigError, SourceError
 from admire.optimize.evidence import prior_of, space_of
-from admire.preflight.contents import check_contents
+from admire.preflight.columns import check_columns
 from admire.trials.files import read_json
 
 
@@ -38,7 +38,7 @@ def check_sources(campaign: Campaign, origin: str) -> None:
                 most.append(card["splits"]["train"]["rows"])
             else:
                 inspect(name, source)
-                check_contents(name, source)
+                check_columns(name, source)
                 most.append(rows_at_most(campaign, name))
                 prepared = False
         except SourceError as error:

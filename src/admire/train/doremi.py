@@ -29,11 +29,10 @@ from transformers import (
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
 from admire.train.filling import NOTHING, filled
-from admire.train.pretrain import PACKAGES, random_model
+from admire.train.pretrain import random_model
 from admire.trials.files import read_json, write_json
 from admire.trials.spec import Spec
 
-__all__ = ["PACKAGES", "Proxy", "SourceWeights", "trainer"]
 FILE = "source_weights.json"  # in a checkpoint
 IGNORED = NOTHING["labels"][-1]
 

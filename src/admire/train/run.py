@@ -299,9 +299,9 @@ class _Run:
         arguments = training_arguments(self.spec, self.trial, batch, resources)
         if "dro" in self.spec.decides:
             from admire.data.rows import row_sources
-            from admire.train import doremi
+            from admire.train import doremi, pretrain
 
-            self.packages = doremi.PACKAGES
+            self.packages = pretrain.PACKAGES
             sources = row_sources(self.trial)
             trainer = doremi.trainer(
                 self.spec, rows, sources, tokenizer, arguments, callbacks, results, resources.attention

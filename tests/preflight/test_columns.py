@@ -6,7 +6,7 @@ import pytest
 
 from admire.campaign.config import Source
 from admire.errors import SourceError
-from admire.preflight.contents import check_contents
+from admire.preflight.columns import check_columns
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path):
     "where", [{}, {"source": "github"}, {"meta.set": "FreeLaw"}, {"source": "arxiv", "meta.set": "ArXiv"}]
 )
 def test_what_is_there_passes(folder, where):
-    check_contents("mine", Source(dataset=folder, where=where))
+    check_columns("mine", Source(dataset=folder, where=where))
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ def test_what_is_there_passes(folder, where):
 )
 def test_what_is_not_there_is_refused_with_the_nearest(folder, entry, words):
     with pytest.raises(SourceError, match=words):
-        check_contents("mine", Source(dataset=folder, **entry))
+        check_columns("mine", Source(dataset=folder, **entry))
 
 
 def test_what_cannot_be_known_cheaply_is_left_to_the_preparation(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
-    check_contents("mine", Source(dataset=str(tmp_path), column="other"))
-    check_contents("mine", Source(corpus="stories"))
+    check_columns("mine", Source(dataset=str(tmp_path), column="other"))
+    check_columns("mine", Source(corpus="stories"))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 5_000_000  # of a dataset whose values are looked at; of larger ones only the columns
 
 
-def check_contents(name: str, source: Source) -> None:
+def check_columns(name: str, source: Source) -> None:
     """Refuse a column that is not there, and a value that no row has.
 
     Raises:
