@@ -23,7 +23,8 @@ campaign: env
 	@admire recommend laptop
 
 test: env lint
-	python -m pytest
+	@# two workers: most tests keep one core busy, and the loops spend their time in processes that start
+	python -m pytest --numprocesses $(CORES) --dist worksteal
 
 test-slurm: env
 	bash tests/slurm/slurmlab.sh install

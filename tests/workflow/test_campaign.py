@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 import yaml
@@ -131,8 +132,11 @@ def test_lint_is_clean(bench):
     bench.snakemake("--lint")
 
 
-def test_hopeless_trainings_end_as_rows_and_the_campaign_still_ends(bench):
-    out = bench.snakemake(configs=(TINY, bench.config(training={"learning_rate": 1.0e9})))
+def test_hopeless_trainings_end_as_rows_and_the_campaign_still_ends(finished, bench):
+    for prepared in ("tokenizers", "sources"):
+        shutil.copytree(finished.results / prepared, bench.results / prepared)
+    over = bench.config(training={"learning_rate": 1.0e9}, budget={"total": 0.5})
+    out = bench.snakemake(configs=(TINY, over))
     rows = table(bench)
     assert {row["state"] for row in rows} == {"failed"} and all("step" in row["reason"] for row in rows)
     assert "FAILED" in out

@@ -94,8 +94,8 @@ def test_controller_killed_while_sources_are_prepared_goes_on(bench):
     process.kill()
     process.wait()
     bench.snakemake("next_proposal")
-    bench.snakemake("next_iteration")
-    assert (bench.results / "campaigns/tiny/step_0000/lane_0/update.json").is_file()
+    assert (bench.results / "campaigns/tiny/step_0000/lane_0/proposal.json").is_file()
+    assert len(list(bench.results.glob("sources/*/*/card.json"))) == 3
 
 
 def test_second_controller_is_refused(bench):
