@@ -1,16 +1,19 @@
 """The exponential data mixing law: a metric is `c + k exp(sum_j t_j w_j)` (arXiv 2403.16952, equation 6).
 
-Fitted by robust least squares from several starts. `k` may have either sign, so that scores obey it as well as losses.
+Fitted by robust least squares from several starts, of which the most promising is followed to its end. `k` may have either
+sign, so that scores obey it as well as losses.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
 from admire.optimize.surrogates.regressions import Predict
 
 STARTS = 8
+SCREENED = 15  # evaluations after which the starts are compared
+FOLLOWED = 200  # evaluations of the best of them
 LARGEST_EXPONENT = 20.0
 SHRINK = 1e-2  # of the exponents: with few runs they are not determined
 
@@ -21,14 +24,13 @@ def exponential(X: np.ndarray, y: np.ndarray) -> Predict:
     z = (y - mean) / scale
     rng = np.random.default_rng(0)
     k = X.shape[1]
-    fits = [
-        least_squares(
-            _residuals, _start(sign, k, rng), jac=_jacobian, loss="soft_l1", f_scale=1.0, args=(X, z), max_nfev=200
-        )
-        for sign in (1.0, -1.0)
-        for _ in range(STARTS // 2)
-    ]
-    best = min(fits, key=lambda fit: fit.cost).x
+
+    def search(start: np.ndarray, evaluations: int) -> OptimizeResult:
+        return least_squares(_residuals, start, jac=_jacobian, loss="soft_l1", args=(X, z), max_nfev=evaluations)
+
+    starts = [_start(sign, k, rng) for sign in (1.0, -1.0) for _ in range(STARTS // 2)]
+    promising = min((search(start, SCREENED) for start in starts), key=lambda found: found.cost)
+    best = search(promising.x, FOLLOWED).x
     return lambda new: mean + scale * _law(best, new)
 
 
