@@ -16,14 +16,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # room -> the rooms it may import; errors and the version belong to nobody
 FOUNDATION = {"space", "campaign", "trials"}
-MIDDLE = FOUNDATION | {"data", "train", "evaluate", "optimize"}
+MIDDLE = FOUNDATION | {"distributed", "data", "train", "evaluate", "optimize"}
 ARROWS = {
     "space": set(),
     "campaign": {"space"},
     "trials": {"space", "campaign"},
+    "distributed": FOUNDATION,
     "data": FOUNDATION,
-    "train": FOUNDATION | {"data"},
-    "evaluate": FOUNDATION | {"data"},
+    "evaluate": FOUNDATION | {"distributed", "data"},
+    "train": FOUNDATION | {"distributed", "data", "evaluate"},
     "optimize": FOUNDATION,
     "supervise": FOUNDATION,
     "preflight": MIDDLE,

@@ -14,9 +14,9 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from admire.distributed.ranks import Ranks
 from admire.train import checkpoints
 from admire.train.interruption import Interruption
-from admire.train.ranks import Ranks
 from admire.trials.files import write_text
 from admire.trials.lease import Lease
 

@@ -6,7 +6,8 @@ import signal
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGURG, signal.SIGINT)
+from admire.distributed.launch import SIGNALS
+
 EXIT_CODE = 75  # EX_TEMPFAIL: try again, the work so far is kept
 
 

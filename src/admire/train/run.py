@@ -22,11 +22,11 @@ import psutil
 
 from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.distributed.ranks import Ranks
 from admire.errors import AdmireError, TrialError
 from admire.train import checkpoints
 from admire.train.interruption import EXIT_CODE, Interruption
 from admire.train.launch import launch
-from admire.train.ranks import Ranks
 from admire.trials import slurm
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease

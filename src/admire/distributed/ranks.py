@@ -1,5 +1,5 @@
-"""The processes of one training, and what they tell each other: few and small things, on a channel of their own that waits as
-long as it takes (the first process may wait for hours until another trainer of the trial is gone).
+"""The processes of one training or evaluation, and what they tell each other: few and small things, on a channel of their own
+that waits as long as it takes (a training's first process may wait for hours until another trainer of the trial is gone).
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ class Ranks:
 
     Attributes:
         rank: its number.
+        local: its number on this node, and that of its GPU.
         size: how many there are.
     """
 
     def __init__(self) -> None:
         self.rank, self.size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+        self.local = int(os.environ.get("LOCAL_RANK", "0"))
         self._channel: Any = None
         if self.size > 1:
             import torch
@@ -49,6 +51,16 @@ class Ranks:
         values = [value]
         distributed.broadcast_object_list(values, src=0, group=self._channel)
         return values[0]
+
+    def gather(self, value: Told) -> list[Told]:
+        """The values of all processes, in their order; all get the same."""
+        if self.size == 1:
+            return [value]
+        from torch import distributed
+
+        values: list[Any] = [None] * self.size
+        distributed.all_gather_object(values, value, group=self._channel)
+        return values
 
     def largest(self, *values: int) -> tuple[int, ...]:
         """The largest of each value over all processes; all get the same."""
