@@ -234,6 +234,11 @@ def benchmark_files(wildcards):
     return sum(done, [])
 
 
+def resources_argument(wildcards):
+    """A model's resources as verbs take them."""
+    return model_of(wildcards).resources.model_dump_json(exclude_defaults=True)
+
+
 def trial_folder(wildcards):
     return LAYOUT.trial(wildcards.model, wildcards.digest).folder
 
@@ -247,9 +252,18 @@ def tries(wildcards, attempt):
     return max(min(attempt - attempts.legs, attempts.failures + 1), 1)
 
 
+def grouped():
+    """Whether a trial's training and evaluations are one job. Known when jobs are planned, not yet when rules are read."""
+    return "train" in workflow.group_settings.overwrite_groups
+
+
 def asked(wildcards, attempt):
-    """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU."""
+    """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU. In the training's
+    job an evaluation asks for the same.
+    """
     asks = model_of(wildcards).resources
+    if "suite" in wildcards.keys() and not grouped():
+        return asks.of_evaluation
     if tries(wildcards, attempt) > ATTEMPTS:
         return asks.model_copy(
             update={"gpus": 0, "nodes": 1, "processes": 1, "minutes": 5}
@@ -390,8 +404,7 @@ onstart:
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"
         )
     if workflow.executor_plugin.name == "slurm":
-        grouped = "train" in workflow.group_settings.overwrite_groups
-        site = replace(SITE, grouped=grouped).as_json()
+        site = replace(SITE, grouped=grouped()).as_json()
         admire("preflight", "--site", site, "--origin", ORIGIN, campaign=CAMPAIGN)
     wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
         CAMPAIGN.name

@@ -72,9 +72,7 @@ rule train:
     params:
         folder=trial_folder,
         attempts=ATTEMPTS + 1,
-        resources=lambda wildcards: model_of(wildcards).resources.model_dump_json(
-            exclude_defaults=True
-        ),
+        resources=resources_argument,
         cost=lambda wildcards: f"{model_of(wildcards).cost:g} {CAMPAIGN.budget.unit}",
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
@@ -102,7 +100,7 @@ rule evaluate:
         gpu=all_gpus,
         gpu_model=gpu_model,
         nodes=asked_for("nodes"),
-        # the same as the training's: they are one job
+        # in one job with the training the same as that one's
         mpi=of_several_nodes(lambda asks: "srun"),
         tasks=of_several_nodes(lambda asks: asks.nodes),
         tasks_per_gpu=of_several_nodes(lambda asks: 0),
@@ -117,7 +115,9 @@ rule evaluate:
         folder=trial_folder,
         campaign=config_arguments(CAMPAIGN.name),
         split=lambda wildcards: SUITES[wildcards.suite, wildcards.digest8],
+        resources=resources_argument,
     message:
         "trial {wildcards.model} {wildcards.digest}: evaluate {wildcards.suite} ({params.split}, {resources.gpu} GPUs)"
     shell:
-        "admire evaluate {params.folder} --suite {wildcards.suite} --split {params.split} {params.campaign} 2> {log}"
+        "admire evaluate {params.folder} --suite {wildcards.suite} --split {params.split} {params.campaign} "
+        "--resources {params.resources:q} 2> {log}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -34,6 +34,9 @@ class Strict(BaseModel):
     """Unknown keys are refused, values are finite, nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+Kind = TypeVar("Kind", bound=Strict)
 
 
 class Source(Strict):
@@ -174,6 +177,8 @@ class Resources(Strict):
     """Nodes that train together."""
     processes: PositiveInt = 1
     """Without GPUs: processes on each node that share the batches."""
+    evaluation_processes: PositiveInt = 1
+    """Processes, on one node and with a GPU each where there are GPUs, that share the items of an evaluation."""
     threads: PositiveInt = 1
     """CPU threads of each process; on CPU they enter the trial's identity, because sums depend on them."""
     minutes: PositiveInt = 60
@@ -203,6 +208,10 @@ class Resources(Strict):
             raise ValueError(
                 "processes are for training on CPU; with gpus there is one process a GPU: remove processes"
             )
+        if self.gpus and self.evaluation_processes > self.gpus:
+            raise ValueError(
+                f"evaluation_processes: {self.evaluation_processes} processes need a GPU each, and gpus says {self.gpus}; lower it"
+            )
         return self
 
     @property
@@ -214,6 +223,13 @@ class Resources(Strict):
     def world(self) -> int:
         """Processes of one training, on all nodes."""
         return self.nodes * self.workers
+
+    @property
+    def of_evaluation(self) -> Resources:
+        """What an evaluation in a job of its own needs of these: one node, a process and a GPU where it uses one."""
+        gpus = min(self.gpus, self.evaluation_processes)
+        processes = 1 if gpus else self.evaluation_processes
+        return self.model_copy(update={"gpus": gpus, "processes": processes, "nodes": 1})
 
 
 class Model(Strict):
@@ -541,14 +557,14 @@ def _without_nulls(value: Any) -> Any:
     return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
-def parse_resources(text: str, origin: str) -> Resources:
-    """Validate a model's resources that were given as JSON.
+def parse_argument(kind: type[Kind], text: str, origin: str) -> Kind:
+    """Validate a part of a campaign that was given as JSON on the command line.
 
     Raises:
         ConfigError: names the origin, the key and what is expected.
     """
     try:
-        return Resources.model_validate_json(text)
+        return kind.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -2,6 +2,8 @@
 
 Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder. A trial whose training failed is recorded as
 skipped; a record that is there already is restored and nothing is computed.
+
+With `--resources '{"gpus": 8, "evaluation_processes": 8}'` it starts a process a GPU, as torchrun does; they share the items.
 """
 
 from __future__ import annotations
@@ -23,14 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="validation",
         help="held-out data: validation for campaigns (default), test for benchmarks",
     )
+    parser.add_argument(
+        "--resources",
+        default="{}",
+        metavar="JSON",
+        help="a model's `resources` as in the campaign's YAML: how many processes share the items",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the scores."""
+    from admire.campaign.config import Resources, parse_argument
     from admire.campaign.layout import TrialLayout
     from admire.evaluate.run import evaluate
 
-    record = evaluate(resolve(args), TrialLayout(args.trial), args.suite, args.split)
+    resources = parse_argument(Resources, args.resources, "--resources")
+    record = evaluate(resolve(args), TrialLayout(args.trial), args.suite, args.split, resources)
     trial = f"{args.trial.parent.name} {args.trial.name}, {args.suite}"
     if record.status == "skipped":
         print(f"{trial}: skipped, {record.reason}")

@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
-    from admire.campaign.config import parse_resources
+    from admire.campaign.config import Resources, parse_argument
     from admire.campaign.layout import TrialLayout
     from admire.train.run import train_trial
 
-    resources = parse_resources(args.resources, "--resources")
+    resources = parse_argument(Resources, args.resources, "--resources")
     return train_trial(
         TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources
     )

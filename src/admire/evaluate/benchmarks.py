@@ -6,22 +6,33 @@ in benchmarks alike; a benchmark on those repeats the campaign's items with fres
 
 The reported standard errors are those of the items. Trials are scored on the same items, so they are not the noise
 between trials.
+
+Several processes share the items of each task. Then batches hold other items, so that scores differ in rounding; answers that
+are drawn at random are other ones.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
+import os
 import random
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from admire.campaign.config import Benchmarks, Campaign
+from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
 from admire.evaluate import task_files
 from admire.trials.records import Score
 
-PACKAGES = ("torch", "transformers", "datasets", "lm_eval")
+if TYPE_CHECKING:
+    from lm_eval.api.task import ConfigurableTask
+    from lm_eval.models.huggingface import HFLM
+
+PACKAGES = ("torch", "transformers", "datasets", "accelerate", "lm_eval")
 SEED = 1234  # of few-shot draws, and of the bootstrap for metrics that are not means
 BOOTSTRAP = 100  # resamples, for those; the standard error of a mean is exact
 
@@ -48,7 +59,7 @@ def check_tasks(suite: Benchmarks) -> None:
 
 
 def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str) -> dict[str, Score]:
-    """Task -> its metric, as configured.
+    """Task -> its metric, as configured; of several processes the first one gets it, the others get nothing.
 
     Args:
         model_folder: the saved model with its tokenizer.
@@ -60,20 +71,13 @@ def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str
     check_tasks(suite)
     import torch
     from lm_eval.evaluator import evaluate
-    from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks import TaskManager
 
     logging.getLogger("lm_eval").setLevel(logging.ERROR)  # its remarks on each task are a screen a trial
-    manager = TaskManager(
-        include_path=suite.include_path, include_defaults=not _has_all(suite), metadata={"admire_split": split}
-    )
-    loaded = manager.load(list(suite.tasks))
-    for asked in suite.tasks:
-        for name in _leaves(loaded, asked):
-            loaded["tasks"][name].set_config("num_fewshot", suite.few_shot_of(asked))
-            loaded["tasks"][name].set_fewshot_seed(SEED)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = HFLM(pretrained=str(model_folder), device=device, batch_size=suite.batch_size, use_safetensors=True)
+    loaded, ranks = _load(suite, split), Ranks()
+    shared = _share(list(loaded["tasks"].values()), suite.limit, ranks)
+    if not shared and not ranks.first:
+        return {}
+    model = _model(suite, model_folder, ranks, shared)
     torch.manual_seed(SEED)
     random.seed(SEED)
     results = evaluate(
@@ -86,7 +90,56 @@ def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str
         log_samples=False,
         confirm_run_unsafe_code=suite.runs_code,
     )
-    return {task: _score(results, task, suite.metric_of(task)) for task in suite.tasks}
+    return {task: _score(results, task, suite.metric_of(task)) for task in suite.tasks} if ranks.first else {}
+
+
+def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
+    """The suite's tasks and groups, with the examples that their prompts show."""
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(
+        include_path=suite.include_path, include_defaults=not _has_all(suite), metadata={"admire_split": split}
+    )
+    loaded = manager.load(list(suite.tasks))
+    for asked in suite.tasks:
+        for name in _leaves(loaded, asked):
+            loaded["tasks"][name].set_config("num_fewshot", suite.few_shot_of(asked))
+            loaded["tasks"][name].set_fewshot_seed(SEED)
+    return loaded
+
+
+def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
+    """The model as lm-eval asks it, one of several where the items are shared."""
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    gpus = torch.cuda.is_available()
+    if not gpus and ranks.size > 1:
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # or Accelerate takes each process for the only one
+    model = HFLM(
+        pretrained=str(folder), device="cuda" if gpus else "cpu", batch_size=suite.batch_size, use_safetensors=True
+    )
+    # it finds out by itself only where it sees several GPUs
+    model._rank, model._world_size = (ranks.rank, ranks.size) if shared else (0, 1)
+    return model
+
+
+def _share(tasks: list[ConfigurableTask], limit: int | None, ranks: Ranks) -> bool:
+    """Leave this process its items of each task; False where one has too few for all: then the first process scores alone."""
+    if ranks.size == 1 or any(min(len(task.eval_docs), limit or ranks.size) < ranks.size for task in tasks):
+        return False
+    for task in tasks:
+        task.build_all_requests = functools.partial(_build_own, task, task.build_all_requests)
+    return True
+
+
+def _build_own(task: ConfigurableTask, build: Callable[..., None], *, rank: int, world_size: int, **told: Any) -> None:
+    """Build all prompts of a task as one process does, and keep those of this process's items.
+
+    lm-eval draws the examples of a prompt from one sequence over the items that a process has: each would show others.
+    """
+    build(rank=0, world_size=1, **told)
+    task._instances = [one for one in task.instances if one.doc_id % world_size == rank]
 
 
 def _leaves(loaded: dict[str, Any], name: str) -> list[str]:

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
+import os
 from typing import Literal
 
-from admire.campaign.config import Campaign, DomainLoss
+from admire.campaign.config import Campaign, Resources
 from admire.campaign.layout import TrialLayout
 from admire.campaign.recipes import suite_digest
+from admire.distributed.launch import ProcessEndedError
 from admire.errors import ConfigError, TrialError
+from admire.evaluate import processes
 from admire.trials.records import EvaluationRecord, provenance, publish, read_evaluation, read_training, restore
 from admire.trials.spec import Spec
 
 Split = Literal["validation", "test"]
 
 
-def evaluate(campaign: Campaign, trial: TrialLayout, suite: str, split: Split = "validation") -> EvaluationRecord:
+def evaluate(
+    campaign: Campaign,
+    trial: TrialLayout,
+    suite: str,
+    split: Split = "validation",
+    resources: Resources | None = None,
+) -> EvaluationRecord:
     """Score a trial's model on a suite and write `evaluate/<suite>-<digest8>.json`; a record that is there is restored.
 
     A trial whose training failed gets a record `skipped` with the training's reason.
 
     Args:
         split: what campaigns are scored on (`validation`), or benchmarks (`test`).
+        resources: how many processes share the items; one when left out.
 
     Raises:
         ConfigError: if the campaign has no such suite.
-        TrialError: if the trial is not trained, or its weights were removed.
+        TrialError: if the trial is not trained, its weights were removed, or one of several processes broke.
     """
     if suite not in campaign.evaluation:
         raise ConfigError(
@@ -59,40 +67,40 @@ def evaluate(campaign: Campaign, trial: TrialLayout, suite: str, split: Split = 
             "take the suite out of `evaluation`, or score it in a campaign of its own"
         )
     else:
-        record = _scored(campaign, trial.model(), suite, split, digest, spec.decides.get("threads"))
+        threads = spec.decides.get("threads")
+        record = _scored(campaign, trial, suite, split, digest, threads, resources or Resources())
     publish(path, record)
     return record
 
 
 def _scored(
-    campaign: Campaign, model: Path, suite: str, split: Split, digest: str, threads: int | None
+    campaign: Campaign,
+    trial: TrialLayout,
+    suite: str,
+    split: Split,
+    digest: str,
+    threads: int | None,
+    resources: Resources,
 ) -> EvaluationRecord:
     """Run the suite. On CPU with the threads of the training: sums, and so scores, depend on them."""
-    import torch
-
-    settings = campaign.evaluation[suite]
-    if isinstance(settings, DomainLoss):
-        from admire.evaluate import domain_loss as room
-    else:
-        from admire.evaluate import benchmarks as room
-    if threads is not None:
-        torch.set_num_threads(threads)
-    begin = time.perf_counter()
     try:
-        scores = room.scores(campaign, settings, model, split)
+        outcome = processes.score(campaign, suite, trial.model(), split, threads, resources)
     except ConfigError as error:
         raise ConfigError(f"evaluation.{suite}: {error}") from None
+    except ProcessEndedError as error:
+        raise TrialError(f"{trial.folder}: evaluation of suite {suite}: {error}") from None
     return EvaluationRecord(
         status="ok",
         suite=suite,
         split=split,
         digest=digest,
-        metrics=scores,
-        seconds=time.perf_counter() - begin,
-        cpu_seconds=time.process_time(),
+        metrics=outcome.metrics,
+        seconds=outcome.seconds,
+        cpu_seconds=sum(os.times()[:4]),  # those of processes that it started included
         provenance={
-            **provenance(*room.PACKAGES),
-            "batch_size": settings.batch_size,
-            "threads": torch.get_num_threads(),
+            **provenance(*outcome.packages),
+            "batch_size": campaign.evaluation[suite].batch_size,
+            "processes": resources.evaluation_processes,
+            "threads": outcome.threads,
         },
     )

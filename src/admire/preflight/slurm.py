@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from admire.campaign.config import Campaign
+from admire.campaign.config import Campaign, Resources
 from admire.campaign.site import Site, memory_mb
 from admire.errors import ConfigError
 
@@ -104,13 +104,21 @@ def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
             f"training {model.name}", keys, site.account, site.partition, 0, None, minutes, memory, needs.threads
         )
         record = replace(train, what=f"recording that {model.name} failed", minutes=RECORDING_MINUTES)
-        train = replace(train, threads=needs.threads * needs.workers, nodes=needs.nodes)
+        train = _using(train, needs)
         if needs.gpus:
             partition = site.gpu_partition or site.partition
             gpus = {"partition": f"{where}: gpu_partition" if site.gpu_partition else common["partition"]}
-            train = replace(train, keys=keys | gpus, partition=partition, gpus=needs.gpus, gpu_type=site.gpu_type)
+            train = replace(train, keys=keys | gpus, partition=partition, gpu_type=site.gpu_type)
         found += [record, train] if needs.world > 1 or needs.gpus else [train]
+        score = replace(_using(train, needs.of_evaluation), what=f"evaluating {model.name}")
+        if not site.grouped and score.options() != train.options():
+            found.append(score)
     return found
+
+
+def _using(request: Request, needs: Resources) -> Request:
+    """The request with the machines that these resources name."""
+    return replace(request, threads=needs.threads * needs.workers, nodes=needs.nodes, gpus=needs.gpus)
 
 
 def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[str]:

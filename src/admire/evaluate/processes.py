@@ -1,0 +1,90 @@
+"""One suite on one model, in this process or in several that share its items; a batch is what the suite says in each of them."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+from admire.campaign.config import Campaign, DomainLoss, Resources
+from admire.distributed.launch import launch
+from admire.errors import AdmireError, TrialError
+from admire.trials.records import Score
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a suite says of a model.
+
+    Attributes:
+        metrics: metric without the suite's name -> score.
+        packages: distributions that it was scored with.
+        threads: CPU threads of each process.
+        seconds: wall time of the scoring, without the processes' starts.
+    """
+
+    metrics: dict[str, Score]
+    packages: tuple[str, ...]
+    threads: int
+    seconds: float
+
+
+def score(
+    campaign: Campaign, suite: str, model: Path, split: str, threads: int | None, resources: Resources
+) -> Outcome:
+    """Score the model in `resources.evaluation_processes` processes.
+
+    Args:
+        model: the saved model.
+        split: `validation` or `test`.
+        threads: CPU threads of each process; PyTorch's own choice when None.
+
+    Raises:
+        AdmireError: what the suite refuses.
+        ProcessEndedError: if one of several processes broke or was killed.
+    """
+    told = (campaign, suite, model, split, threads)
+    count = resources.evaluation_processes
+    if count == 1:
+        return _score(*told)
+    found = launch(_score_as_one_of_several, *told, resources, processes=count, threads=resources.threads)[0]
+    if isinstance(found, AdmireError):
+        raise found
+    return found
+
+
+def _score_as_one_of_several(
+    campaign: Campaign, suite: str, model: Path, split: str, threads: int | None, resources: Resources
+) -> Outcome | AdmireError:
+    """What one of several processes does; what is refused is told to the process that launched it."""
+    import torch
+
+    seen, wanted = torch.cuda.device_count(), resources.evaluation_processes
+    if seen < wanted and (seen or resources.gpus):
+        return TrialError(
+            f"resources.evaluation_processes: {wanted} processes were started and see {seen or 'no'} GPUs; look at `nvidia-smi`, "
+            "or install a GPU build of PyTorch (README, GPU builds)"
+        )
+    try:
+        return _score(campaign, suite, model, split, threads)
+    except AdmireError as error:
+        return error
+    except Exception:
+        traceback.print_exc()  # the launcher would keep it to itself
+        raise
+
+
+def _score(campaign: Campaign, suite: str, model: Path, split: str, threads: int | None) -> Outcome:
+    import torch
+
+    settings = campaign.evaluation[suite]
+    if isinstance(settings, DomainLoss):
+        from admire.evaluate import domain_loss as room
+    else:
+        from admire.evaluate import benchmarks as room
+    if threads is not None:
+        torch.set_num_threads(threads)
+    begin = time.perf_counter()
+    metrics = room.scores(campaign, settings, model, split)
+    return Outcome(metrics, room.PACKAGES, torch.get_num_threads(), time.perf_counter() - begin)
