@@ -49,6 +49,8 @@ def test_a_rival_of_a_design_spends_as_much_and_is_none():
         (lambda: design({"S": 1, "XL": 1}), "optimizer.design.trials: unknown model XL"),
         (lambda: design({"S": 1, "L": 2}), "no more of them"),
         (lambda: tiny(held_out={"validation": 0}), "held_out.validation: 0 leaves nothing for evaluation.loss"),
+        (lambda: tiny(validation={"times": 0}), "validation.times: input should be greater than 0"),
+        (lambda: tiny(validation={"rows": 8}), "validation.rows: unknown key; known keys are batch_size, share, times"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, sentence):

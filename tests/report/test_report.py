@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import yaml
 
+from admire.campaign.config import Validation
 from admire.campaign.layout import Layout
 from admire.cli.main import main
-from admire.report import mixture, recommendation
+from admire.report import mixture, recommendation, validation
 from admire.report.dossier import Dossier
-from admire.trials.files import read_json
+from admire.trials.files import read_json, write_text
 from admire.trials.ledger import Ledger, objective
 from admire.trials.spec import Spec
+from admire.trials.validation import write_validation
 
 FIGURES = ("mixture", "progress", "purchases", "calibration", "influence")
 
@@ -129,6 +131,34 @@ def test_the_same_files_give_the_same_report(finished):
     recommendation.write(dossier)
     mixture.draw(dossier, finished.files.figures)
     assert [path.read_bytes() for path in files] == before
+
+
+def test_held_out_losses_while_trials_were_trained(early):
+    layout, asked = (
+        Layout(early.campaign.results),
+        early.campaign.model_copy(update={"validation": Validation(times=3)}),
+    )
+    dossier = Dossier.read(asked)
+    assert validation.draw(dossier, early.files.figures).is_file()
+    assert "No finished trial" in (early.files.figures / "validation.svg").read_text()
+    done = [trial for trial in dossier.ledger.trials if trial.state == "done"]
+    for trial in done:
+        final = {f"bits:{name}": trial.scores[f"loss/{name}"].value for name in ("docs", "code", "stories", "strings")}
+        rows = [
+            {"step": step, "tokens": 1, "seconds": 1.0, "validation_seconds": 0.1}
+            | {name: bits * (1 + 10 / step) for name, bits in final.items()}
+            for step in (52, 105, 157)
+        ]
+        write_validation(layout.trial(trial.model, trial.spec.digest).validation(), rows)
+    write_text(early.files.config, yaml.safe_dump(asked.model_dump(mode="json", exclude_none=True)))
+    assert main(["report", str(early.files.config)]) == 0
+    assert validation.TITLE in page_of(early).text
+    drawn = (early.files.figures / "validation.svg").read_text()
+    # of the dearest size with three trials, by the objective; the sources that weigh most in it
+    ranked = sorted((trial for trial in done if trial.model == "M"), key=lambda t: objective(asked, t.scores))
+    for name, trial in zip(("worst", "medium", "best"), ranked, strict=True):
+        assert f"{name}: {objective(asked, trial.scores):.4f} ({trial.spec.digest[:8]})" in drawn
+    assert "stories" in drawn and "strings" not in drawn
 
 
 def test_an_early_campaign_has_a_report(early):

@@ -20,6 +20,7 @@ from admire.trials.spec import DRO, Spec
 
 LENGTH = 16
 ROWS = 400  # of a trial; a source has 400 too
+HELD_OUT = 20  # rows of a source's validation split; that they are trained on too does not matter here
 ARCHITECTURE = {
     "model_type": "llama",
     "hidden_size": 16,
@@ -78,7 +79,9 @@ def results(tmp_path: Path) -> Layout:
 
 def _write_source(layout: Layout, kind: str, name: str, rows: dict[str, Any]) -> None:
     folder = layout.source(name, kind)
-    datasets.Dataset.from_dict(rows).save_to_disk(folder / "train")
+    all_rows = datasets.Dataset.from_dict(rows)
+    all_rows.save_to_disk(folder / "train")
+    all_rows.select(range(HELD_OUT)).save_to_disk(folder / "validation")
     card = {"rows": len(rows["bytes"]), "tokens": int(np.sum(rows["bytes"])), "sha256": _sha256(kind, name)}
     write_json(folder / "card.json", {"splits": {"train": card}})
 

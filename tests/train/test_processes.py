@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 
 from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.validation import ValidationPlan
 from admire.errors import ConfigError
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial
@@ -27,6 +28,7 @@ from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 from admire.trials.reasons import last_reason
 from admire.trials.records import read_training
+from admire.trials.spec import Spec
 
 MakeTrial = Callable[..., TrialLayout]
 SHARDED = str(Path(__file__).with_name("sharded_on_cpu.py"))
@@ -34,6 +36,8 @@ TWO = {"processes": 2, "rows_per_device": 3}
 # 400 rows do not fill a pass's last batch: of the four rows left one process has three, the other one
 UNEVEN = {"batch_size": 12, "epochs": 4}
 STEPS = 4 * 34
+# 20 rows of each of two sources, seven batches
+VALIDATION = {"times": 8, "batch_size": 6}
 
 
 def copy(trial: TrialLayout, to: Path) -> TrialLayout:
@@ -42,15 +46,21 @@ def copy(trial: TrialLayout, to: Path) -> TrialLayout:
     return TrialLayout(to / trial.folder.relative_to(trial.results.root))
 
 
+def plan(trial: TrialLayout) -> ValidationPlan:
+    kind = Spec.load(trial).decides["training"]["kind"]
+    return ValidationPlan(**VALIDATION, sources={"low": kind, "high": kind})
+
+
 def start(
     trial: TrialLayout, resources: dict[str, Any], sharded: bool = False, minutes: float = 0.005
 ) -> subprocess.Popen[str]:
-    """Train in processes of its own, with a checkpoint every third of a second."""
+    """Train and validate in processes of its own, with a checkpoint every third of a second."""
     launcher = [sys.executable, "-m", "admire.cli.main"]
     if sharded:
         launcher = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node=2", SHARDED]
         resources = resources | {"sharding": "full"}
     told = ["train", str(trial.folder), "--resources", json.dumps(resources), "--checkpoint-minutes", str(minutes)]
+    told += ["--validation", plan(trial).model_dump_json()]
     return subprocess.Popen([*launcher, *told], stderr=subprocess.PIPE, text=True)
 
 
@@ -97,8 +107,15 @@ def stopped(trial: TrialLayout, sharded: bool = False) -> None:
     assert 1 < end["step"] < STEPS and "SIGTERM" in end["reason"] and not trial.lease.exists()
 
 
+def validated(trial: TrialLayout) -> list[list[float]]:
+    """Steps, tokens and held-out losses."""
+    columns = ("step", "tokens", "bits:low", "bits:high")
+    return [[float(row[name]) for name in columns] for row in csv.DictReader(trial.validation().open())]
+
+
 def same(ours: TrialLayout, theirs: TrialLayout) -> None:
     """Up to rounding."""
+    torch.testing.assert_close(validated(ours), validated(theirs), rtol=1e-3, atol=0)
     torch.testing.assert_close(curve(ours), curve(theirs), rtol=1e-4, atol=1e-5)
     for name, value in weights(theirs).items():
         torch.testing.assert_close(weights(ours)[name], value, rtol=1e-2, atol=1e-4)
@@ -107,8 +124,8 @@ def same(ours: TrialLayout, theirs: TrialLayout) -> None:
 def test_two_train_what_one_trains_and_stop_and_go_on_together(make_trial: MakeTrial, tmp_path: Path) -> None:
     alone = make_trial(**UNEVEN)
     passes, together, disturbed = (copy(alone, tmp_path / name) for name in ("passes", "together", "disturbed"))
-    assert train_trial(alone) == 0
-    assert train_trial(passes, resources=Resources(rows_per_device=4)) == 0
+    assert train_trial(alone, validation=plan(alone)) == 0
+    assert train_trial(passes, resources=Resources(rows_per_device=4), validation=plan(passes)) == 0
     train(together, TWO)
     record = read_training(together.train())
     assert (record.status, record.steps, record.attempts) == ("ok", STEPS, 1) and record.first_step_seconds > 0
@@ -119,6 +136,7 @@ def test_two_train_what_one_trains_and_stop_and_go_on_together(make_trial: MakeT
     _, end, resumed, _ = lines(disturbed)
     assert resumed["resumed_step"] == end["step"] and not disturbed.checkpoints.exists()
     assert disturbed.curve().read_text() == together.curve().read_text()
+    assert validated(disturbed) == validated(together) and len(validated(together)) == 8
     for name, value in weights(together).items():
         assert torch.equal(weights(disturbed)[name], value), name
 
@@ -128,7 +146,7 @@ def test_two_that_share_the_weights_too(make_trial: MakeTrial, tmp_path: Path) -
     train_trial(base)
     alone = make_trial(base=base, kind="sft", loss_on="assistant", **UNEVEN)
     sharded = copy(alone, tmp_path / "sharded")
-    assert train_trial(alone) == 0
+    assert train_trial(alone, validation=plan(alone)) == 0
     stopped(sharded, sharded=True)
     train(sharded, TWO, sharded=True)
     assert lines(sharded)[2]["resumed_step"] == lines(sharded)[1]["step"]

@@ -32,6 +32,13 @@ def test_finished_campaign_has_table_recommendation_and_report(finished):
     assert set(finished.trainings().values()) == {1}
 
 
+def test_trials_were_validated_while_they_were_trained(finished):
+    for path in finished.results.glob("trials/*/*/share_1"):
+        steps = [int(row["step"]) for row in csv.DictReader((path / "validation.csv").open())]
+        assert steps == [4, 8] and json.loads((path / "train.json").read_text())["validation_seconds"] > 0
+    assert "while trials were trained" in (finished.results / "campaigns/tiny/report.html").read_text()
+
+
 def test_budget_is_never_passed(finished):
     rows = table(finished)
     assert sum(float(row["cost"]) for row in rows) <= 0.75 + 1e-9
@@ -85,10 +92,16 @@ def test_raised_budget_continues_and_repeats_nothing(finished, tmp_path):
 def test_added_suite_is_evaluated_alone(finished, tmp_path):
     bench = finished.copy(tmp_path / "copy")
     suite = {"kind": "domain-loss", "sources": ["strings"], "batch_size": 4}
-    bench.snakemake(configs=(TINY, bench.config(evaluation={"more": suite})))
+    models = yaml.safe_load(TINY.read_text())["models"]
+    models[1]["resources"]["evaluation_processes"] = 2
+    bench.snakemake(configs=(TINY, bench.config(evaluation={"more": suite}, models=models)))
     assert set(bench.trainings().values()) == {1}
     trials = len(list(bench.results.glob("trials/*/*/spec.json")))
-    assert len(list(bench.results.glob("trials/*/*/share_1/evaluate/more-*.json"))) == trials
+    records = list(bench.results.glob("trials/*/*/share_1/evaluate/more-*.json"))
+    assert len(records) == trials
+    for path in records:
+        wanted = 2 if path.parts[-5] == "L" else 1
+        assert json.loads(path.read_text())["provenance"]["processes"] == wanted
 
 
 def test_changed_learning_rate_is_refused_with_both_values(finished, tmp_path):

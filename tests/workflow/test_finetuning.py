@@ -33,6 +33,7 @@ def finetuned(tmp_path_factory):
             }
         ],
         "training": {"kind": "sft", "sequence_length": 32, "batch_size": 8, "learning_rate": 0.01},
+        "validation": {"times": 3},
         "evaluation": {
             "skills": {
                 "kind": "lm-eval",
@@ -56,6 +57,8 @@ def finetuned(tmp_path_factory):
 def test_base_is_trained_outside_the_budget(finetuned):
     base = json.loads((finetuned.results / "campaigns/tiny-sft/base/proposal.json").read_text())["trials"]
     assert [entry["base_of"] for entry in base] == [["S"]]
+    folder = finetuned.results / "trials/S" / base[0]["spec"]["digest"] / "share_1"
+    assert len((folder / "validation.csv").read_text().splitlines()) == 1 + 2  # as the campaign says that lends it
     rows = list(csv.DictReader((finetuned.results / "campaigns/tiny-sft/results.csv").open()))
     assert base[0]["spec"]["digest"] not in {row["digest"] for row in rows}
     assert sum(float(row["cost"]) for row in rows) <= 0.6 + 1e-9
@@ -70,5 +73,7 @@ def test_every_trial_starts_from_that_base_and_is_scored_by_the_tasks(finetuned)
     for row in rows:
         spec = json.loads((finetuned.folder / row["folder"] / "spec.json").read_text())
         assert spec["decides"]["model"] == {"base": base}
+        with (finetuned.folder / row["folder"] / "share_1/validation.csv").open() as stream:
+            assert [float(point["bits:facts"]) > 0 for point in csv.DictReader(stream)] == [True] * 3
         assert 0 <= float(row["metric:skills/facts"]) <= 1 and float(row["stderr:skills/facts"]) >= 0
     assert (finetuned.results / "campaigns/tiny-sft/recommendation.yaml").is_file()

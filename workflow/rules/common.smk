@@ -3,6 +3,7 @@
 """
 
 import json
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from admire.campaign.recipes import (
     tokenizer_owner,
 )
 from admire.campaign.site import KEYS, make_site, memory_mb
+from admire.campaign.validation import validation_plan
 from admire.errors import AdmireError
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
@@ -111,6 +113,7 @@ SOURCES = {
     for name, one in OWNERS
     for source in one.sources
 }
+VALIDATIONS = {name: validation_plan(one) for name, one in OWNERS}
 TOKENIZERS = {
     tokenizer_digest(one): next(
         (lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)),
@@ -237,6 +240,14 @@ def benchmark_files(wildcards):
 def resources_argument(wildcards):
     """A model's resources as verbs take them."""
     return model_of(wildcards).resources.model_dump_json(exclude_defaults=True)
+
+
+def validation_argument(wildcards):
+    """What a training is told about validating; a base model's, what the campaign says that lends it."""
+    lenders = {model.name: one for one, _ in LENDERS.values() for model in one.models}
+    base = wildcards.digest in base_digests()
+    plan = VALIDATIONS[(lenders[wildcards.model] if base else CAMPAIGN).name]
+    return f"--validation {shlex.quote(plan.model_dump_json())}" if plan else ""
 
 
 def trial_folder(wildcards):

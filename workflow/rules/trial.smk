@@ -73,6 +73,7 @@ rule train:
         folder=trial_folder,
         attempts=ATTEMPTS + 1,
         resources=resources_argument,
+        validation=validation_argument,
         cost=lambda wildcards: f"{model_of(wildcards).cost:g} {CAMPAIGN.budget.unit}",
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
@@ -81,7 +82,7 @@ rule train:
     # into the job's log: Snakemake deletes {log} when it tries again.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes} -n{resources.nodes} -c {threads} --cpu-bind=none "
-        "--kill-on-bad-exit=1}} admire train {params.folder} --resources {params.resources:q} "
+        "--kill-on-bad-exit=1}} admire train {params.folder} --resources {params.resources:q} {params.validation} "
         "--attempt {resources.attempt} --attempts {params.attempts} --memory-mb {resources.mem_mb} 2>> {log} "
         '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
 

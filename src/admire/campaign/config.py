@@ -158,6 +158,18 @@ class TrainingOverride(Strict):
     """Instead of `training.warmup_share`."""
 
 
+class Validation(Strict):
+    """Held-out loss of each source while a trial is trained, into the trial's `validation.csv`. It changes no weight, enters no
+    trial's identity and steers nothing; it may change at any time."""
+
+    times: PositiveInt = 10
+    """How often in a training, at equal distances; the last time at its end."""
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of each source's validation rows that is scored, the same rows each time."""
+    batch_size: PositiveInt = 8
+    """Rows that a process scores at once."""
+
+
 class Base(Strict):
     """A base model that the workflow itself pre-trains: one model of another campaign, trained on that campaign's prior."""
 
@@ -400,6 +412,8 @@ class Campaign(Strict):
     """The model sizes, cheapest first, one of them the target."""
     training: Training
     """How a trial is trained."""
+    validation: Validation | None = None
+    """Held-out losses while trials are trained; left out: none."""
     evaluation: dict[Name, Suite]
     """Evaluation suites by name; a suite added later is evaluated without training anything again."""
     objective: dict[str, float]
@@ -449,6 +463,8 @@ class Campaign(Strict):
                     raise ValueError(f"evaluation.{suite_name}.sources: unknown source {source}")
             if isinstance(suite, DomainLoss) and not self.held_out.validation:
                 raise ValueError(f"held_out.validation: 0 leaves nothing for evaluation.{suite_name} to score")
+        if self.validation is not None and not self.held_out.validation:
+            raise ValueError("held_out.validation: 0 leaves nothing for validation to score")
         origins = {("architecture" if m.architecture else "path" if m.path else "base") for m in self.models}
         if self.training.kind == "pretrain" and origins != {"architecture"}:
             raise ValueError("training.kind: pretrain starts every model from an architecture, not from weights")

@@ -85,6 +85,10 @@ class TrialLayout:
         """The loss of each training step."""
         return self.share(share) / "curve.csv"
 
+    def validation(self, share: float | str = 1) -> Path:
+        """Held-out losses while it was trained."""
+        return self.share(share) / "validation.csv"
+
     def evaluation(self, suite: str, digest8: str, share: float | str = 1) -> Path:
         """The scores of one suite."""
         return self.share(share) / "evaluate" / f"{suite}-{digest8}.json"

@@ -9,7 +9,7 @@ import types
 import typing
 from typing import Any
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -132,6 +132,8 @@ def _bounds(metadata: list[Any]) -> str:
                     found.append(f"≥ {value:g}")
                 case Lt(lt=value):
                     found.append(f"< {value:g}")
+                case Le(le=value):
+                    found.append(f"≤ {value:g}")
     return " " + ", ".join(found) if found else ""
 
 

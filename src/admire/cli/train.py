@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="a model's `resources` as in the campaign's YAML: how many processes train, and how they use their machines",
     )
+    parser.add_argument(
+        "--validation",
+        metavar="JSON",
+        help="a campaign's `validation`, with `sources`: name -> digest of each source whose held-out rows are scored meanwhile",
+    )
     parser.add_argument("--attempt", type=int, default=1, help="which attempt this is, from 1")
     parser.add_argument("--memory-mb", type=int, help="the memory it is given, to be named when it was too little")
     parser.add_argument(
@@ -43,9 +48,11 @@ def run(args: argparse.Namespace) -> int:
     """Train."""
     from admire.campaign.config import Resources, parse_argument
     from admire.campaign.layout import TrialLayout
+    from admire.campaign.validation import ValidationPlan
     from admire.train.run import train_trial
 
     resources = parse_argument(Resources, args.resources, "--resources")
+    plan = parse_argument(ValidationPlan, args.validation, "--validation") if args.validation else None
     return train_trial(
-        TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources
+        TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan
     )

@@ -66,8 +66,11 @@ def activities(dossier: Dossier) -> list[Activity]:
     scored = [record for trial in trained for record in _evaluations(dossier, trial)]
     starts = [seconds for trial in trained if (seconds := _around_training(dossier, trial)) is not None]
     around = [max(record.cpu_seconds - record.seconds, 0.0) for record in scored]
+    validated = [trial.record.validation_seconds for trial in trained if trial.record.validation_seconds]
+    loops = sum(trial.record.seconds for trial in trained) - sum(validated)
     found = [
-        Activity("training (the loop)", len(trained), sum(trial.record.seconds for trial in trained), work=True),
+        Activity("training (the loop)", len(trained), loops, work=True),
+        Activity("validation while training", len(validated), sum(validated), work=True),
         Activity("evaluation (scoring)", len(scored), sum(record.seconds for record in scored), work=True),
         Activity("starting, loading and saving around a training", len(starts), sum(starts), work=False),
         Activity("starting and loading before an evaluation", len(around), sum(around), work=False),

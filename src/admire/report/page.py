@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from admire.report import calibration, costs, influence, mixture, progress, purchases, words
+from admire.report import calibration, costs, influence, mixture, progress, purchases, validation, words
 from admire.report.dossier import Dossier
 from admire.report.markup import code, document, paragraph, picture, section, table, tiles
 from admire.trials.files import write_text
@@ -36,6 +36,7 @@ def write(dossier: Dossier) -> Path:
             "How it was reached",
             paragraph(_sentence(dossier.recommendation["how"])),
             _pair(pictures[progress], pictures[purchases]),
+            *([_drawn(validation, dossier)] if dossier.campaign.validation else []),
         ),
         section("How far the model can be trusted", _pair(pictures[calibration], pictures[influence])),
         section("Trials", *_trials(dossier)),

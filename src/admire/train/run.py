@@ -22,6 +22,7 @@ import psutil
 
 from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.validation import ValidationPlan
 from admire.distributed.ranks import Ranks
 from admire.errors import AdmireError, TrialError
 from admire.train import checkpoints
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from transformers import Trainer
 
     from admire.train.callbacks import Checkpoints, Health
+    from admire.train.validation import Validation
 
 REASON_LENGTH = 300  # characters of an error's message that enter records
 REQUEUES = 200  # of one trial's jobs by themselves; one that needs more has too short a time limit
@@ -59,6 +61,7 @@ def train_trial(
     last_attempt: int | None = None,
     memory_mb: int | None = None,
     resources: Resources | None = None,
+    validation: ValidationPlan | None = None,
 ) -> int:
     """Train a trial unless it is finished, and write `train.json`.
 
@@ -69,6 +72,7 @@ def train_trial(
             why the attempts before ended.
         memory_mb: the memory that an attempt is given, to be named when one had too little.
         resources: how many processes train, and how they use their machines.
+        validation: which held-out rows are scored meanwhile, and when; none when left out.
 
     Returns:
         The exit code: 0 when there is a record (of a model, or of a failure that would repeat itself), 75 when the
@@ -81,12 +85,12 @@ def train_trial(
     resources = resources or Resources()
     ranks, lease = Ranks(), Lease(trial.lease)
     if ranks.size > 1:
-        _train(trial, lease, ranks, resources, checkpoint_minutes * 60, attempt)
+        _train(trial, lease, ranks, resources, validation, checkpoint_minutes * 60, attempt)
         ranks.leave()
         return 0
     if restore(trial.train()):
         return _say_finished(trial)
-    told = _arguments(checkpoint_minutes, attempt, resources)
+    told = _arguments(checkpoint_minutes, attempt, resources, validation)
     if slurm.node() > 0:
         return _follow(launch(trial, told, resources))
     if _queued_behind_its_holder(trial, lease):
@@ -96,16 +100,19 @@ def train_trial(
     if resources.world > 1:
         code = launch(trial, told, resources)
     else:
-        code = _train(trial, lease, ranks, resources, checkpoint_minutes * 60, attempt)
+        code = _train(trial, lease, ranks, resources, validation, checkpoint_minutes * 60, attempt)
     if code == EXIT_CODE:
         _requeue(trial)
     return code
 
 
-def _arguments(checkpoint_minutes: float, attempt: int, resources: Resources) -> list[str]:
+def _arguments(
+    checkpoint_minutes: float, attempt: int, resources: Resources, validation: ValidationPlan | None
+) -> list[str]:
     """What a process of several is told."""
     how = resources.model_dump_json(exclude_defaults=True)
-    return [f"--checkpoint-minutes={checkpoint_minutes}", f"--attempt={attempt}", f"--resources={how}"]
+    told = [f"--checkpoint-minutes={checkpoint_minutes}", f"--attempt={attempt}", f"--resources={how}"]
+    return told + ([f"--validation={validation.model_dump_json()}"] if validation else [])
 
 
 def _follow(code: int) -> int:
@@ -150,14 +157,20 @@ def _await(end: Interruption) -> None:
 
 
 def _train(
-    trial: TrialLayout, lease: Lease, ranks: Ranks, resources: Resources, checkpoint_seconds: float, attempt: int
+    trial: TrialLayout,
+    lease: Lease,
+    ranks: Ranks,
+    resources: Resources,
+    validation: ValidationPlan | None,
+    checkpoint_seconds: float,
+    attempt: int,
 ) -> int:
     """One attempt, under the lease, unless the process that we waited for finished the trial."""
     waiting = lease.hold(wait=True, waiting=lambda holder: _say(trial, _waiting(holder)))
     with waiting if ranks.first else contextlib.nullcontext():
         if ranks.tell(ranks.first and restore(trial.train())):
             return _say_finished(trial) if ranks.first else 0
-        return _attempt(trial, Spec.load(trial), lease, ranks, resources, checkpoint_seconds, attempt)
+        return _attempt(trial, Spec.load(trial), lease, ranks, resources, validation, checkpoint_seconds, attempt)
 
 
 def _attempt(
@@ -166,6 +179,7 @@ def _attempt(
     lease: Lease,
     ranks: Ranks,
     resources: Resources,
+    validation: ValidationPlan | None,
     checkpoint_seconds: float,
     attempt: int,
 ) -> int:
@@ -174,7 +188,7 @@ def _attempt(
     found = ranks.tell(checkpoints.newest(trial.checkpoints) if ranks.first else None)
     if ranks.first:
         attempts.begin(attempt, found.step if found else 0)
-    run = _Run(trial, spec, lease, ranks, resources, found)
+    run = _Run(trial, spec, lease, ranks, resources, validation, found)
     try:
         with Interruption() as interruption:
             run.train(interruption, checkpoint_seconds)
@@ -209,13 +223,15 @@ class _Run:
         lease: Lease,
         ranks: Ranks,
         resources: Resources,
+        plan: ValidationPlan | None,
         found: checkpoints.Checkpoint | None,
     ) -> None:
         self.trial, self.spec, self.lease, self.found = trial, spec, lease, found
-        self.ranks, self.resources = ranks, resources
+        self.ranks, self.resources, self.plan = ranks, resources, plan
         self.trainer: Trainer | None = None
         self.saving: Checkpoints | None = None
         self.health: Health | None = None
+        self.validation: Validation | None = None
         self.packages: tuple[str, ...] = ()
 
     @property
@@ -240,10 +256,19 @@ class _Run:
         self.saving = callbacks.Checkpoints(self.ranks, interruption, self.lease, curve, before, checkpoint_seconds)
         self.health = callbacks.Health(self.spec.decides["training"]["diverged_above"], warmup_steps(self.spec))
         shown = [callbacks.Progress(f"{self.spec.model}/{self.spec.digest[:8]}")] if self.ranks.first else []
-        self.trainer = self._build([self.health, self.saving, *shown])
+        if self.plan is not None:
+            self.validation = self._validation(before)
+        watching = [self.health, self.saving, *([self.validation] if self.validation else []), *shown]
+        self.trainer = self._build(watching)
         self.trainer.train(resume_from_checkpoint=str(self.found.folder) if self.found else None)
         if self.ranks.first:
             callbacks.write_curve(curve, self.trainer.state)
+
+    def _validation(self, before: float) -> Validation:
+        from admire.train.validation import Validation, held_out_rows
+
+        rows = held_out_rows(self.plan, self.trial.results)
+        return Validation(self.plan, rows, self.ranks, self.trial.validation(), lambda: before + self.seconds)
 
     def finish(self, attempts: Attempts, attempt: int, interruption: Interruption) -> int:
         """Record what came out: a model, a failure that is final, or a checkpoint to go on from. All processes come here and
@@ -352,6 +377,7 @@ class _Run:
         state = self.trainer.state
         losses = [entry["loss"] for entry in logged_losses(state)][-LOSS_WINDOW:]
         seconds = (self.found.seconds if self.found else 0.0) + self.seconds
+        scoring = self.validation.seconds if self.validation else 0.0
         return TrainRecord(
             status="ok" if self.health.reason is None else "failed",
             digest=self.spec.digest,
@@ -361,10 +387,11 @@ class _Run:
             tokens=state.num_input_tokens_seen,
             loss=sum(losses) / len(losses) if self.health.reason is None else None,
             seconds=seconds,
+            validation_seconds=scoring,
             first_step_seconds=self._first_step_seconds(),
             cpu_seconds=time.process_time(),
             gpus=0 if self.trainer.args.use_cpu else self.trainer.args.world_size,
-            tokens_per_second=state.num_input_tokens_seen / seconds,
+            tokens_per_second=state.num_input_tokens_seen / (seconds - scoring),
             attempts=attempts.count,
             parameters=self.trainer.model.num_parameters(),
             learned=self._learned(),

@@ -39,10 +39,11 @@ class TrainRecord(Record):
     tokens: int = 0  # tokens seen, padding excluded
     loss: float | None = None  # training loss of the last logged window, nats a token
     seconds: float = 0.0  # wall time inside the training loop, all attempts
+    validation_seconds: float = 0.0  # of these, those that scored held-out rows
     first_step_seconds: float | None = None  # from the command's start to its first step, last attempt
     cpu_seconds: float = 0.0  # CPU time of the (first) process of the attempt that finished, imports included
     gpus: int = 0
-    tokens_per_second: float | None = None
+    tokens_per_second: float | None = None  # of training alone
     attempts: int = 1
     parameters: int | None = None
     learned: dict[str, float] = {}  # sha256 of a source -> the weight that a proxy of DoReMi arrived at

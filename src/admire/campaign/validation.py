@@ -1,0 +1,21 @@
+"""What a training is told about validating, on its command line: the campaign's `validation`, and where the sources lie."""
+
+from __future__ import annotations
+
+from admire.campaign.config import Campaign, Name, Validation
+from admire.campaign.recipes import source_digest
+
+
+class ValidationPlan(Validation):
+    """A campaign's `validation` with the sources that are scored."""
+
+    sources: dict[Name, str]
+    """Source -> the digest that names its prepared folder."""
+
+
+def validation_plan(campaign: Campaign) -> ValidationPlan | None:
+    """The plan for the trainings of a campaign; None where it asks for no validation."""
+    if campaign.validation is None:
+        return None
+    sources = {name: source_digest(campaign, name) for name in campaign.sources}
+    return ValidationPlan(**campaign.validation.model_dump(), sources=sources)

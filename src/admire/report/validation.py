@@ -1,0 +1,95 @@
+"""Figure: held-out losses while trials were trained, of the best, a medium and the worst mixture (the paper's figure 8)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from admire.campaign.config import DomainLoss
+from admire.campaign.layout import Layout
+from admire.report import style
+from admire.report.dossier import Dossier
+from admire.trials.ledger import Trial
+from admire.trials.validation import BITS, read_validation
+
+TITLE = "Held-out losses while trials were trained"
+CAPTION = (
+    "The best, a medium and the worst trial of a size by their final objective; lower is better. Above, what it had cost by "
+    "then. Every trial has such a table, share_1/validation.csv in its folder."
+)
+PANELS = 3
+WIDTH = 9.0  # inches, of all panels
+Table = tuple[Trial, list[dict[str, Any]]]  # a trial and its rows
+LOOKS = {"best": style.RECOMMENDED, "medium": style.QUIET, "worst": style.PRIOR}
+
+
+def draw(dossier: Dossier, folder: Path) -> Path:
+    """Write `validation.svg` and `.png`: a panel a source, those first that weigh most in the objective."""
+    model, tables = _of_one_size(dossier)
+    sources = _sources(dossier, tables)
+    with style.figure(height=3.2, columns=max(len(sources), 1), width=WIDTH) as (made, axes):
+        if not sources:
+            style.note(axes[0], "No finished trial was validated while it was trained.")
+            return style.save(made, folder, "validation")
+        for name, (trial, rows) in _chosen(dossier, tables).items():
+            label = f"{name}: {dossier.score(trial):.4f} ({trial.spec.digest[:8]})"
+            for ax, source in zip(axes, sources, strict=True):
+                line = {"color": LOOKS[name], "marker": "o", "markersize": 3, "label": label}
+                ax.plot(_column(rows, "step"), _column(rows, f"{BITS}{source}"), **line)
+        per_step = dossier.campaign.model(model).cost / max(trial.record.planned_steps for trial, _ in tables)
+        unit = "byte" if dossier.campaign.training.kind == "pretrain" else "assistant token"
+        for ax, source in zip(axes, sources, strict=True):
+            ax.set(xlabel=f"optimiser steps of {model}", ylim=_limits(ax))
+            ax.set_xlim(left=0)
+            ax.text(0.97, 0.95, source, transform=ax.transAxes, ha="right", va="top", weight="bold")
+            cost = ax.secondary_xaxis("top", functions=(lambda x: x * per_step, lambda x: x / per_step))
+            cost.set_xlabel(dossier.campaign.budget.unit)
+        axes[0].set_ylabel(f"bits per {unit}")
+        made.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(LOOKS))
+        return style.save(made, folder, "validation")
+
+
+def _of_one_size(dossier: Dossier) -> tuple[str, list[Table]]:
+    """The dearest size with enough validated trials to choose from, or the one with most, and their tables."""
+    by_size: dict[str, list[Table]] = {model.name: [] for model in dossier.campaign.models}
+    layout = Layout(Path(dossier.campaign.results))
+    for trial in dossier.ledger.trials:
+        rows = read_validation(layout.trial(trial.model, trial.spec.digest).validation())
+        if rows and dossier.score(trial) is not None:
+            by_size[trial.model].append((trial, rows))
+    return max(by_size.items(), key=lambda size: (min(len(size[1]), len(LOOKS)), dossier.campaign.model(size[0]).cost))
+
+
+def _sources(dossier: Dossier, tables: list[Table]) -> list[str]:
+    """The sources that are drawn: scored in every table, those first whose loss weighs most in the objective."""
+    weights: dict[str, float] = {}
+    for metric, weight in dossier.campaign.objective.items():
+        suite, _, source = metric.partition("/")
+        if isinstance(dossier.campaign.evaluation[suite], DomainLoss):
+            weights[source] = max(abs(weight), weights.get(source, 0.0))
+    found = [name for name in dossier.names if tables and all(f"{BITS}{name}" in rows[0] for _, rows in tables)]
+    return sorted(found, key=lambda name: -weights.get(name, 0.0))[:PANELS]
+
+
+def _chosen(dossier: Dossier, tables: list[Table]) -> dict[str, Table]:
+    """The best, the medium and the worst; fewer where there are fewer."""
+    ranked = sorted(tables, key=lambda table: -dossier.score(table[0]))
+    places = {"best": 0, "worst": len(ranked) - 1, "medium": len(ranked) // 2}
+    taken: dict[int, str] = {}
+    for name, place in places.items():
+        taken.setdefault(place, name)
+    return {name: ranked[place] for place, name in sorted(taken.items())}
+
+
+def _column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    """A column of a table, NaN where it is empty."""
+    return np.array([float(row[name] or "nan") for row in rows])
+
+
+def _limits(ax: Any) -> tuple[float, float]:
+    """Of the losses that are drawn; the first may be so high that nothing else would be seen."""
+    later = np.concatenate([line.get_ydata()[len(line.get_ydata()) // 4 :] for line in ax.get_lines()])
+    margin = 0.1 * (np.nanmax(later) - np.nanmin(later) or 1)
+    return np.nanmin(later) - margin, np.nanmax(later) + margin

@@ -1,0 +1,90 @@
+"""Held-out losses while a training goes on: a row of `validation.csv` every so many steps. No weight depends on it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from admire.campaign.layout import Layout
+from admire.campaign.validation import ValidationPlan
+from admire.data.rows import load_split
+from admire.data.shards import arrow_files
+from admire.distributed.ranks import Ranks
+from admire.evaluate.held_out import losses
+from admire.trials.validation import BITS, read_validation, write_validation
+
+
+class Validation(TrainerCallback):
+    """Scores held-out rows at equal distances, the last time at the training's end. A step that has its row is not scored again.
+
+    Args:
+        held_out: source -> the rows that are scored.
+        path: the table that gets a row each time.
+        clock: seconds inside the training loop so far, of all attempts.
+    """
+
+    def __init__(
+        self,
+        plan: ValidationPlan,
+        held_out: Mapping[str, Dataset],
+        ranks: Ranks,
+        path: Path,
+        clock: Callable[[], float],
+    ) -> None:
+        self.plan, self.held_out, self.ranks, self.path, self.clock = plan, held_out, ranks, path, clock
+        self.rows: list[dict[str, Any]] = []
+        self.seconds = 0.0  # that scoring took, of all attempts, as far as the training goes on from them
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: PreTrainedModel, **_: Any
+    ) -> None:
+        """Read what is there, and score what was due at the step where the training was stopped."""
+        self.rows = self.ranks.tell(read_validation(self.path) if self.ranks.first else [])
+        self.seconds = sum(
+            float(row["validation_seconds"]) for row in self.rows if int(row["step"]) <= state.global_step
+        )
+        self._score_if_due(state, model)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: PreTrainedModel, **_: Any
+    ) -> None:
+        """Score when it is time; not when a checkpoint must be written at once."""
+        if not control.should_training_stop or state.global_step >= state.max_steps:
+            self._score_if_due(state, model)
+
+    def _score_if_due(self, state: TrainerState, model: PreTrainedModel) -> None:
+        due = {math.ceil(state.max_steps * i / self.plan.times) for i in range(1, self.plan.times + 1)}
+        if state.global_step not in due - {int(row["step"]) for row in self.rows}:
+            return
+        began = time.perf_counter()
+        model.eval()
+        scores = losses(model, self.held_out, self.plan.batch_size, self.ranks)
+        model.train()
+        took = time.perf_counter() - began
+        self.seconds += took
+        head = {"step": state.global_step, "tokens": state.num_input_tokens_seen, "seconds": self.clock()}
+        bits = {f"{BITS}{name}": score.value for name, score in scores.items()}
+        self.rows.append({**head, "validation_seconds": took, **bits})
+        if self.ranks.first:
+            write_validation(self.path, self.rows)
+
+
+def held_out_rows(plan: ValidationPlan, results: Layout) -> dict[str, Dataset]:
+    """Source -> its share of the validation rows, the first ones; a source that keeps none is left out.
+
+    Raises:
+        SourceError: if a source is not prepared.
+    """
+    found = {}
+    for name, digest in plan.sources.items():
+        folder = results.source(name, digest)
+        if not results.card(name, digest).is_file() or arrow_files(folder / "validation"):
+            rows = load_split(folder, "validation")
+            found[name] = rows.select(range(math.ceil(plan.share * len(rows))))
+    return found
