@@ -24,6 +24,8 @@ QUICK = {"slurm-init-seconds-before-status-checks": 2, "max-status-checks-per-se
 
 # its user shares nothing with others, and has something to hide
 UMASK = 0o027
+# a shell that runs the tests in the background has its children ignore these
+HEARD = ("env", "--default-signal=HUP,INT,QUIT")
 SECRET = "hf_neverToBeSeenInALog"
 
 
@@ -70,7 +72,7 @@ class SlurmBench(Bench):
         """A controller in the background; its terminal is a file."""
         with open(self.log, "a") as terminal:
             return subprocess.Popen(
-                [*before, *self.command(*targets, where=("--profile", "slurm"), configs=("tiny.yaml",))],
+                [*HEARD, *before, *self.command(*targets, where=("--profile", "slurm"), configs=("tiny.yaml",))],
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=terminal,
