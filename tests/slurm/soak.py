@@ -7,14 +7,16 @@ leaves it under results/benchmarks/slurm/.
 
 import argparse
 import collections
+import contextlib
 import csv
 import datetime
 import random
 import tempfile
+import threading
 import time
 from pathlib import Path
 
-from lab import cluster, processes_of
+from lab import cluster, lives, processes_of
 from slurm_bench import ROOT, SlurmBench, Witness, lines_of
 
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}  # a node is dead after 20 s
@@ -87,6 +89,37 @@ def soak(lab, bench, faults, rng):
     return played, supervisor.returncode
 
 
+class Waste(threading.Thread):
+    """Watches what each training had done since its last checkpoint when it was killed, in seconds."""
+
+    def __init__(self, bench):
+        super().__init__(daemon=True)
+        self.bench, self.stop = bench, threading.Event()
+        self.since, self.trained = {}, {}  # process -> seconds since its last checkpoint, and since it began
+
+    def run(self):
+        while not self.stop.wait(0.1):
+            for path in self.bench.results.glob("trials/*/*/attempts.jsonl"):
+                begun = [line for line in lines_of(path) if line["event"] == "begin"]
+                if begun and lives(begun[-1]["pid"]):
+                    self._note(path.parent, begun[-1])
+
+    def _note(self, trial, line):
+        start = datetime.datetime.fromisoformat(line["time"]).timestamp()
+        saved = [start]
+        for mark in trial.glob("ckpt/checkpoint-*/whole.json"):
+            with contextlib.suppress(FileNotFoundError):
+                saved.append(mark.stat().st_mtime)
+        self.since[line["pid"]] = time.time() - max(saved)
+        self.trained[line["pid"]] = time.time() - start
+
+    def of_the_killed(self):
+        """Seconds of each training that had no last word."""
+        lines = [line for path in self.bench.results.glob("trials/*/*/attempts.jsonl") for line in lines_of(path)]
+        ended = {line["pid"] for line in lines if line["event"] == "end"}
+        return [seconds for process, seconds in self.since.items() if process not in ended]
+
+
 def legs(bench):
     """Of all trials: attempts, those without a last word, and the steps that were begun with over those ended with."""
     counted = collections.Counter()
@@ -105,12 +138,16 @@ def legs(bench):
     return counted
 
 
-def table(bench, played, code, witness, minutes):
+def table(bench, played, code, witness, waste, minutes):
     rows = list(csv.DictReader((bench.results / "campaigns/tiny/results.csv").open()))
     states = collections.Counter(row["state"] for row in rows)
     counted = legs(bench)
+    killed, trained = waste.of_the_killed(), sum(waste.trained.values())
+    interval = 60 * bench.checkpoint_minutes
+    beyond = sum(max(seconds - interval, 0) for seconds in killed)
     lines = [f"# A soak on a real Slurm cluster, {datetime.date.today()}", ""]
-    lines += ["`make soak`: one machine, four nodes, trainings of seconds; checkpoints every 1.2 s.", ""]
+    every = f"checkpoints every {60 * bench.checkpoint_minutes:g} s"
+    lines += [f"`make soak`: one machine, four nodes, trainings of seconds; {every}. A node stands for a GPU.", ""]
     lines += ["| | |", "|---|---:|"]
     lines += [f"| {name.replace('_', ' ')} | {count} |" for name, count in sorted(played.items())]
     lines += [
@@ -120,6 +157,9 @@ def table(bench, played, code, witness, minutes):
         f"| stopped with a checkpoint, of them requeued by themselves | {counted['interrupted']}, {counted['requeued']} |",
         f"| killed without a word | {counted['killed']} |",
         f"| steps lost after a checkpoint on request | {counted['lost']} |",
+        f"| seconds of all trainings, starts included | {trained:.0f} |",
+        f"| of them lost by the killed ones: since their last checkpoint | {sum(killed):.0f} ({sum(killed) / trained:.1%}) |",
+        f"| of those, beyond one checkpoint interval each, starts above all | {beyond:.0f} ({beyond / trained:.1%}) |",
         f"| trials trained to the end more than once | {counted['ok'] - states['done']} |",
         f"| two trainings of a trial at once | {len(witness.two_at_once)} |",
         f"| the campaign's exit code | {code} |",
@@ -142,11 +182,14 @@ def main():
         # each trial costs 0.2, the final one included
         bench.campaign(budget={"total": 0.2 * args.trials, "unit": "CPU-minutes", "lanes": LANES})
         witness = Witness(bench)
+        waste = Waste(bench)
         witness.start()
+        waste.start()
         began = time.monotonic()
         played, code = soak(lab, bench, args.faults, random.Random(args.seed))
         witness.stop.set()
-        found = table(bench, played, code, witness, (time.monotonic() - began) / 60)
+        waste.stop.set()
+        found = table(bench, played, code, witness, waste, (time.monotonic() - began) / 60)
     print(found)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "soak.md").write_text(found)
