@@ -46,7 +46,8 @@ class Lab:
 
     def up(self):
         """Start whatever does not run."""
-        subprocess.run(["bash", SCRIPT, "up"], env=self.environment, check=True, capture_output=True, text=True)
+        done = subprocess.run(["bash", SCRIPT, "up"], env=self.environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"the cluster does not come up: {done.stdout}{done.stderr}"
 
     def down(self):
         subprocess.run(["bash", SCRIPT, "down"], env=self.environment, check=True)
