@@ -33,6 +33,16 @@ def changed(**over):
     return raw
 
 
+def stopping(steps=(0.25, 0.5, 1.0), schedule="warmup_stable_decay", warmup_share=0.1, rows=320):
+    """Keys of a campaign whose trials may stop early, after some of their 40 steps."""
+    return {
+        "fidelity": {"steps": list(steps)},
+        "training__schedule": schedule,
+        "training__warmup_share": warmup_share,
+        "mixture__rows": rows,
+    }
+
+
 @pytest.fixture
 def refuse(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -87,6 +97,20 @@ SHAPE = [
     (changed(models__0__cost="dear"), ("models.0.cost", "dear")),
     (changed(mixture__rows=None), ("mixture.rows", "missing")),
     (changed(tokenizer=None), ("tokenizer",)),
+    (changed(**stopping(steps=[0.5, 0.25, 1.0])), ("fidelity", "steps", "ascending, the last one 1.0")),
+    (changed(**stopping(steps=[0.25, 0.5])), ("fidelity", "steps", "the last one 1.0")),
+    (changed(**stopping(steps=[0.001, 1.0])), ("fidelity.steps.0", "0.001")),
+    (
+        changed(**stopping(schedule="cosine")),
+        ("fidelity.steps", "training.schedule: warmup_stable_decay", "not cosine"),
+    ),
+    (changed(**stopping(warmup_share=0.3)), ("fidelity.steps", "within the warm-up", "training.warmup_share")),
+    (changed(**stopping(rows=24)), ("fidelity.steps", "S has only 3 steps", "list fewer")),
+    (
+        changed(**stopping(), optimizer__method="admire-mfbo"),
+        ("optimizer.method", "admire-mfbo", "take fidelity.steps out"),
+    ),
+    (changed(**stopping(), benchmark__methods=["doremi"]), ("benchmark.methods[0]", "doremi", "only whole trainings")),
     ("name: [", ("line 1", "not valid YAML")),
     ("- a\n- b\n", ("expected keys with values, found a list",)),
     ("", ("expected keys with values, found nothing",)),

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from admire.errors import ConfigError
+from admire.space.steps import SCHEDULE, Steps
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -168,6 +169,23 @@ class Validation(Strict):
     """Share of each source's validation rows that is scored, the same rows each time."""
     batch_size: PositiveInt = 8
     """Rows that a process scores at once."""
+
+
+class Stops(Strict):
+    """Where a trial may stop early, and what it then costs. Going on later costs the difference: the steps not taken yet, and those
+    in which the shorter training let its learning rate fall."""
+
+    steps: list[Annotated[float, Field(ge=0.01, le=1)]] = Field(default_factory=lambda: [1.0])
+    """Shares of the training steps, ascending, the last one 1; shares below 1 need `training.schedule: warmup_stable_decay`."""
+
+    fixed: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The part of a model's cost that does not shrink with the steps: process starts, and the scoring."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Stops:
+        if not self.steps or self.steps != sorted(set(self.steps)) or self.steps[-1] != 1:
+            raise ValueError(f"steps: list each share once, ascending, the last one 1.0, got {self.steps}")
+        return self
 
 
 class Base(Strict):
@@ -414,6 +432,8 @@ class Campaign(Strict):
     """How a trial is trained."""
     validation: Validation | None = None
     """Held-out losses while trials are trained; left out: none."""
+    fidelity: Stops = Stops()
+    """Where a trial may stop early: cheaper fidelities than whole trainings, beside the smaller models."""
     evaluation: dict[Name, Suite]
     """Evaluation suites by name; a suite added later is evaluated without training anything again."""
     objective: dict[str, float]
@@ -472,6 +492,30 @@ class Campaign(Strict):
             raise ValueError("training.kind: sft needs weights to start from: give each model a path or a base")
         if self.tokenizer.path is None and self.tokenizer.vocabulary is None and "architecture" in origins:
             raise ValueError("tokenizer: models from random weights need one; give path or vocabulary")
+        return self
+
+    @model_validator(mode="after")
+    def _stops_are_trainings(self) -> Campaign:
+        for model in self.models if len(self.fidelity.steps) > 1 else ():
+            training = self.training_of(model)
+            if training.schedule != SCHEDULE:
+                key = f"models.{model.name}.training.schedule" if model.training.schedule else "training.schedule"
+                raise ValueError(
+                    f"fidelity.steps: a trial may stop early only with {key}: {SCHEDULE}, not {training.schedule}"
+                )
+            stops = [
+                Steps.of(self.rows(model), training.batch_size, training.epochs, share) for share in self.fidelity.steps
+            ]
+            trunks = [stop.trunk for stop in stops]
+            if trunks[0] < max(training.warmup_share * stops[0].whole, 1):
+                raise ValueError(
+                    f"fidelity.steps: {self.fidelity.steps[0]:g} of the {stops[0].whole} steps of {model.name} ends within the "
+                    "warm-up; raise the first share, or lower training.warmup_share"
+                )
+            if trunks != sorted(set(trunks)):
+                raise ValueError(
+                    f"fidelity.steps: {model.name} has only {stops[0].whole} steps, too few for these shares; list fewer"
+                )
         return self
 
     @model_validator(mode="after")

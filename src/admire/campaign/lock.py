@@ -20,7 +20,9 @@ def deciding(campaign: Campaign) -> dict[str, Any]:
         if model.resources.gpus == 0:
             frozen["threads"] = model.resources.threads  # sums on CPU depend on it
         models[model.name] = frozen
+    stops = {"fidelity": campaign.fidelity.model_dump(include={"steps"})} if len(campaign.fidelity.steps) > 1 else {}
     return {
+        **stops,
         "sources": {name: source.model_dump(exclude_defaults=True) for name, source in campaign.sources.items()},
         "tokenizer": campaign.tokenizer.model_dump(exclude_none=True),
         "held_out": campaign.held_out.model_dump(),

@@ -26,6 +26,7 @@ class Entry:
         needs: what a campaign or table must have for it, in words.
         requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes), `trains` (a
             training of its own kind) and `design`, which no table has.
+        stops: whether it can work with trials that stop at a share of their steps.
         options: option -> the values that it can take, the default first.
     """
 
@@ -34,6 +35,7 @@ class Entry:
     source: str
     needs: str
     requires: frozenset[str] = frozenset()
+    stops: bool = True
     options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -44,7 +46,7 @@ REGMIX = "RegMix, arXiv 2407.01492"
 METHODS: dict[str, Entry] = {
     "admire": Entry(
         path="admire.optimize.admire:Admire",
-        what="a Gaussian process a metric over mixture and model size; cheap sizes first, then expected improvement at the target",
+        what="a Gaussian process a metric over mixture, size and steps; cheap trials first, then where the target gains most",
         source=f"multi-fidelity Bayesian optimisation after ADMIRE ({PAPER}) and Kennedy & O'Hagan (2000)",
         needs="one model size or several",
         options={
@@ -57,8 +59,9 @@ METHODS: dict[str, Entry] = {
         path="admire.optimize.admire_mfbo:AdmireMFBO",
         what="one process with RBF x downsampling kernel, max-value entropy search per unit of cost over mixture and size",
         source=f"{PAPER}, equations 1 to 9",
-        needs="two model sizes or more",
+        needs="two model sizes or more; whole trainings",
         requires=SIZES,
+        stops=False,
     ),
     "admire-bo": Entry(
         path="admire.optimize.admire_mfbo:AdmireBO",
@@ -70,7 +73,7 @@ METHODS: dict[str, Entry] = {
         path="admire.optimize.mfms_gp:MFMSGP",
         what="one process over mixture, size and training steps, expected improvement per unit of cost",
         source="MFMS-GP (ADSO), arXiv 2503.21023",
-        needs="two model sizes or more; uses partly trained models where a table has them",
+        needs="two model sizes or more; uses trials that stop early",
         requires=SIZES,
     ),
     "regmix-linear": Entry(
@@ -99,7 +102,7 @@ METHODS: dict[str, Entry] = {
     ),
     "successive-halving": Entry(
         path="admire.optimize.promotion:SuccessiveHalving",
-        what="many mixtures at the cheapest size, the best third goes on to the next",
+        what="many mixtures at the cheapest size or share of its steps, the best third goes on to the next",
         source="ASHA, arXiv 1810.05934",
         needs="two model sizes or more; in replays mixtures that occur at several",
         requires=PROMOTES,
@@ -117,6 +120,7 @@ METHODS: dict[str, Entry] = {
         source="DoReMi, arXiv 2305.10429",
         needs="pre-training; it looks at no score, so it knows nothing of the objective",
         requires=frozenset({"trains"}),
+        stops=False,
     ),
     "design": Entry(
         path="admire.optimize.nested_design:NestedDesign",
@@ -124,6 +128,7 @@ METHODS: dict[str, Entry] = {
         source=f"{PAPER}, section 5",
         needs="optimizer.design",
         requires=frozenset({"design"}),
+        stops=False,
     ),
     "random": Entry(
         path="admire.optimize.random_search:Random",

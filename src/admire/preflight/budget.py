@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from admire.campaign.config import Campaign
+from admire.campaign.fidelities import fidelities
 from admire.errors import ConfigError
 
 
@@ -14,8 +15,8 @@ def check_budget(campaign: Campaign, origin: str) -> None:
     """
     unit, total = campaign.budget.unit, campaign.budget.total
     final = campaign.target.cost * campaign.budget.final_replicates
-    whole = campaign.design_cost
-    design = whole or campaign.optimizer.initial * campaign.models[0].cost
+    whole, cheapest = campaign.design_cost, fidelities(campaign)[0]
+    design = whole or campaign.optimizer.initial * cheapest.cost
     if total < final:
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the target's final training "
@@ -30,6 +31,6 @@ def check_budget(campaign: Campaign, origin: str) -> None:
             )
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the initial design ({campaign.optimizer.initial} x "
-            f"{campaign.models[0].name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "
+            f"{cheapest.name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "
             f"raise it to {final + design:g} or more, or lower optimizer.initial"
         )

@@ -1,14 +1,14 @@
-"""Are the methods known, and their options?"""
+"""Are the methods known, and their options, and do they know of trials that stop early?"""
 
 from __future__ import annotations
 
 from admire.campaign.config import Campaign
 from admire.errors import ConfigError
-from admire.optimize.methods import check_name, check_options
+from admire.optimize.methods import check_name, check_options, entry
 
 
 def check_methods(campaign: Campaign, origin: str) -> None:
-    """Refuse unknown methods and options, with the nearest known name.
+    """Refuse unknown methods and options, with the nearest known name, and methods that the campaign cannot serve.
 
     Raises:
         ConfigError: names the key.
@@ -20,6 +20,11 @@ def check_methods(campaign: Campaign, origin: str) -> None:
             check_name(name)
         except ConfigError as error:
             raise ConfigError(f"{origin}: {key}: {error}") from None
+        if len(campaign.fidelity.steps) > 1 and not entry(name).stops:
+            raise ConfigError(
+                f"{origin}: {key}: {name} knows only whole trainings, and fidelity.steps lets them stop early; choose another, or "
+                "take fidelity.steps out"
+            )
         if name == "doremi" and campaign.training.kind != "pretrain":
             raise ConfigError(
                 f"{origin}: {key}: doremi weighs sources of text, and training.kind is sft; choose another"
