@@ -245,7 +245,7 @@ def test_the_benchmarks_page_holds_table_picture_and_mixtures(compared):
 def test_an_unfinished_benchmark_counts_what_is_there(late, tmp_path, capsys):
     early_out = tmp_path / "out"
     trials = read_json(late.files.special("benchmark"))["trials"]
-    records = Layout(late.campaign.results).trial("L", trials[0]["spec"]["digest"]).share() / "evaluate"
+    records = Layout(late.campaign.results).trial("L", trials[0]["spec"]["digest"]).outcome / "evaluate"
     hidden = records.rename(records.with_name("hidden"))
     try:
         assert main(["benchmark", str(late.files.config), "--out", str(early_out)]) == 0

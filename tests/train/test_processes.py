@@ -59,8 +59,8 @@ def start(
     if sharded:
         launcher = [str(Path(sys.executable).with_name("torchrun")), "--standalone", "--nproc-per-node=2", SHARDED]
         resources = resources | {"sharding": "full"}
-    told = ["train", str(trial.folder), "--resources", json.dumps(resources), "--checkpoint-minutes", str(minutes)]
-    told += ["--validation", plan(trial).model_dump_json()]
+    told = ["train", str(trial.folder), "--share", f"{trial.share:g}", "--resources", json.dumps(resources)]
+    told += ["--checkpoint-minutes", str(minutes), "--validation", plan(trial).model_dump_json()]
     return subprocess.Popen([*launcher, *told], stderr=subprocess.PIPE, text=True)
 
 
@@ -139,6 +139,17 @@ def test_two_train_what_one_trains_and_stop_and_go_on_together(make_trial: MakeT
     assert validated(disturbed) == validated(together) and len(validated(together)) == 8
     for name, value in weights(together).items():
         assert torch.equal(weights(disturbed)[name], value), name
+
+
+def test_two_go_on_with_what_stopped_early(make_trial: MakeTrial, tmp_path: Path) -> None:
+    trial = make_trial(**UNEVEN, schedule="warmup_stable_decay")
+    straight = copy(trial, tmp_path / "straight")
+    for one in (trial.at(0.5), trial, straight):
+        train(one, TWO)
+    assert read_training(trial.train()).continued_from == 68 - 14
+    assert trial.curve().read_text() == straight.curve().read_text()
+    for name, value in weights(straight).items():
+        assert torch.equal(weights(trial)[name], value), name
 
 
 def test_two_that_share_the_weights_too(make_trial: MakeTrial, tmp_path: Path) -> None:

@@ -42,6 +42,16 @@ def test_a_failed_trial_is_open_again(trial: TrialLayout) -> None:
     assert read_training(trial.train()).status == "ok"
 
 
+def test_of_several_shares_the_one_that_failed_is_opened(
+    trial: TrialLayout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(trial.at(0.25).train(), TrainRecord(status="ok", digest=trial.folder.name))
+    fail(trial.at(0.5))
+    assert main(["retry", "abcdef", "--results", str(trial.results.root)]) == 0
+    assert "share_0.5" in capsys.readouterr().out
+    assert read_training(trial.at(0.5).train()) is None and read_training(trial.at(0.25).train()).status == "ok"
+
+
 def test_others_are_refused(trial: TrialLayout) -> None:
     with pytest.raises(TrialError, match="open already"):
         reopen(trial)

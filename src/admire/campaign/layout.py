@@ -5,7 +5,7 @@ Arguments may be Snakemake wildcards (`"{model}"`): the same functions give the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FINAL = "final"
@@ -25,14 +25,28 @@ def standing(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class TrialLayout:
-    """Files of one trial, `results/trials/<model>/<digest>/`."""
+    """Files of one trial, `results/trials/<model>/<digest>/`, and of its training to a share of the steps.
+
+    Args:
+        share: of the training steps; 1 is the whole training.
+    """
 
     folder: Path
+    share: float | str = 1
 
     @property
     def results(self) -> Layout:
         """The results folder that this trial lies in."""
         return Layout(self.folder.parent.parent.parent)
+
+    def at(self, share: float | str) -> TrialLayout:
+        """The same trial, trained to another share."""
+        return replace(self, share=share)
+
+    def begun(self) -> list[TrialLayout]:
+        """The trainings of this trial that left anything, the shortest first."""
+        shares = (float(path.name.removeprefix("share_")) for path in self.folder.glob("share_*"))
+        return [self.at(share) for share in sorted(shares)]
 
     @property
     def spec(self) -> Path:
@@ -50,48 +64,59 @@ class TrialLayout:
         return self.folder / "index.npy"
 
     @property
-    def checkpoints(self) -> Path:
-        """Checkpoints of an unfinished training; undeclared, so that a failed attempt keeps them."""
-        return self.folder / "ckpt"
+    def lease(self) -> Path:
+        """Who trains this trial now, to whatever share."""
+        return self.folder / "lease.json"
 
     @property
-    def lease(self) -> Path:
-        """Who trains this trial now."""
-        return self.folder / "lease.json"
+    def trunk(self) -> Path:
+        """Checkpoints from before a shorter training's decay, which longer ones go on from."""
+        return self.folder / "trunk"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Checkpoints of an unfinished training; undeclared, so that a failed attempt keeps them."""
+        return self._running / "ckpt"
 
     @property
     def attempts(self) -> Path:
         """One line an attempt, append-only."""
-        return self.folder / "attempts.jsonl"
+        return self._running / "attempts.jsonl"
 
     @property
     def logs(self) -> Path:
         """Logs of the attempts."""
-        return self.folder / "logs"
+        return self._running / "logs"
 
-    def share(self, share: float | str = 1) -> Path:
-        """Outcome at a share of the training steps; 1 is the whole training."""
-        return self.folder / f"share_{share}"
+    @property
+    def outcome(self) -> Path:
+        """What came out."""
+        return self.folder / f"share_{1 if self.share == 1 else self.share}"
 
-    def train(self, share: float | str = 1) -> Path:
+    def train(self) -> Path:
         """The training's record."""
-        return self.share(share) / "train.json"
+        return self.outcome / "train.json"
 
-    def model(self, share: float | str = 1) -> Path:
+    def model(self) -> Path:
         """The trained weights; removed only by `admire prune`."""
-        return self.share(share) / "model"
+        return self.outcome / "model"
 
-    def curve(self, share: float | str = 1) -> Path:
+    def curve(self) -> Path:
         """The loss of each training step."""
-        return self.share(share) / "curve.csv"
+        return self.outcome / "curve.csv"
 
-    def validation(self, share: float | str = 1) -> Path:
+    def validation(self) -> Path:
         """Held-out losses while it was trained."""
-        return self.share(share) / "validation.csv"
+        return self.outcome / "validation.csv"
 
-    def evaluation(self, suite: str, digest8: str, share: float | str = 1) -> Path:
+    def evaluation(self, suite: str, digest8: str) -> Path:
         """The scores of one suite."""
-        return self.share(share) / "evaluate" / f"{suite}-{digest8}.json"
+        return self.outcome / "evaluate" / f"{suite}-{digest8}.json"
+
+    @property
+    def _running(self) -> Path:
+        """Where a training keeps what it needs until it is finished: of the whole one, the trial's own folder."""
+        return self.folder if self.share == 1 else self.outcome
 
 
 @dataclass(frozen=True)
@@ -207,9 +232,9 @@ class Layout:
         """A prepared source's card: rows, tokens, content sha256."""
         return self.source(name, digest) / "card.json"
 
-    def trial(self, model: str, digest: str) -> TrialLayout:
-        """One trial."""
-        return TrialLayout(self.root / "trials" / model / digest)
+    def trial(self, model: str, digest: str, share: float | str = 1) -> TrialLayout:
+        """One trial, trained to a share of its steps."""
+        return TrialLayout(self.root / "trials" / model / digest, share)
 
     def campaign(self, name: str) -> CampaignLayout:
         """One campaign."""

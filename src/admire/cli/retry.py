@@ -19,8 +19,8 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from admire.campaign.layout import Layout
-    from admire.trials.reopen import find_trial, reopen
+    from admire.trials.reopen import failed_training, find_trial, reopen
 
-    trial = find_trial(Layout(Path(args.results)), args.digest)
+    trial = failed_training(find_trial(Layout(Path(args.results)), args.digest))
     archive = reopen(trial)
     print(f"{trial.folder} is open again; its records are in {archive}. Run the campaign to train it.")

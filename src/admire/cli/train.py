@@ -4,6 +4,8 @@ A finished trial is never trained again, and while another process trains it thi
 write a checkpoint and end with exit code 75; the same command then goes on (a Slurm job has itself requeued). A training
 that breaks down by itself (its loss is not a number, or diverges) is a result: it is recorded as failed, with exit code 0.
 
+With `--share 0.25` it stops at a quarter of its steps, with a decay of its own; a longer share goes on from before that decay.
+
 With `--resources '{"gpus": 8}'` it starts a process a GPU, as torchrun does; in a Slurm job with `"nodes": 2`, typed on each
 node (srun), those of all nodes train together.
 """
@@ -12,14 +14,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
+
+from admire.cli.trials import add_trial, resolve_trial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument(
-        "trial", type=Path, metavar="TRIAL_DIR", help="results/trials/<model>/<digest>, which holds spec.json"
-    )
+    add_trial(parser)
     parser.add_argument(
         "--checkpoint-minutes",
         type=float,
@@ -47,12 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train."""
     from admire.campaign.config import Resources, parse_argument
-    from admire.campaign.layout import TrialLayout
     from admire.campaign.validation import ValidationPlan
     from admire.train.run import train_trial
 
     resources = parse_argument(Resources, args.resources, "--resources")
     plan = parse_argument(ValidationPlan, args.validation, "--validation") if args.validation else None
     return train_trial(
-        TrialLayout(args.trial), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan
+        resolve_trial(args), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan
     )

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from admire.campaign.batch import Batch
 from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.errors import TrialError
+from admire.space.steps import SCHEDULE, Steps
 from admire.train.checkpoints import KEEP
 from admire.trials.spec import Spec
 
-DECAY_SHARE = (
-    0.2  # of the steps, in the schedule warmup_stable_decay (Hu et al. 2024, arXiv:2404.06395, use 0.1 to 0.2)
-)
 
+def steps_of(spec: Spec, share: float = 1.0) -> Steps:
+    """Optimiser steps of the training to a share.
 
-def planned_steps(spec: Spec) -> int:
-    """Optimiser steps of the whole training; the last step of a pass may see fewer rows than a batch."""
+    Raises:
+        TrialError: if its schedule does not let it stop early.
+    """
     training = spec.decides["training"]
-    return training["epochs"] * math.ceil(spec.rows / training["batch_size"])
+    if share != 1 and training["schedule"] != SCHEDULE:
+        raise TrialError(
+            f"{spec.model}/{spec.digest}: its learning rate follows '{training['schedule']}', which {share:g} of the steps would "
+            f"cut off; only with training.schedule: {SCHEDULE} may a trial stop early"
+        )
+    return Steps.of(spec.rows, training["batch_size"], training["epochs"], share)
 
 
 def warmup_steps(spec: Spec) -> int:
-    """Optimiser steps in which the learning rate rises."""
-    return round(spec.decides["training"]["warmup_share"] * planned_steps(spec))
+    """Optimiser steps in which the learning rate rises, to whatever share the trial is trained."""
+    return round(spec.decides["training"]["warmup_share"] * steps_of(spec).whole)
 
 
 def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: Resources) -> dict[str, Any]:
@@ -33,7 +39,7 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
     Args:
         batch: this process's share of one.
     """
-    training = spec.decides["training"]
+    training, steps = spec.decides["training"], steps_of(spec, float(trial.share))
     schedule = training["schedule"]
     return {
         "output_dir": str(trial.checkpoints),
@@ -41,14 +47,12 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
         "gradient_accumulation_steps": batch.passes,
         "learning_rate": training["learning_rate"],
         "lr_scheduler_type": schedule,
-        "lr_scheduler_kwargs": {"num_decay_steps": round(DECAY_SHARE * planned_steps(spec))}
-        if schedule == "warmup_stable_decay"
-        else {},
+        "lr_scheduler_kwargs": {"num_decay_steps": steps.decay} if schedule == SCHEDULE else {},
         "warmup_steps": warmup_steps(spec),
         "weight_decay": training["weight_decay"],
         "adam_beta2": training["adam_beta2"],
         "max_grad_norm": training["max_grad_norm"],
-        "num_train_epochs": training["epochs"],
+        "max_steps": steps.last,
         "optim": "adamw_torch" if on_cpu(spec) else "adamw_torch_fused",
         "bf16": training["dtype"] == "bfloat16",
         "use_cpu": on_cpu(spec),

@@ -28,15 +28,22 @@ class Checkpoints(TrainerCallback):
     Several processes do each of this at the same step, whichever of them had the reason.
 
     Args:
-        before: seconds inside the training loop of earlier attempts.
+        found: the checkpoint that the training goes on from.
         period: seconds between two checkpoints.
     """
 
     def __init__(
-        self, ranks: Ranks, interruption: Interruption, lease: Lease, curve: Path, before: float, period: float
+        self,
+        ranks: Ranks,
+        interruption: Interruption,
+        lease: Lease,
+        curve: Path,
+        found: checkpoints.Checkpoint | None,
+        period: float,
     ) -> None:
         self.ranks, self.interruption, self.lease, self.curve = ranks, interruption, lease, curve
-        self.before, self.period = before, period
+        self.before, self.continued_from = (found.seconds, found.continued_from) if found else (0.0, 0)
+        self.period = period
         self.began: float | None = None
         self.ended: float | None = None
         self.stepped: float | None = None  # when the first step of this attempt was done, by the wall clock
@@ -75,7 +82,8 @@ class Checkpoints(TrainerCallback):
         step = state.global_step
         self.ranks.wait()  # each has written its part
         if self.ranks.first:
-            checkpoints.mark(Path(args.output_dir) / f"checkpoint-{step}", step, self.before + self.seconds)
+            folder = Path(args.output_dir) / f"checkpoint-{step}"
+            checkpoints.mark(folder, step, self.before + self.seconds, self.continued_from)
             write_curve(self.curve, state)
         self.saved = time.perf_counter()
 

@@ -15,17 +15,19 @@ import sys
 import textwrap
 import time
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from admire.campaign.config import Resources
+from admire.campaign.fidelities import label
 from admire.campaign.layout import TrialLayout
 from admire.campaign.validation import ValidationPlan
 from admire.distributed.ranks import Ranks
 from admire.errors import AdmireError, TrialError
+from admire.space.steps import Steps
 from admire.train import checkpoints
+from admire.train.arguments import on_cpu, steps_of, training_arguments, warmup_steps
 from admire.train.interruption import EXIT_CODE, Interruption
 from admire.train.launch import launch
 from admire.trials import slurm
@@ -63,7 +65,8 @@ def train_trial(
     resources: Resources | None = None,
     validation: ValidationPlan | None = None,
 ) -> int:
-    """Train a trial unless it is finished, and write `train.json`.
+    """Train a trial to its share of the steps, unless that is finished, and write `train.json`. A longer training goes on from
+    what a shorter one left of the trunk.
 
     Args:
         checkpoint_minutes: time between two checkpoints.
@@ -90,7 +93,7 @@ def train_trial(
         return 0
     if restore(trial.train()):
         return _say_finished(trial)
-    told = _arguments(checkpoint_minutes, attempt, resources, validation)
+    told = _arguments(trial, checkpoint_minutes, attempt, resources, validation)
     if slurm.node() > 0:
         return _follow(launch(trial, told, resources))
     if _queued_behind_its_holder(trial, lease):
@@ -107,11 +110,16 @@ def train_trial(
 
 
 def _arguments(
-    checkpoint_minutes: float, attempt: int, resources: Resources, validation: ValidationPlan | None
+    trial: TrialLayout,
+    checkpoint_minutes: float,
+    attempt: int,
+    resources: Resources,
+    validation: ValidationPlan | None,
 ) -> list[str]:
     """What a process of several is told."""
     how = resources.model_dump_json(exclude_defaults=True)
-    told = [f"--checkpoint-minutes={checkpoint_minutes}", f"--attempt={attempt}", f"--resources={how}"]
+    told = [f"--share={trial.share}", f"--checkpoint-minutes={checkpoint_minutes}", f"--attempt={attempt}"]
+    told += [f"--resources={how}"]
     return told + ([f"--validation={validation.model_dump_json()}"] if validation else [])
 
 
@@ -185,10 +193,11 @@ def _attempt(
 ) -> int:
     """Train under the lease, and note in `attempts.jsonl` how it went."""
     attempts = Attempts(trial.attempts)
-    found = ranks.tell(checkpoints.newest(trial.checkpoints) if ranks.first else None)
+    steps = steps_of(spec, float(trial.share))
+    found = ranks.tell(checkpoints.to_go_on_from(trial, steps.trunk) if ranks.first else None)
     if ranks.first:
         attempts.begin(attempt, found.step if found else 0)
-    run = _Run(trial, spec, lease, ranks, resources, validation, found)
+    run = _Run(trial, spec, steps, lease, ranks, resources, validation, found)
     try:
         with Interruption() as interruption:
             run.train(interruption, checkpoint_seconds)
@@ -220,13 +229,14 @@ class _Run:
         self,
         trial: TrialLayout,
         spec: Spec,
+        steps: Steps,
         lease: Lease,
         ranks: Ranks,
         resources: Resources,
         plan: ValidationPlan | None,
         found: checkpoints.Checkpoint | None,
     ) -> None:
-        self.trial, self.spec, self.lease, self.found = trial, spec, lease, found
+        self.trial, self.spec, self.steps, self.lease, self.found = trial, spec, steps, lease, found
         self.ranks, self.resources, self.plan = ranks, resources, plan
         self.trainer: Trainer | None = None
         self.saving: Checkpoints | None = None
@@ -249,16 +259,16 @@ class _Run:
         if self.ranks.size == 1:  # a process has one GPU: the library would give each one that it sees a batch
             os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
         from admire.train import callbacks
-        from admire.train.arguments import warmup_steps
+        from admire.train.trunk import Trunk
 
-        before = self.found.seconds if self.found else 0.0
         curve = self.trial.curve()
-        self.saving = callbacks.Checkpoints(self.ranks, interruption, self.lease, curve, before, checkpoint_seconds)
+        self.saving = callbacks.Checkpoints(self.ranks, interruption, self.lease, curve, self.found, checkpoint_seconds)
         self.health = callbacks.Health(self.spec.decides["training"]["diverged_above"], warmup_steps(self.spec))
-        shown = [callbacks.Progress(f"{self.spec.model}/{self.spec.digest[:8]}")] if self.ranks.first else []
+        shown = [callbacks.Progress(_name(self.trial))] if self.ranks.first else []
+        early = [] if self.trial.share == 1 else [Trunk(self.ranks, self.trial, self.steps.trunk)]
         if self.plan is not None:
-            self.validation = self._validation(before)
-        watching = [self.health, self.saving, *([self.validation] if self.validation else []), *shown]
+            self.validation = self._validation(self.found.seconds if self.found else 0.0)
+        watching = [self.health, self.saving, *early, *([self.validation] if self.validation else []), *shown]
         self.trainer = self._build(watching)
         self.trainer.train(resume_from_checkpoint=str(self.found.folder) if self.found else None)
         if self.ranks.first:
@@ -304,7 +314,6 @@ class _Run:
         from admire.data.rows import load_rows
         from admire.data.tokenizers import load_tokenizer
         from admire.train.allocator import keep_freed_memory
-        from admire.train.arguments import on_cpu, training_arguments
         from admire.train.filling import fill
 
         if on_cpu(self.spec):
@@ -371,19 +380,21 @@ class _Run:
         os.rename(partial, final)
 
     def _record(self, attempts: Attempts) -> TrainRecord:
-        from admire.train.arguments import planned_steps
         from admire.train.callbacks import logged_losses
 
-        state = self.trainer.state
-        losses = [entry["loss"] for entry in logged_losses(state)][-LOSS_WINDOW:]
+        state, logged = self.trainer.state, logged_losses(self.trainer.state)
+        losses = [entry["loss"] for entry in logged][-LOSS_WINDOW:]
         seconds = (self.found.seconds if self.found else 0.0) + self.seconds
         scoring = self.validation.seconds if self.validation else 0.0
+        continued_from = self.found.continued_from if self.found else 0
+        before = next((one["num_input_tokens_seen"] for one in logged if one["step"] == continued_from), 0)
         return TrainRecord(
             status="ok" if self.health.reason is None else "failed",
             digest=self.spec.digest,
             reason=self.health.reason,
             steps=state.global_step,
-            planned_steps=planned_steps(self.spec),
+            planned_steps=self.steps.last,
+            continued_from=continued_from,
             tokens=state.num_input_tokens_seen,
             loss=sum(losses) / len(losses) if self.health.reason is None else None,
             seconds=seconds,
@@ -391,7 +402,7 @@ class _Run:
             first_step_seconds=self._first_step_seconds(),
             cpu_seconds=time.process_time(),
             gpus=0 if self.trainer.args.use_cpu else self.trainer.args.world_size,
-            tokens_per_second=state.num_input_tokens_seen / (seconds - scoring),
+            tokens_per_second=(state.num_input_tokens_seen - before) / (seconds - scoring),
             attempts=attempts.count,
             parameters=self.trainer.model.num_parameters(),
             learned=self._learned(),
@@ -419,12 +430,14 @@ def _give_up(trial: TrialLayout, lease: Lease, memory_mb: int | None) -> int:
         if restore(trial.train()):
             return _say_finished(trial)
         attempts = Attempts(trial.attempts)
-        found = checkpoints.newest(trial.checkpoints)
+        spec = Spec.load(trial)
+        found = checkpoints.to_go_on_from(trial, steps_of(spec, float(trial.share)).trunk)
         record = TrainRecord(
             status="failed",
-            digest=Spec.load(trial).digest,
+            digest=spec.digest,
             reason=f"given up after {attempts.count} attempts, the last one: {last_reason(attempts, memory_mb)}",
             steps=found.step if found else 0,
+            continued_from=found.continued_from if found else 0,
             seconds=found.seconds if found else 0.0,
             attempts=attempts.count,
             provenance=provenance(),
@@ -456,5 +469,8 @@ def _say_finished(trial: TrialLayout) -> int:
 
 
 def _say(trial: TrialLayout, words: str) -> None:
-    name = Path(trial.folder)
-    print(f"{name.parent.name}/{name.name[:8]}: {words}", file=sys.stderr, flush=True)
+    print(f"{_name(trial)}: {words}", file=sys.stderr, flush=True)
+
+
+def _name(trial: TrialLayout) -> str:
+    return label(f"{trial.folder.parent.name}/{trial.folder.name[:8]}", trial.share)

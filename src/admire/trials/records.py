@@ -34,11 +34,12 @@ class TrainRecord(Record):
     status: Literal["ok", "failed"]
     digest: str
     reason: str | None = None  # in words, when failed
-    steps: int = 0  # optimiser steps taken
+    steps: int = 0  # optimiser steps taken, those of a shorter training that it continued included
     planned_steps: int = 0
+    continued_from: int = 0  # the step of the shorter training that it went on from; 0: it began anew
     tokens: int = 0  # tokens seen, padding excluded
     loss: float | None = None  # training loss of the last logged window, nats a token
-    seconds: float = 0.0  # wall time inside the training loop, all attempts
+    seconds: float = 0.0  # wall time inside the training loop, all attempts, from `continued_from` on
     validation_seconds: float = 0.0  # of these, those that scored held-out rows
     first_step_seconds: float | None = None  # from the command's start to its first step, last attempt
     cpu_seconds: float = 0.0  # CPU time of the (first) process of the attempt that finished, imports included

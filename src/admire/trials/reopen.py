@@ -25,6 +25,15 @@ def find_trial(results: Layout, digest: str) -> TrialLayout:
     return TrialLayout(found[0].parent)
 
 
+def failed_training(trial: TrialLayout) -> TrialLayout:
+    """The training of a trial that failed, to whatever share of its steps; the whole one where none did."""
+    for training in trial.begun():
+        record = read_training(training.train())
+        if record is not None and record.status == "failed":
+            return training
+    return trial
+
+
 def reopen(trial: TrialLayout) -> Path:
     """Archive a failed training's record and the evaluations that were skipped for it; returns the archive's folder.
 
@@ -42,12 +51,12 @@ def reopen(trial: TrialLayout) -> Path:
             raise TrialError(f"{trial.folder}: this trial is open already; run the workflow, which trains it")
         if record.status != "failed":
             raise TrialError(f"{trial.folder}: this trial is trained; a finished trial is never trained again")
-        archive = trial.share() / "archive" / time.strftime("%Y%m%dT%H%M%S")
+        archive = trial.outcome / "archive" / time.strftime("%Y%m%dT%H%M%S")
         # the training's kept copy goes last: while it is there, the trial counts as failed and this can be run again
-        files = [*trial.share().glob("evaluate/*.json"), *trial.share().glob("evaluate/kept/*.json")]
+        files = [*trial.outcome.glob("evaluate/*.json"), *trial.outcome.glob("evaluate/kept/*.json")]
         for path in [*files, trial.train(), kept(trial.train())]:
             if path.is_file():
-                target = archive / path.relative_to(trial.share())
+                target = archive / path.relative_to(trial.outcome)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(path, target)
     return archive
