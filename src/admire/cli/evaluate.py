@@ -1,7 +1,7 @@
 """Score a trained trial on one suite of a campaign.
 
-Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder. A trial whose training failed is recorded as
-skipped; a record that is there already is restored and nothing is computed.
+Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder (share_0.25/ with `--share 0.25`). A trial whose
+training failed is recorded as skipped; a record that is there already is restored and nothing is computed.
 
 With `--resources '{"gpus": 8, "evaluation_processes": 8}'` it starts a process a GPU, as torchrun does; they share the items.
 """
@@ -9,14 +9,14 @@ With `--resources '{"gpus": 8, "evaluation_processes": 8}'` it starts a process 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from admire.cli.campaigns import add_campaign_option, resolve
+from admire.cli.trials import add_trial, resolve_trial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the trial, the suite, the campaign that defines it, and the split."""
-    parser.add_argument("trial", type=Path, metavar="TRIAL", help="the trial's folder, results/trials/<model>/<digest>")
+    add_trial(parser)
     parser.add_argument("--suite", required=True, help="a key of the campaign's `evaluation`")
     add_campaign_option(parser)
     parser.add_argument(
@@ -36,12 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the scores."""
     from admire.campaign.config import Resources, parse_argument
-    from admire.campaign.layout import TrialLayout
+    from admire.campaign.fidelities import label
     from admire.evaluate.run import evaluate
 
     resources = parse_argument(Resources, args.resources, "--resources")
-    record = evaluate(resolve(args), TrialLayout(args.trial), args.suite, args.split, resources)
-    trial = f"{args.trial.parent.name} {args.trial.name}, {args.suite}"
+    record = evaluate(resolve(args), resolve_trial(args), args.suite, args.split, resources)
+    trial = f"{label(args.trial.parent.name, args.share)} {args.trial.name}, {args.suite}"
     if record.status == "skipped":
         print(f"{trial}: skipped, {record.reason}")
         return

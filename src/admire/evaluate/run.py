@@ -50,7 +50,8 @@ def evaluate(
     training = read_training(trial.train())
     if training is None:
         raise TrialError(
-            f"{trial.train()}: the trial is not trained yet; run `admire train {trial.folder}` before evaluating it"
+            f"{trial.train()}: the trial is not trained yet; run `admire train {trial.folder} --share {trial.share}` before "
+            "evaluating it"
         )
     if training.status == "failed":
         record = EvaluationRecord(
