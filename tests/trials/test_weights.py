@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import ConfigError
-from admire.trials.files import write_json, write_text
+from admire.trials.files import read_json, write_json, write_text
 from admire.trials.lease import Lease
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
 from admire.trials.spec import Spec, make_spec
@@ -83,6 +84,36 @@ def test_what_is_kept_and_what_goes(results: Layout) -> None:
         assert not trial.checkpoints.exists(), "nobody resumes a finished trial"
 
 
+def stopped_early(results: Layout, decision: Path, share: float) -> TrialLayout:
+    """A trial of a decision that was trained to a quarter of its steps and scored."""
+    whole = trained(results, None, share)
+    early = whole.at(0.25)
+    os.rename(whole.outcome, early.outcome)
+    write_text(early.trunk / "checkpoint-1" / "optimizer.pt", "o" * 1000)
+    write_json(decision, {"trials": [{"spec": read_json(early.spec), "share": 0.25, "cost": 0.25}]})
+    return early
+
+
+def test_a_trial_that_may_go_on_keeps_its_trunk(results: Layout) -> None:
+    stopping = RAW | {"fidelity": {"steps": [0.25, 1.0]}}
+    stopping["training"] = RAW["training"] | {"schedule": "warmup_stable_decay"}
+    campaign = results.campaign("tiny")
+    write_text(campaign.config, yaml.safe_dump(stopping))
+    early = stopped_early(results, campaign.proposal(1, 0), 0.1)
+    prune(results)
+    assert early.trunk.is_dir() and not early.model().exists(), "it is scored"
+    publish(early.at(1).train(), TrainRecord(status="ok", digest=early.folder.name))
+    prune(results)
+    assert not early.trunk.exists(), "it was trained to the end"
+
+
+def test_without_a_campaign_that_goes_on_trunks_go(results: Layout) -> None:
+    campaign = results.campaign("unknown")
+    early = stopped_early(results, campaign.proposal(1, 0), 0.1)
+    prune(results)
+    assert early.model().is_dir() and not early.trunk.exists()
+
+
 def test_wanted_by_one_of_two_campaigns_is_wanted(results: Layout) -> None:
     trial = trained(results, results.campaign("tiny").proposal(1, 0), 0.1)
     more = RAW | {"name": "more", "evaluation": RAW["evaluation"] | {"later": {"kind": "domain-loss", "batch_size": 8}}}
@@ -102,9 +133,9 @@ def test_a_campaign_that_is_not_understood_keeps_everything(results: Layout) -> 
     assert next(results.root.glob("trials/S/*/share_1/model")).is_dir(), "no configuration: all its trials are wanted"
     write_text(unknown.config, "name: [")
     with pytest.raises(ConfigError):
-        from admire.trials.weights import wanted_digests
+        from admire.trials.weights import look_for_wanted
 
-        wanted_digests(results)
+        look_for_wanted(results)
 
 
 def test_a_trial_in_training_is_left_alone(results: Layout) -> None:

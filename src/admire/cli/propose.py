@@ -20,13 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decide, and print one line a trial."""
     campaign = resolve(args)
+    from admire.campaign.fidelities import label
     from admire.optimize.decisions import decide
     from admire.trials.files import read_json
 
     proposal = read_json(decide(campaign, args.decision))
     trials = proposal["trials"]
     cost = sum(trial["cost"] for trial in trials)
-    sizes = [trial["spec"]["labels"]["model"] for trial in trials]
+    sizes = [label(trial["spec"]["labels"]["model"], trial.get("share", 1)) for trial in trials]
     named = ", ".join(f"{sizes.count(size)} x {size}" for size in dict.fromkeys(sizes))
     what = f"{named}, {cost:.4g} {campaign.budget.unit}" if trials else f"nothing: {proposal['reason']}"
     reasons = {trial["why"] for trial in trials if trial.get("why")}

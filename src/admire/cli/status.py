@@ -22,6 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from admire.campaign.course import lanes
+    from admire.campaign.fidelities import fidelities
     from admire.campaign.layout import Layout
     from admire.trials.lease import Lease
     from admire.trials.progress import measure, progress_line
@@ -34,16 +35,16 @@ def run(args: argparse.Namespace) -> int:
         f"controller: process {controller['pid']} on {controller['host']}" if controller else "controller: not running"
     )
     print(f"\n{'size':<12}" + "".join(f"{state:>10}" for state in progress.trials))
-    for model in campaign.models:
-        counts = [sum(trial.model == model.name for trial in trials) for trials in progress.trials.values()]
-        print(f"{model.name:<12}" + "".join(f"{count:>10}" for count in counts))
+    for name in [fidelity.name for fidelity in fidelities(campaign)]:
+        counts = [sum(trial.fidelity == name for trial in trials) for trials in progress.trials.values()]
+        print(f"{name:<12}" + "".join(f"{count:>10}" for count in counts))
     for trial in progress.trials["running"]:
-        holder = Lease(layout.trial(trial.model, trial.spec.digest).lease).holder()
-        print(f"running  {trial.model} {trial.spec.digest}: {_where(holder)}")
+        holder = Lease(trial.files(campaign.results).lease).holder()
+        print(f"running  {trial.fidelity} {trial.spec.digest}: {_where(holder)}")
     for trial in progress.trials["failed"]:
         reason = trial.record.reason if trial.record else None
         print(
-            f"failed   {trial.model} {trial.spec.digest}: {reason}; to try it again: admire retry {trial.spec.digest}"
+            f"failed   {trial.fidelity} {trial.spec.digest}: {reason}; to try it again: admire retry {trial.spec.digest}"
         )
     _print_jobs(controller is not None)
     print()

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from admire.campaign.config import Campaign, Model
+from admire.campaign.fidelities import fidelities
 from admire.errors import TableError
 from admire.trials.ledger import Ledger, Trial
 
@@ -41,13 +42,14 @@ def table(campaign: Campaign, ledger: Ledger) -> str:
     for trial in _finished(ledger):
         scored = {metric: trial.scores[metric] for metric in metrics if metric in trial.scores}
         rows.append(
-            {"run": trial.spec.digest, "size": trial.model, "cost": trial.cost}
+            {"run": trial.spec.digest, "size": trial.model, **_stop(campaign, trial)}
             | {f"weight:{name}": weight for name, weight in zip(campaign.sources, trial.weights, strict=True)}
             | {f"metric:{metric}": score.value for metric, score in scored.items()}
             | {f"stderr:{metric}": score.stderr for metric, score in scored.items()}
         )
     kinds = [f"{kind}:{metric}" for kind in ("metric", "stderr") for metric in metrics]
-    return _csv(["run", "size", "cost", *(f"weight:{name}" for name in campaign.sources), *kinds], rows)
+    stop = ["steps"] if len(campaign.fidelity.steps) > 1 else []
+    return _csv(["run", "size", "cost", *stop, *(f"weight:{name}" for name in campaign.sources), *kinds], rows)
 
 
 def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
@@ -65,6 +67,8 @@ def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
         )
     rows = []
     for trial in _finished(ledger):
+        if trial.share != 1:
+            continue
         scores = {task: trial.scores[metric].value for task, metric in by_task.items() if metric in trial.scores}
         if not columns.keys() <= scores.keys():
             continue  # a suite that no decision needs is still missing
@@ -85,6 +89,14 @@ def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
 
 
 FORMATS = {"table": table, "admire-ift": admire_ift}
+
+
+def _stop(campaign: Campaign, trial: Trial) -> dict[str, float]:
+    """What it took to get there from the start, and in a campaign whose trials may stop early how far that is."""
+    if len(campaign.fidelity.steps) == 1 or trial.record is None:
+        return {"cost": trial.cost}
+    anew = next(one for one in fidelities(campaign) if one.name == trial.fidelity)
+    return {"cost": anew.cost, "steps": trial.record.steps}
 
 
 def _finished(ledger: Ledger) -> list[Trial]:

@@ -18,7 +18,8 @@ from typing import Any, Literal
 import numpy as np
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, standing
+from admire.campaign.fidelities import label
+from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
 from admire.trials.files import read_json, write_text
 from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
@@ -34,10 +35,11 @@ class Trial:
     Attributes:
         decision: `step_0003/lane_0`, `final_0007`.
         weights: K counts / total, in the order of the YAML.
-        cost: nominal cost, committed since the proposal exists.
+        cost: nominal cost, committed since the proposal exists; of one that goes on with a shorter training, the difference.
         predicted: what the method expected (mean, sd of the objective at the target; acquisition value), if it said.
         state: `proposed` (not trained yet), `trained` (scores of the objective are missing), `done`, `failed`.
         scores: metric -> score, of the suites that are there.
+        share: of the training steps; 1 is the whole training.
     """
 
     spec: Spec
@@ -48,11 +50,26 @@ class Trial:
     state: State
     record: TrainRecord | None
     scores: dict[str, Score] = field(default_factory=dict)
+    share: float = 1.0
 
     @property
     def model(self) -> str:
         """The model's label."""
         return self.spec.model
+
+    @property
+    def fidelity(self) -> str:
+        """The model's label, and the share where it stopped early: `S @ 25 %`."""
+        return label(self.model, self.share)
+
+    @property
+    def name(self) -> str:
+        """The digest, and the share where it stopped early: names one row of the ledger."""
+        return self.spec.digest if self.share == 1 else f"{self.spec.digest}@{self.share}"
+
+    def files(self, results: Path | str) -> TrialLayout:
+        """Where it lies."""
+        return Layout(Path(results)).trial(self.model, self.spec.digest, self.share)
 
     def learned(self, names: tuple[str, ...]) -> np.ndarray:
         """K weights of the named sources that the training arrived at (DoReMi's proxy); NaN for ordinary trainings."""
@@ -93,7 +110,8 @@ class Ledger:
     def write_table(self) -> Path:
         """Write `results.csv` whole: a row a trial, every state, every metric, provenance. Hold the lock around it."""
         campaign = self.campaign
-        columns = ["digest", "decision", "model", "replicate", "state", "reason", "cost", "objective"]
+        early = ["share"] if len(campaign.fidelity.steps) > 1 else []
+        columns = ["digest", "decision", "model", *early, "replicate", "state", "reason", "cost", "objective"]
         columns += [f"weight:{name}" for name in campaign.sources]
         columns += [f"rows:{name}" for name in campaign.sources]
         columns += [f"{kind}:{metric}" for metric in campaign.metrics for kind in ("metric", "stderr")]
@@ -109,7 +127,7 @@ class Ledger:
         ]
         columns += ["seed", "host", "commit", "torch", "transformers", "folder"]
         text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         for trial in self.trials:
             writer.writerow(self._row(trial))
@@ -125,12 +143,13 @@ class Ledger:
             "digest": trial.spec.digest,
             "decision": trial.decision,
             "model": trial.model,
+            "share": trial.share,
             "replicate": trial.spec.decides["replicate"],
             "state": trial.state,
             "cost": trial.cost,
             "objective": "" if value is None else value,
             "seed": trial.spec.seed,
-            "folder": str(Layout(Path(self.campaign.results)).trial(trial.model, trial.spec.digest).folder),
+            "folder": str(trial.files(self.campaign.results).folder),
             "predicted_mean": trial.predicted.get("mean", ""),
             "predicted_sd": trial.predicted.get("sd", ""),
             "acquisition": trial.predicted.get("acquisition", ""),
@@ -192,7 +211,8 @@ def locked(layout: CampaignLayout) -> Iterator[None]:
 
 def _trial(campaign: Campaign, layout: Layout, decision: str, entry: dict[str, Any], origin: Path) -> Trial:
     spec = Spec.from_dict(entry["spec"], origin)
-    files = layout.trial(spec.model, spec.digest)
+    share = entry.get("share", 1.0)
+    files = layout.trial(spec.model, spec.digest, share)
     counts = spec.counts(tuple(campaign.sources))
     record = read_training(files.train())
     scores: dict[str, Score] = {}
@@ -208,6 +228,5 @@ def _trial(campaign: Campaign, layout: Layout, decision: str, entry: dict[str, A
         state = "failed"
     else:
         state = "done" if whole else "trained"
-    return Trial(
-        spec, decision, counts / counts.sum(), entry["cost"], entry.get("predicted", {}), state, record, scores
-    )
+    weights, predicted = counts / counts.sum(), entry.get("predicted", {})
+    return Trial(spec, decision, weights, entry["cost"], predicted, state, record, scores, share)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign.config import Campaign, Model
+from admire.campaign.fidelities import Fidelity, fidelities, kept, label
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, source_digest, suite_digest, tokenizer_digest, tokenizer_owner
 from admire.campaign.site import Site
@@ -34,17 +35,17 @@ SECONDS = {
 
 @dataclass(frozen=True)
 class Line:
-    """One model size in the plan.
+    """One model size in the plan, trained to one share of its steps.
 
     Attributes:
         done: trials proposed so far.
         affordable: the most further trials of this size that the open budget buys, alone; those to come of a design.
-        measured: what a trial of this size took so far, training and scoring, in the budget's unit; None while none is
-            done, or when the unit is no time.
+        measured: what a trial of this size took so far, training and scoring, in the budget's unit; None while none that began
+            anew is done, or when the unit is no time.
         speed: tokens a second that these trials were trained at; None while none is done.
     """
 
-    model: Model
+    fidelity: Fidelity
     done: int
     affordable: int
     measured: float | None
@@ -81,7 +82,7 @@ class Plan:
         if self.campaign.optimizer.design:
             ahead = 0 if self.committed else sum(self.campaign.design_counts)
             return ahead, ahead
-        dearest, cheapest = self.campaign.target.cost, self.campaign.models[0].cost
+        dearest, cheapest = self.campaign.target.cost, self.lines[0].fidelity.cost
         initial = 0 if self.committed else min(self.campaign.optimizer.initial, int(self.open / cheapest))
         rest = self.open - initial * cheapest
         return initial + int(rest / dearest + 1e-9), initial + int(rest / cheapest + 1e-9)
@@ -115,11 +116,11 @@ def make_plan(campaign: Campaign) -> Plan:
     progress = measure(campaign, ledger)
     left = max(campaign.budget.total - progress.committed - progress.reserved, 0.0)
     lines = []
-    for place, model in enumerate(campaign.models):
-        done = sum(trial.model == model.name for trial in ledger.trials)
+    for place, fidelity in enumerate(fidelities(campaign)):
+        trials = [trial for trial in ledger.trials if trial.fidelity == fidelity.name]
         designed = campaign.optimizer.design is not None
-        ahead = campaign.design_counts[place] - done if designed else int(left / model.cost + 1e-9)
-        lines.append(Line(model, done, ahead, _measured(campaign, model, ledger), _speed(model, ledger)))
+        ahead = campaign.design_counts[place] - len(trials) if designed else int(left / fidelity.cost + 1e-9)
+        lines.append(Line(fidelity, len(trials), ahead, _measured(campaign, fidelity.model, trials), _speed(trials)))
     bases = {}
     for model in campaign.models:
         owner = base_campaign(model)
@@ -138,25 +139,25 @@ def make_plan(campaign: Campaign) -> Plan:
     )
 
 
-def _measured(campaign: Campaign, model: Model, ledger: Ledger) -> float | None:
-    """Mean time of training and scoring a trial, of the trials done at this size."""
+def _measured(campaign: Campaign, model: Model, trials: list[Trial]) -> float | None:
+    """Mean time of training and scoring a trial, of those that are done and went on with no shorter training."""
     unit = SECONDS.get(campaign.budget.unit.lower())
-    done = [trial for trial in ledger.trials if trial.model == model.name and trial.state == "done"]
+    done = [trial for trial in trials if trial.state == "done" and trial.record and not trial.record.continued_from]
     if unit is None or not done:
         return None
     gpus = max(model.resources.gpus * model.resources.nodes, 1) if campaign.budget.unit.lower().startswith("gpu") else 1
     return sum(_seconds(campaign, trial) for trial in done) * gpus / unit / len(done)
 
 
-def _speed(model: Model, ledger: Ledger) -> float | None:
-    """Mean tokens a second of the trainings that ended well at this size."""
-    records = [trial.record for trial in ledger.trials if trial.model == model.name and trial.record is not None]
+def _speed(trials: list[Trial]) -> float | None:
+    """Mean tokens a second of the trainings that ended well."""
+    records = [trial.record for trial in trials if trial.record is not None]
     speeds = [record.tokens_per_second for record in records if record.status == "ok" and record.tokens_per_second]
     return sum(speeds) / len(speeds) if speeds else None
 
 
 def _seconds(campaign: Campaign, trial: Trial) -> float:
-    folder = Layout(Path(campaign.results)).trial(trial.model, trial.spec.digest)
+    folder = trial.files(campaign.results)
     records = [
         read_evaluation(folder.evaluation(suite, suite_digest(campaign, suite))) for suite in campaign.evaluation
     ]
@@ -201,20 +202,23 @@ def render(
         f"  {'size':<12}{'cost/trial':>12}{'measured':>10}{'decided':>10}{'affordable':>12}{'GPUs':>6}{'minutes':>9}{'mem GB':>8}"
     )
     for line in plan.lines:
-        model = line.model
-        label = model.name + (" *" if model.target else "")
+        model = line.fidelity.model
+        name = line.fidelity.name + (" *" if line.fidelity.name == campaign.target.name else "")
         out.append(
-            f"  {label:<12}{model.cost:>12.4g}{_number(line.measured):>10}{line.done:>10}{line.affordable:>12}"
+            f"  {name:<12}{line.fidelity.cost:>12.4g}{_number(line.measured):>10}{line.done:>10}{line.affordable:>12}"
             f"{model.resources.gpus * model.resources.nodes:>6}{model.resources.minutes:>9}{model.resources.mem_gb:>8.4g}"
         )
     ahead = "to come of the design" if campaign.optimizer.design else "if the whole open budget bought this size"
     out += [
         f"  (* target; measured: training and scoring, so far; affordable: {ahead};",
         "  minutes: the time limit of one training)",
+        *([_going_on(campaign)] if len(campaign.fidelity.steps) > 1 else []),
         "",
     ]
     advice = [
-        _advice(line, unit) for line in plan.lines if line.measured and abs(line.measured / line.model.cost - 1) > OFF
+        _advice(line, unit)
+        for line in plan.lines
+        if line.measured and line.fidelity.share == 1 and abs(line.measured / line.fidelity.cost - 1) > OFF
     ]
     out += [*advice, ""] if advice else []
     if campaign.optimizer.design:
@@ -232,8 +236,8 @@ def render(
         out.append(f"  further trials {many}, decided at once; jobs {many_jobs}")
     else:
         out.append(
-            f"  further trials {few} to {many} (after the initial design all at the target .. all at {campaign.models[0].name}); "
-            f"jobs {few_jobs} to {many_jobs}, the final training's included"
+            f"  further trials {few} to {many} (after the initial design all at the target .. all at "
+            f"{plan.lines[0].fidelity.name}); jobs {few_jobs} to {many_jobs}, the final training's included"
         )
     if site is not None:
         out += _cluster(plan, site, side_by_side, queue_minutes)
@@ -249,13 +253,23 @@ def render(
 
 def _advice(line: Line, unit: str) -> str:
     """By how much a size's nominal cost is off, and what to write instead."""
-    model = line.model
+    model = line.fidelity.model
     assert line.measured is not None
     off = line.measured / model.cost - 1
     speed = f", {line.speed:,.0f} tokens/s" if line.speed else ""
     return (
         f"  {model.name}: a trial took {line.measured:.3g} {unit} (training and scoring, time in queues apart{speed}), "
         f"{abs(off):.0%} {'more' if off > 0 else 'less'} than its nominal cost; to plan with that write `cost: {line.measured:.3g}`"
+    )
+
+
+def _going_on(campaign: Campaign) -> str:
+    """What a trial that stopped early costs to be continued, as a sentence with an example."""
+    target, stopped = campaign.target, campaign.fidelity.steps[-2]
+    price = target.cost * (1 - kept(campaign) * stopped)
+    return (
+        f"  (a trial that stopped early goes on for the difference, its decay apart: {label(target.name, stopped)} to the end for "
+        f"{price:.4g})"
     )
 
 
@@ -288,7 +302,9 @@ def _cluster(plan: Plan, site: Site, side_by_side: int, queue_minutes: float | N
     what = "a trial each" if site.grouped else "a training or a suite each"
     models: dict[str | None, list[str]] = {}
     for line in plan.lines:
-        models.setdefault(site.partition_of(line.model.resources), []).append(line.model.name)
+        if line.fidelity.share == 1:
+            model = line.fidelity.model
+            models.setdefault(site.partition_of(model.resources), []).append(model.name)
     where = "; ".join(f"{', '.join(names)} in {name or 'the default partition'}" for name, names in models.items())
     rounds = -(-many // side_by_side)
     wait = (
@@ -317,16 +333,21 @@ def _wall_time(plan: Plan, side_by_side: int) -> str:
 
 
 def _disk(plan: Plan) -> str:
-    """Most that the weights may take, at 4 bytes a parameter, kept until `admire prune`, and thrice that a running trial."""
+    """Most that the weights may take, at 4 bytes a parameter, kept until `admire prune`, and thrice that a running trial and one
+    that stopped early: it can go on."""
     vocabulary = plan.campaign.tokenizer.vocabulary
-    sizes = [parameters(model, vocabulary) for model in plan.campaign.models]
-    if any(size is None for size in sizes):
+    sizes = {model.name: parameters(model, vocabulary) for model in plan.campaign.models}
+    if None in sizes.values():
         return "depends on the models' weights, which the YAML does not describe"
-    target = sizes[plan.campaign.models.index(plan.campaign.target)] or 0
+    target = sizes[plan.campaign.target.name] or 0
     finals = plan.campaign.budget.final_replicates
-    # whatever size the open budget is spent on
-    most = max(line.affordable * (size or 0) for line, size in zip(plan.lines, sizes, strict=True))
-    need = 4 * (most + finals * target) + 12 * max(size or 0 for size in sizes) * plan.campaign.budget.lanes
+
+    def bytes_of(line: Line) -> int:
+        return (4 if line.fidelity.share == 1 else 4 + 12) * (sizes[line.fidelity.model.name] or 0)
+
+    # whatever the open budget is spent on
+    most = max(line.affordable * bytes_of(line) for line in plan.lines)
+    need = most + 4 * finals * target + 12 * max(size or 0 for size in sizes.values()) * plan.campaign.budget.lanes
     root = Layout(Path(plan.campaign.results)).root
     while not root.exists():
         root = root.parent if root != root.parent else Path()

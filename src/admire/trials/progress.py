@@ -36,7 +36,7 @@ def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
     layout = Layout(Path(campaign.results))
     trials: dict[str, list[Trial]] = {state: [] for state in ("proposed", "running", "trained", "done", "failed")}
     for trial in ledger.trials:
-        held = trial.state == "proposed" and layout.trial(trial.model, trial.spec.digest).lease.is_file()
+        held = trial.state == "proposed" and trial.files(campaign.results).lease.is_file()
         trials["running" if held else trial.state].append(trial)
     final = final_step(campaign)
     decided = final is not None and standing(layout.campaign(campaign.name).special(f"{FINAL}_{final:04d}")).is_file()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from admire.campaign.config import Campaign, load
+from admire.campaign.course import final_step
 from admire.campaign.layout import BASE, BENCHMARK, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
 from admire.trials.files import read_json
@@ -24,50 +25,68 @@ class Removable:
 
 
 def removable(results: Layout) -> Iterator[Removable]:
-    """Models that no campaign wants, and checkpoints of trials that are finished.
-
-    A campaign wants the weights of its trials until all its suites have scored them; those of its base models, its final
-    trainings and its benchmark always. A trial that is being trained is left alone.
+    """Models that no campaign wants, checkpoints of trainings that are finished, and those that longer ones would go on from
+    where none is to come. A trial that is being trained is left alone.
 
     Raises:
         ConfigError: if a campaign's own configuration cannot be read, because then nobody knows what it wants.
     """
-    wanted = wanted_digests(results)
+    wanted = look_for_wanted(results)
     for path in sorted(results.root.glob("trials/*/*/spec.json")):
         trial = TrialLayout(path.parent)
-        if read_training(trial.train()) is None or Lease(trial.lease).holder() is not None:
+        if Lease(trial.lease).holder() is not None:
             continue
-        folders = [trial.checkpoints]
-        if trial.folder.name not in wanted:
-            folders += sorted(trial.folder.glob("share_*/model"))
+        finished = [one for one in trial.begun() if read_training(one.train()) is not None]
+        folders = [one.checkpoints for one in finished]
+        folders += [one.model() for one in finished if (trial.folder.name, one.share) not in wanted.models]
+        if trial.at(1) in finished or trial.folder.name not in wanted.trunks:
+            folders.append(trial.trunk)
         for folder in folders:
             if folder.is_dir():
                 yield Removable(folder, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
 
 
-def wanted_digests(results: Layout) -> set[str]:
-    """Digests of the trials whose weights a campaign still needs."""
-    wanted: set[str] = set()
+@dataclass(frozen=True)
+class Wanted:
+    """What campaigns still need.
+
+    Attributes:
+        models: digests of trials with the shares of their steps. A campaign wants those of its trials until all its suites have
+            scored them; those of its base models, its final trainings and its benchmark always.
+        trunks: digests of trials that an open campaign may go on with.
+    """
+
+    models: set[tuple[str, float]] = field(default_factory=set)
+    trunks: set[str] = field(default_factory=set)
+
+
+def look_for_wanted(results: Layout) -> Wanted:
+    """Ask every campaign."""
+    wanted = Wanted()
     for folder in sorted(path for path in results.root.glob("campaigns/*") if path.is_dir()):
         layout = results.campaign(folder.name)
         always = [layout.special(BASE), layout.special(BENCHMARK), *layout.finals()]
         if layout.config.is_file():
             campaign = load(layout.config).model_copy(update={"results": str(results.root)})
+            goes_on = final_step(campaign) is None
             for trial in Ledger.read(campaign).trials:
-                if not _scored(campaign, results, trial):
-                    wanted.add(trial.spec.digest)
+                if not _scored(campaign, trial):
+                    wanted.models.add((trial.spec.digest, trial.share))
                 if trial.record is None and "dro" in trial.spec.decides:
-                    wanted.add(trial.spec.decides["dro"]["reference"])
+                    wanted.models.add((trial.spec.decides["dro"]["reference"], 1.0))
+                if goes_on:
+                    wanted.trunks.add(trial.spec.digest)
         else:
             always += proposals(layout)
         for path in map(standing, always):
             if path.is_file():
-                wanted |= {entry["spec"]["digest"] for entry in read_json(path)["trials"]}
+                for entry in read_json(path)["trials"]:
+                    wanted.models.add((entry["spec"]["digest"], entry.get("share", 1.0)))
     return wanted
 
 
-def _scored(campaign: Campaign, results: Layout, trial: Trial) -> bool:
+def _scored(campaign: Campaign, trial: Trial) -> bool:
     """Whether every suite has scored the trial, also those that no decision needs."""
-    files = results.trial(trial.model, trial.spec.digest)
+    files = trial.files(campaign.results)
     paths = (files.evaluation(suite, suite_digest(campaign, suite)) for suite in campaign.evaluation)
     return all(read_evaluation(path) is not None for path in paths)
