@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from admire.optimize.problem import Objective, Observations, Pending, Problem
+from admire.optimize.problem import Objective, Observations, Pending, Problem, Proposal
 from admire.space.fidelity import Fidelities
 from admire.space.simplex import CappedSimplex
 
@@ -33,6 +33,17 @@ def make_problem(
     )
 
 
+def make_stopping_problem(sizes: int = 2, **settings) -> Problem:
+    """The same, and a trial of each size may stop at a quarter or at half of its steps."""
+    whole = make_problem(sizes=sizes, **settings)
+    names, costs, steps = whole.fidelities.names, whole.fidelities.costs, (0.25, 0.5, 1.0)
+    every = sorted((costs[model] * share, model, share) for model in range(sizes) for share in steps)
+    prices, models, shares = zip(*every, strict=True)
+    labels = tuple(f"{names[model]}@{share}" for _, model, share in every)
+    levels = Fidelities(labels, prices, len(every) - 1, shares, models, kept=0.8)
+    return replace(whole, fidelities=levels, totals=(whole.totals[0],) * len(every))
+
+
 ELSEWHERE = 0.02  # what every source teaches about every other
 
 
@@ -41,7 +52,7 @@ class World:
     """What trainings would return: each source is learnt with `-log(weight)`, as losses of language models roughly are.
 
     The sum of the losses, each source counted by how much it matters, is least at `best`. Smaller sizes have another level
-    and other shares of the sources.
+    and other shares of the sources, and so have trainings that stop early.
 
     Args:
         problem: with one metric, or with two that split the sources between them.
@@ -58,11 +69,13 @@ class World:
     def truth(self, X: np.ndarray, size: int) -> np.ndarray:
         """Metrics without noise (n x m)."""
         k, m = self.problem.space.k, len(self.problem.objective.metrics)
-        below = self.problem.fidelities.target - size
-        matters = (self.best + ELSEWHERE) * np.exp(0.3 * below * np.cos(np.arange(k)))
+        models, left = self.problem.fidelities.models, -np.log(self.problem.fidelities.shares[size])
+        below = models[self.problem.fidelities.target] - models[size]
+        tilt = 0.3 * below * np.cos(np.arange(k)) + 0.3 * left * np.sin(np.arange(k))
+        matters = (self.best + ELSEWHERE) * np.exp(tilt)
         losses = -np.log(X + ELSEWHERE) * matters / matters.sum()
         sign = -1.0 if self.misleads and size == 0 else 1.0
-        return 2.0 + 0.7 * below + sign * np.stack([losses[..., j::m].sum(-1) for j in range(m)], -1)
+        return 2.0 + 0.7 * below + 0.4 * left + sign * np.stack([losses[..., j::m].sum(-1) for j in range(m)], -1)
 
     def regret(self, x: np.ndarray) -> float:
         """What the target's true objective lacks at mixture `x` (K)."""
@@ -75,9 +88,11 @@ class World:
         n, m = len(X), len(self.problem.objective.metrics)
         Y = np.array([self.truth(x, s) for x, s in zip(X, size, strict=True)]).reshape(n, m)
         Y = Y + self.noise * rng.normal(size=Y.shape)
-        costs = np.array([self.problem.fidelities.costs[s] for s in size])
+        costs, shares = (
+            np.array(part)[size] for part in (self.problem.fidelities.costs, self.problem.fidelities.shares)
+        )
         return Observations(
-            X, np.column_stack([size, np.ones(n)]), Y, np.full((n, m), np.nan), costs, np.zeros(n, dtype=int)
+            X, np.column_stack([size, shares]), Y, np.full((n, m), np.nan), costs, np.zeros(n, dtype=int)
         )
 
 
@@ -100,8 +115,19 @@ def joined(first: Observations, second: Observations) -> Observations:
     return Observations(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in names))
 
 
+def reached(problem: Problem, seen: Observations, proposal: Proposal) -> float:
+    """The largest share to which the mixture was trained at that model; it only grows."""
+    models = np.array(problem.fidelities.models)
+    same = (abs(seen.X - proposal.weights).max(1, initial=0) < 1e-9) & (seen.replicate == 0)
+    same &= models[seen.size] == models[proposal.size]
+    share = float(seen.fidelity[same, 1].max(initial=0))
+    assert share < problem.fidelities.shares[proposal.size]
+    return share
+
+
 def campaign(method, world: World, budget: float, seed: int, q: int = 1) -> Observations:
-    """Spend `budget` as a real campaign does; every proposal is checked against the budget and the space."""
+    """Spend `budget` as a real campaign does, a trial that goes on for the difference; every proposal is checked against the
+    budget and the space."""
     problem, rng = world.problem, np.random.default_rng(seed)
     seen = nothing(problem)
     while True:
@@ -114,6 +140,8 @@ def campaign(method, world: World, budget: float, seed: int, q: int = 1) -> Obse
         for i, proposal in enumerate(wanted):
             same = (abs(seen.X - proposal.weights).max(1, initial=0) < 1e-9) & (seen.size == proposal.size)
             new.replicate[i] = same.sum() if proposal.repeat else 0
+            if not proposal.repeat and proposal.reference is None:
+                new.cost[i] = problem.fidelities.price(proposal.size, reached(problem, seen, proposal))
         assert problem.space.contains(X).all()
         assert new.cost.sum() <= left + 1e-9
         seen = joined(seen, new)

@@ -4,7 +4,8 @@ Policy. The initial design goes to the cheapest size. After it each mixture is t
 improvement at the target, as one of two models sees it: one learns from all sizes, one from the target alone, and which is
 asked is drawn by how far each is trusted (`surrogates/experts.py`). It is trained at the target, or at a smaller size where
 that tells more about the target per unit of cost; at most one smaller trial comes to each trial at the target, so that a
-small size which misleads can cost no more than that.
+small size which misleads can cost no more than that. Where trials may stop early, one that did is continued instead, at the
+price of the steps that are left, when the expected improvement and the doubt that this removes are worth more for it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from __future__ import annotations
 import numpy as np
 from botorch.utils.sampling import manual_seed
 
-from admire.optimize.acquisition import ACQUISITIONS, JOINT_ACQUISITIONS, candidates, maximise
+from admire.optimize.acquisition import (
+    ACQUISITIONS,
+    JOINT_ACQUISITIONS,
+    candidates,
+    evaluate,
+    log_expected_improvement,
+    maximise,
+)
 from admire.optimize.design import Tried, offered, random_mixtures, spread_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.recommend import recommend
@@ -56,16 +64,18 @@ class Admire:
             target = problem.fidelities.target
             known = np.concatenate([_scored(problem, seen), pending.X[order][pending_sizes[order] == target]])
             proposals: list[Proposal] = []
+            spent = float(seen.cost.sum() + np.array(problem.fidelities.costs)[pending_sizes].sum())
+            initial = _initial_trials(problem, budget + spent)
             while len(proposals) < q:
-                allowed = _allowed_sizes(problem, sizes, budget)
-                chosen = _anchor(problem, surrogate, tried, allowed, sizes)
-                if chosen is None and allowed:
-                    chosen = self._choose(problem, surrogate, tried, allowed, known, rng)
+                allowed = _allowed_sizes(problem, sizes, initial)
+                chosen = _anchor(problem, surrogate, tried, allowed, sizes, budget)
+                if chosen is None and problem.fidelities.least <= budget + 1e-9:
+                    chosen = self._choose(problem, surrogate, tried, allowed, known, budget, rng)
                 if chosen is None:
                     break
                 proposals.append(chosen)
                 tried.add(chosen.weights, chosen.size)
-                budget -= problem.fidelities.costs[chosen.size]
+                budget -= tried.price(chosen.weights, chosen.size)
                 sizes = np.append(sizes, chosen.size)
                 known = np.concatenate([known, chosen.weights[None]]) if chosen.size == target else known
                 surrogate = surrogate.believing(chosen.weights[None], np.array([chosen.size]))
@@ -82,9 +92,10 @@ class Admire:
         tried: Tried,
         allowed: list[int],
         known: np.ndarray,
+        budget: float,
         rng: np.random.Generator,
     ) -> Proposal | None:
-        """The next trial; None when every mixture was tried.
+        """The next trial; None when every mixture was tried, or none that is left can be bought.
 
         In the continuous space a mixture next to one that was trained at the target is that one again: noise, not ignorance, is
         what is left there.
@@ -93,20 +104,23 @@ class Admire:
             known: r x K mixtures whose best posterior mean is to be improved on.
         """
         means = surrogate.means(known, problem.fidelities.target)
+        best = float(means.max())
         starts = candidates(problem, known[np.argsort(-means, kind="stable")[:8]], rng)
         if self.acquisition in JOINT_ACQUISITIONS:
-            return _jointly(problem, surrogate, tried, allowed, self.acquisition, starts)
-        acquisition = ACQUISITIONS[self.acquisition](surrogate, float(means.max()), starts)
-        mixtures, values = maximise(problem, acquisition, starts)
-        for x, value in zip(mixtures, values, strict=True):
-            if (again := _repeat(problem, surrogate, x, allowed, float(value))) is not None:
+            return _jointly(problem, surrogate, tried, allowed, budget, self.acquisition, starts)
+        mixtures, values = maximise(problem, ACQUISITIONS[self.acquisition](surrogate, best, starts), starts)
+        affordable = [s for s in allowed if problem.fidelities.costs[s] <= budget + 1e-9]
+        anew = None
+        for x, value in zip(mixtures, values, strict=True) if affordable else ():
+            if (again := _repeat(problem, surrogate, x, affordable, float(value))) is not None:
                 return again
             if (x, problem.fidelities.target) in tried:
                 continue
-            new = [s for s in allowed if (x, s) not in tried and offered(problem, x, s)]
+            new = [s for s in affordable if (x, s) not in tried and offered(problem, x, s)]
             if new:
-                return _at_its_best_size(problem, surrogate, x, new, self.acquisition, float(value))
-        return None
+                anew = _at_its_best_size(problem, surrogate, tried, x, new, self.acquisition, float(value))
+                break
+        return _going_on(problem, surrogate, tried, allowed, budget, best, anew) or anew
 
 
 def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
@@ -128,21 +142,25 @@ def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generat
     return [Proposal(weights, 0, why=why) for weights in random_mixtures(problem, tried, 0, n, rng)]
 
 
-def _allowed_sizes(problem: Problem, sizes: np.ndarray, budget: float) -> list[int]:
-    """Sizes that the budget can buy; smaller ones only while they do not outnumber the target's trials.
+def _allowed_sizes(problem: Problem, sizes: np.ndarray, initial: int) -> list[int]:
+    """The target, and smaller sizes while their trials, `initial` ones aside, do not outnumber the target's.
 
     Args:
         sizes: sizes of all trials so far, pending ones included.
     """
-    target, costs = problem.fidelities.target, np.array(problem.fidelities.costs)
+    target = problem.fidelities.target
     at_target = int((sizes == target).sum())
-    smaller = len(sizes) - at_target - _initial_trials(problem, budget + float(costs[sizes].sum()))
-    affordable = [s for s in range(target + 1) if costs[s] <= budget + 1e-9]
-    return affordable if smaller < at_target else [s for s in affordable if s == target]
+    smaller = len(sizes) - at_target - initial
+    return list(range(target + 1)) if smaller < at_target else [target]
 
 
 def _anchor(
-    problem: Problem, surrogate: GaussianProcesses, tried: Tried, allowed: list[int], sizes: np.ndarray
+    problem: Problem,
+    surrogate: GaussianProcesses,
+    tried: Tried,
+    allowed: list[int],
+    sizes: np.ndarray,
+    budget: float,
 ) -> Proposal | None:
     """The prior at the target, as the first trial there; None when it was tried or cannot be bought.
 
@@ -151,6 +169,8 @@ def _anchor(
     """
     target, prior = problem.fidelities.target, problem.prior
     if problem.pool is not None or target not in allowed or (sizes == target).any() or (prior, target) in tried:
+        return None
+    if tried.price(prior, target) > budget + 1e-9:  # the design may have trained it to a share
         return None
     predicted = _predicted(problem, surrogate, prior)
     return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
@@ -173,17 +193,55 @@ def _repeat(
 
 
 def _at_its_best_size(
-    problem: Problem, surrogate: GaussianProcesses, x: np.ndarray, sizes: list[int], acquisition: str, value: float
+    problem: Problem,
+    surrogate: GaussianProcesses,
+    tried: Tried,
+    x: np.ndarray,
+    sizes: list[int],
+    acquisition: str,
+    value: float,
 ) -> Proposal:
     """A trial of mixture `x` at the one of `sizes` that removes most of the doubt about it per unit of cost."""
-    fidelities = problem.fidelities
-    information = {s: surrogate.information(x, s) for s in sizes}
-    size = max(sizes, key=lambda s: (information[s] / fidelities.costs[s], s))
+    names = problem.fidelities.names
+    worth = {s: surrogate.information(x, s) / tried.price(x, s) for s in sizes}
+    size = max(sizes, key=lambda s: (worth[s], s))
+    price = tried.price(x, size)
     value = float(np.exp(value)) if acquisition == "log-ei" else value
     goal = "expected improvement" if acquisition == "log-ei" else acquisition
     why = (
-        f"largest {goal} at {fidelities.names[fidelities.target]} ({value:.3g}); a trial at {fidelities.names[size]} "
-        f"costs {fidelities.costs[size]:.4g} and removes {information[size]:.0%} of the doubt"
+        f"largest {goal} at {names[problem.fidelities.target]} ({value:.3g}); a trial at {names[size]} "
+        f"costs {price:.4g} and removes {worth[size] * price:.0%} of the doubt"
+    )
+    return Proposal(x, size, _predicted(problem, surrogate, x) | {"acquisition": value}, why)
+
+
+def _going_on(
+    problem: Problem,
+    surrogate: GaussianProcesses,
+    tried: Tried,
+    allowed: list[int],
+    budget: float,
+    best: float,
+    anew: Proposal | None,
+) -> Proposal | None:
+    """A trial that stopped early, continued, if it is worth more than a trial that begins `anew`: expected improvement over `best`
+    times the share of the doubt that the trial removes, per unit of what it costs. None where none is."""
+    options = [(x, s) for x, longer in tried.stopped() for s in longer if s in allowed]
+    options = [(x, s) for x, s in options if tried.price(x, s) <= budget + 1e-9]
+    if not options:
+        return None
+    rivals = options if anew is None else [*options, (anew.weights, anew.size)]
+    X = np.stack([x for x, _ in rivals])
+    log_gain = evaluate(log_expected_improvement(surrogate, best, X), X)
+    information = np.array([surrogate.information(x, s) for x, s in rivals])
+    prices = np.array([tried.price(x, s) for x, s in rivals])
+    place = int(np.argmax(log_gain + np.log(np.maximum(information, 1e-300)) - np.log(prices)))
+    if place == len(options):
+        return None
+    (x, size), value = options[place], float(np.exp(log_gain[place]))
+    why = (
+        f"goes on to {problem.fidelities.names[size]} for {prices[place]:.4g}, which removes {information[place]:.0%} of the doubt "
+        f"about a mixture with expected improvement {value:.3g}"
     )
     return Proposal(x, size, _predicted(problem, surrogate, x) | {"acquisition": value}, why)
 
@@ -193,17 +251,30 @@ def _jointly(
     surrogate: GaussianProcesses,
     tried: Tried,
     allowed: list[int],
+    budget: float,
     acquisition: str,
     starts: np.ndarray,
 ) -> Proposal | None:
     """The mixture and size with the largest value per unit of cost."""
+    stopped = [x for x, _ in tried.stopped()]
+    costs = np.array(problem.fidelities.costs)
+    allowed = [s for s in allowed if min([costs[s], *(tried.price(x, s) for x in stopped)]) <= budget + 1e-9]
+    if not allowed:
+        return None
     if problem.pool is not None:
         # a mixture of the pool is offered at some sizes only
         starts = np.concatenate([problem.pool[s] for s in allowed])
+    starts = np.array([*stopped, *starts])
     values = JOINT_ACQUISITIONS[acquisition](surrogate, starts, allowed)
+    prices = np.tile(costs[allowed], (len(values), 1))
+    for row, x in enumerate(stopped):
+        prices[row] = [tried.price(x, s) for s in allowed]
+    values = np.where(prices <= budget + 1e-9, values * costs[allowed] / prices, -np.inf)
     for place in np.argsort(-values, axis=None, kind="stable"):
         row, column = np.unravel_index(place, values.shape)
         x, size = starts[row], allowed[column]
+        if not np.isfinite(values[row, column]):
+            return None
         if (x, size) not in tried and offered(problem, x, size):
             value = float(values[row, column])
             name = acquisition.removesuffix("-per-cost")

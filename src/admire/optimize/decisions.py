@@ -19,6 +19,7 @@ from admire.campaign import lock
 from admire.campaign.config import Campaign, Model
 from admire.campaign.course import latest_update
 from admire.campaign.digest import digest
+from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, kept
 from admire.campaign.recipes import base_campaign
 from admire.errors import ConfigError, TrialError
@@ -90,7 +91,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
         "lane": lane,
         "method": campaign.optimizer.method,
         "seed": seed,
-        "pending": [trial.spec.digest for trial in ledger.trials if trial.state in ("proposed", "trained")],
+        "pending": [trial.name for trial in ledger.trials if trial.state in ("proposed", "trained")],
         "evidence": len([trial for trial in ledger.trials if trial.state in ("done", "failed")]),
         "budget": campaign.budget.total,
         "budget_left": left,
@@ -98,7 +99,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
         "reason": None,
         "trials": [],
     }
-    if left < min(problem.fidelities.costs):
+    if left < problem.fidelities.least:
         content["reason"] = (
             f"what is left ({max(left, 0):.4g} {campaign.budget.unit}, the final training reserved) buys no further trial"
         )
@@ -123,29 +124,35 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
 def _trials(
     campaign: Campaign, cards: dict[str, Any], problem: Problem, ledger: Ledger, wanted: list[Proposal], left: float
 ) -> list[dict[str, Any]]:
-    """Proposals as specs: affordable ones, no trial twice; a repeat takes the next free replicate."""
-    known = {trial.spec.digest for trial in ledger.trials}
-    trials = []
+    """Proposals as specs: affordable ones, no trial twice; a repeat takes the next free replicate. One that goes on with a shorter
+    training is charged what is left."""
+    known = {(trial.spec.digest, trial.share) for trial in ledger.trials}
+    trials, levels = [], fidelities(campaign)
     rounding = 1e-9 * campaign.budget.total  # of sums of costs
     for proposal in wanted:
-        model = campaign.models[proposal.size]
-        if model.cost > left + rounding:
-            continue
+        model, share = levels[proposal.size].model, levels[proposal.size].share
         base = _base_of(campaign, model)
         reference = None
         if proposal.reference is not None:
             reference = _finished(ledger, make_spec(campaign, cards, model, proposal.reference, base=base))
         spec = make_spec(campaign, cards, model, proposal.weights, base=base, reference=reference)
         replicate = 0
-        while proposal.repeat and spec.digest in known:
+        while proposal.repeat and (spec.digest, share) in known:
             replicate += 1
             spec = make_spec(campaign, cards, model, proposal.weights, replicate, base)
-        if spec.digest in known:
+        cost = problem.fidelities.price(proposal.size, _reached(ledger, spec, share))
+        if (spec.digest, share) in known or cost > left + rounding:
             continue
-        known.add(spec.digest)
-        left -= model.cost
-        trials.append(_entry(spec, model.cost, predicted=proposal.predicted, why=proposal.why))
+        known.add((spec.digest, share))
+        left -= cost
+        trials.append(_entry(spec, cost, share, predicted=proposal.predicted, why=proposal.why))
     return trials
+
+
+def _reached(ledger: Ledger, spec: Spec, share: float) -> float:
+    """The largest share below `share` to which a trial is trained: a training goes on from there; 0 for a new one."""
+    same = [trial for trial in ledger.trials if trial.spec.digest == spec.digest and trial.state == "done"]
+    return max((trial.share for trial in same if trial.share < share), default=0.0)
 
 
 def _finished(ledger: Ledger, reference: Spec) -> Spec:
@@ -265,5 +272,7 @@ def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Non
     lock.check_content(campaign, frozen.get("content", content), content, str(path))
 
 
-def _entry(spec: Spec, cost: float, predicted: dict[str, float] | None = None, why: str = "") -> dict[str, Any]:
-    return {"spec": spec.as_dict(), "cost": cost, "predicted": predicted or {}, "why": why}
+def _entry(
+    spec: Spec, cost: float, share: float = 1.0, predicted: dict[str, float] | None = None, why: str = ""
+) -> dict[str, Any]:
+    return {"spec": spec.as_dict(), "share": share, "cost": cost, "predicted": predicted or {}, "why": why}

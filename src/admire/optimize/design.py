@@ -13,7 +13,8 @@ REDRAWS = 20  # batches drawn before a lattice counts as used up
 
 
 class Tried:
-    """The trials that a campaign has: mixtures are the same trial when their exact counts are.
+    """The trials that a campaign has: mixtures are the same trial when their exact counts are. One that stopped at a share of its
+    steps can go on to a larger one of the same model, once it is finished.
 
     Args:
         problem: gives the totals, a size.
@@ -23,16 +24,27 @@ class Tried:
 
     def __init__(self, problem: Problem, seen: Observations, pending: Pending) -> None:
         self.problem = problem
+        self._closed: set[tuple[int, bytes]] = set()  # on their way, or failed: nothing more can be made of them now
+        self._stopped: dict[
+            tuple[int, bytes], tuple[int, np.ndarray]
+        ] = {}  # the dearest size that was scored, the mixture
         first = seen.replicate == 0
-        self._keys = {self._key(x, s) for x, s in zip(seen.X[first], seen.size[first], strict=True)}
-        self._keys |= {self._key(x, int(s)) for x, s in zip(pending.X, pending.fidelity[:, 0], strict=True)}
+        scored = np.isfinite(problem.objective(seen.Y[first]))
+        for x, size, score in zip(seen.X[first], seen.size[first], scored, strict=True):
+            key = self._key(x, size)
+            if not score:
+                self._closed.add(key)
+            elif key not in self._stopped or size > self._stopped[key][0]:
+                self._stopped[key] = (int(size), x)
+        self._closed |= {self._key(x, int(s)) for x, s in zip(pending.X, pending.fidelity[:, 0], strict=True)}
 
     def __contains__(self, trial: tuple[np.ndarray, int]) -> bool:
-        return self._key(*trial) in self._keys
+        key, shares = self._key(*trial), self.problem.fidelities.shares
+        return key in self._closed or (key in self._stopped and shares[self._stopped[key][0]] >= shares[trial[1]])
 
     def add(self, weights: np.ndarray, size: int) -> None:
-        """Record a trial."""
-        self._keys.add(self._key(weights, size))
+        """Record a trial that is on its way."""
+        self._closed.add(self._key(weights, size))
 
     def take_new(self, mixtures: Iterable[np.ndarray], size: int, n: int) -> list[np.ndarray]:
         """The first `n` of `mixtures` that are new at `size`; they are recorded."""
@@ -45,8 +57,23 @@ class Tried:
                 new.append(weights)
         return new
 
+    def price(self, weights: np.ndarray, size: int) -> float:
+        """What a trial that was not tried costs: less, when it goes on with one that stopped early."""
+        fidelities = self.problem.fidelities
+        before, _ = self._stopped.get(self._key(weights, size), (None, None))
+        goes_on = before is not None and size in fidelities.longer(before)
+        return fidelities.price(size, fidelities.shares[before] if goes_on else 0.0)
+
+    def stopped(self) -> list[tuple[np.ndarray, list[int]]]:
+        """Mixtures (K) of trials that stopped early, each with the sizes that it can go on to."""
+        longer = self.problem.fidelities.longer
+        return [
+            (x, longer(size)) for key, (size, x) in self._stopped.items() if longer(size) and key not in self._closed
+        ]
+
     def _key(self, weights: np.ndarray, size: int) -> tuple[int, bytes]:
-        return size, exact_counts(np.maximum(weights, 0), self.problem.totals[size]).tobytes()
+        counts = exact_counts(np.maximum(weights, 0), self.problem.totals[size])
+        return self.problem.fidelities.models[size], counts.tobytes()
 
 
 def offered(problem: Problem, x: np.ndarray, size: int) -> bool:

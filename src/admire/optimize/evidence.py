@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from admire.campaign.config import Campaign
+from admire.campaign.fidelities import fidelities, kept
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
 from admire.errors import ConfigError, SourceError
@@ -92,17 +93,20 @@ def problem_of(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Problem:
     """The campaign as a method sees it."""
     available = available_rows(campaign, cards)
     space = space_of(campaign, available)
-    metrics, asked = campaign.metrics, campaign.optimizer.design
+    metrics, asked, levels = campaign.metrics, campaign.optimizer.design, fidelities(campaign)
     return Problem(
         space=space,
         fidelities=Fidelities(
-            names=tuple(model.name for model in campaign.models),
-            costs=tuple(model.cost for model in campaign.models),
-            target=campaign.models.index(campaign.target),
+            names=tuple(level.name for level in levels),
+            costs=tuple(level.cost for level in levels),
+            target=[level.name for level in levels].index(campaign.target.name),
+            shares=tuple(level.share for level in levels),
+            models=tuple(campaign.models.index(level.model) for level in levels),
+            kept=kept(campaign),
         ),
         objective=Objective(metrics, np.array([campaign.objective.get(metric, 0.0) for metric in metrics])),
         prior=prior_of(campaign, space, available),
-        totals=tuple(campaign.rows(model) for model in campaign.models),
+        totals=tuple(campaign.rows(level.model) for level in levels),
         initial=campaign.optimizer.initial,
         design=(campaign.design_counts, asked.concentration or float(space.k)) if asked else None,
     )
@@ -122,7 +126,7 @@ def pending_of(ledger: Ledger) -> Pending:
 
 def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
     campaign = ledger.campaign
-    names = [model.name for model in campaign.models]
+    names = [level.name for level in fidelities(campaign)]
     metrics = campaign.metrics
     n, k, m = len(trials), len(campaign.sources), len(metrics)
     X, learned, Y, stderr = np.zeros((n, k)), np.zeros((n, k)), np.full((n, m), np.nan), np.full((n, m), np.nan)
@@ -135,7 +139,7 @@ def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
                 stderr[i, j] = np.nan if score.stderr is None else score.stderr
     return Observations(
         X=X,
-        fidelity=np.array([[names.index(trial.model), 1.0] for trial in trials]).reshape(n, 2),
+        fidelity=np.array([[names.index(trial.fidelity), trial.share] for trial in trials]).reshape(n, 2),
         Y=Y,
         stderr=stderr,
         cost=np.array([trial.cost for trial in trials]),

@@ -39,12 +39,12 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
         ledger = Ledger.read(campaign)
         ledger.write_table()
     before = read_json(kept(path))["evidence"] if kept(path).is_file() else None
-    seen = Ledger(campaign, tuple(trial for trial in ledger.trials if before is None or trial.spec.digest in before))
+    seen = Ledger(campaign, tuple(trial for trial in ledger.trials if before is None or trial.name in before))
     problem = problem_of(campaign, read_cards(campaign))
     recommendation = get(campaign.optimizer.method, campaign.optimizer.options).recommend(
         problem, observations_of(seen)
     )
-    evidence = [trial.spec.digest for trial in seen.trials if trial.state in ("done", "failed")]
+    evidence = [trial.name for trial in seen.trials if trial.state in ("done", "failed")]
     content = {
         "campaign": campaign.name,
         "step": step,
@@ -101,7 +101,7 @@ def _observed_best(campaign: Campaign, ledger: Ledger) -> dict[str, Any] | None:
     scored = [
         (value, trial)
         for trial in ledger.trials
-        if trial.model == campaign.target.name and (value := objective(campaign, trial.scores)) is not None
+        if trial.fidelity == campaign.target.name and (value := objective(campaign, trial.scores)) is not None
     ]
     if not scored:
         return None

@@ -48,14 +48,15 @@ class MFMSGP:
             found = random_mixtures(problem, tried, 0, n, rng)
             return [Proposal(x, 0, why=f"a random mixture at {names[0]}: no model yet") for x in found]
         with manual_seed(int(rng.integers(2**31))):
-            ranked = _ranked(problem, _fit(problem, seen, scored), seen.X[scored], budget, rng)
+            ranked = _ranked(problem, _fit(problem, seen, scored), seen.X[scored], tried, budget, rng)
         proposals: list[Proposal] = []
         for x, size, value in ranked:
             if len(proposals) == q:
                 break
-            if (x, size) not in tried and costs[size] <= budget + 1e-9:
+            price = tried.price(x, size)
+            if (x, size) not in tried and price <= budget + 1e-9:
                 tried.add(x, size)
-                budget -= costs[size]
+                budget -= price
                 why = f"largest expected improvement per unit of cost ({value:.3g}), at {names[size]}"
                 proposals.append(Proposal(x, size, {"acquisition": value}, why))
         return proposals
@@ -88,7 +89,7 @@ class _AtTarget(AcquisitionFunction):
 def _places(problem: Problem) -> np.ndarray:
     """Fidelities as M x 2: log cost of the whole training in [0, 1], share of the steps."""
     fidelities = problem.fidelities
-    return np.column_stack([fidelities.scale(np.arange(fidelities.m)), fidelities.shares])
+    return np.column_stack([fidelities.scale(np.array(fidelities.whole)), fidelities.shares])
 
 
 def _fit(problem: Problem, seen: Observations, scored: np.ndarray) -> SingleTaskGP:
@@ -109,20 +110,25 @@ def _fit(problem: Problem, seen: Observations, scored: np.ndarray) -> SingleTask
 
 
 def _ranked(
-    problem: Problem, model: SingleTaskGP, known: np.ndarray, budget: float, rng: np.random.Generator
+    problem: Problem, model: SingleTaskGP, known: np.ndarray, tried: Tried, budget: float, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, int, float]]:
-    """(mixture, fidelity, value per cost) of every candidate at every affordable fidelity, best first."""
+    """(mixture, fidelity, value per cost) of every candidate at every affordable fidelity, best first; trials that stopped early
+    are candidates where they can go on."""
     places, fidelities = _places(problem), problem.fidelities
     at_target, _, _ = _pairs(model, known, places[fidelities.target], places[fidelities.target])
     best = at_target.max()
     nowhere, found = np.zeros((0, problem.space.k)), []
     for size in range(fidelities.m):
-        if fidelities.costs[size] > budget + 1e-9:
+        going_on = [x for x, longer in tried.stopped() if size in longer]
+        prices = np.array([tried.price(x, size) for x in going_on])
+        if min([fidelities.costs[size], *prices]) > budget + 1e-9:
             continue
         X = problem.pool[size] if problem.pool is not None else candidates(problem, nowhere, rng, SEARCHED)
+        prices = np.concatenate([prices, np.full(len(X), fidelities.costs[size])])
+        X = np.concatenate([*(x[None] for x in going_on), X])
         mean, sd, correlation = _pairs(model, X, places[size], places[fidelities.target])
         z = (mean - best) / sd
-        gain = sd * (z * norm.cdf(z) + norm.pdf(z)) * correlation**2 / fidelities.costs[size]
+        gain = sd * (z * norm.cdf(z) + norm.pdf(z)) * correlation**2 / prices
         found += [(x, size, float(value)) for x, value in zip(X, gain, strict=True)]
     return sorted(found, key=lambda trial: -trial[2])
 

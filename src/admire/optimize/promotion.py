@@ -1,4 +1,5 @@
-"""Successive halving and Hyperband over model sizes: many mixtures on the cheapest size, the best go on to the next.
+"""Successive halving and Hyperband over model sizes, and over shares of their steps where trials may stop early: many mixtures
+on the cheapest, the best go on to the next dearer.
 
 Promotions are decided one at a time from what is finished (ASHA, Li et al. 2020), so that lanes never wait for a rung. A
 mixture's bracket is the smallest size it was trained at.
@@ -40,7 +41,7 @@ class SuccessiveHalving:
                 tried.add(found.weights, found.size)
             proposals.append(found)
             sizes = np.append(sizes, found.size)
-            budget -= costs[found.size]
+            budget -= tried.price(found.weights, found.size)
         return proposals
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
@@ -60,13 +61,12 @@ class SuccessiveHalving:
         values = problem.objective(seen.Y)
         bracket = _brackets(seen)
         for size in range(problem.fidelities.target - 1, -1, -1):
-            if problem.fidelities.costs[size + 1] > budget + 1e-9:
-                continue
             for first in range(size + 1):
                 rung = np.flatnonzero((seen.size == size) & (bracket == first) & np.isfinite(values))
                 for i in rung[np.argsort(-values[rung], kind="stable")][: len(rung) // ETA]:
                     x = seen.X[i]
-                    if (x, size + 1) not in tried and offered(problem, x, size + 1):
+                    affordable = tried.price(x, size + 1) <= budget + 1e-9
+                    if affordable and (x, size + 1) not in tried and offered(problem, x, size + 1):
                         up, here = problem.fidelities.names[size + 1], problem.fidelities.names[size]
                         return Proposal(x, size + 1, why=f"promoted to {up}: in the best third at {here}")
         return None

@@ -23,6 +23,7 @@ from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
 from admire.optimize.surrogates.processes import LOG_NOISE, Processes
 from admire.optimize.surrogates.standardise import Standardisation
+from admire.optimize.surrogates.step_kernels import PartlyTrained
 
 MEAN_SD, UNSEEN_MEAN_SD = 3.0, 6.0  # of a size's level around its average, or around its extrapolation; standardised
 # Test items are shared between trials: of the variance that benchmarks report about this share differs between mixtures, of
@@ -283,7 +284,9 @@ def _fitted(problem: Problem, kernels: Kernels, X: Tensor, z: Tensor, mask: Tens
     X, z, mask = X[chosen], z[:, chosen], mask[:, chosen]
     found = _start(problem, kernels, X, log_noise)
     density = found.fit(X, z, mask)
-    both = (X[:, -1] == target).any() and (X[:, -1] < target).any()
+    models = torch.tensor(problem.fidelities.models)
+    model = models[X[:, -1].long()]
+    both = (model == models[target]).any() and (model < models[target]).any()
     if both and kernels.fidelity == "autoregressive":
         against = _start(problem, kernels, X, log_noise, reverse=True)
         found.take(against, against.fit(X, z, mask) > density)
@@ -295,10 +298,12 @@ def _start(problem: Problem, kernels: Kernels, X: Tensor, log_noise: Tensor, rev
     fidelities = problem.fidelities
     seen = np.isin(np.arange(fidelities.m), X[:, -1].long().numpy())
     level = torch.as_tensor(np.where(seen, MEAN_SD, UNSEEN_MEAN_SD) ** 2)
-    scale = torch.as_tensor(fidelities.scale(np.arange(fidelities.m)))
-    make = FIDELITY_KERNELS[kernels.fidelity]
-    p = len(log_noise)
-    kernel = make(MIXTURE_KERNELS[kernels.mixture], p, problem.space.k, scale, reverse=reverse)
+    whole = sorted(set(fidelities.whole))
+    make, mixture = FIDELITY_KERNELS[kernels.fidelity], MIXTURE_KERNELS[kernels.mixture]
+    p, k = len(log_noise), problem.space.k
+    kernel = make(mixture, p, k, torch.as_tensor(fidelities.scale(np.array(whole))), reverse=reverse)
+    if len(whole) < fidelities.m:
+        kernel = PartlyTrained(kernel, mixture, p, k, fidelities)
     return Processes(kernel, p, level, log_noise).double()
 
 
