@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.layout import TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.report.dossier import Dossier
 from admire.trials.ledger import Trial
@@ -18,16 +17,16 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 @dataclass(frozen=True)
 class Size:
-    """Means over the trained trials of one model size.
+    """Means over the trained trials of one model size, to one share of its steps.
 
     Attributes:
-        nominal: the YAML's cost of a trial.
+        nominal: what they were charged: the YAML's cost, less for those that went on with a shorter training.
         measured: the same in the same unit, training and evaluation with their processes' starts; None where the unit
             says neither CPU nor GPU.
         loop: seconds inside the training loop.
     """
 
-    model: str
+    name: str
     trained: int
     nominal: float
     measured: float | None
@@ -48,15 +47,16 @@ class Activity:
 def sizes(dossier: Dossier) -> list[Size]:
     """Measured beside nominal, for the sizes that have a trained trial."""
     found = []
-    for model in dossier.campaign.models:
-        trained = [trial for trial in _trained(dossier) if trial.model == model.name]
+    for name in dossier.problem.fidelities.names:
+        trained = [trial for trial in _trained(dossier) if trial.fidelity == name]
         if trained:
             costs = [_cost(dossier, trial) for trial in trained]
             known = [cost for cost in costs if cost is not None]
             speeds = [trial.record.tokens_per_second or 0.0 for trial in trained]
             loop = sum(trial.record.seconds for trial in trained) / len(trained)
             measured = sum(known) / len(known) if known else None
-            found.append(Size(model.name, len(trained), model.cost, measured, loop, sum(speeds) / len(speeds)))
+            nominal = sum(trial.cost for trial in trained) / len(trained)
+            found.append(Size(name, len(trained), nominal, measured, loop, sum(speeds) / len(speeds)))
     return found
 
 
@@ -120,4 +120,4 @@ def _around_training(dossier: Dossier, trial: Trial) -> float | None:
 
 
 def _files(dossier: Dossier, trial: Trial) -> TrialLayout:
-    return Layout(Path(dossier.campaign.results)).trial(trial.model, trial.spec.digest)
+    return trial.files(dossier.campaign.results)

@@ -116,7 +116,7 @@ class Dossier:
     def seen(self) -> Observations:
         """The finished trials that the current recommendation was made from, as the method sees them."""
         evidence = set(self.latest["evidence"])
-        trials = tuple(trial for trial in self.ledger.trials if trial.spec.digest in evidence)
+        trials = tuple(trial for trial in self.ledger.trials if trial.name in evidence)
         return observations_of(replace(self.ledger, trials=trials))
 
     @staticmethod

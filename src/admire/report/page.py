@@ -131,13 +131,14 @@ def _trials(dossier: Dossier) -> list[str]:
     """How many trials of each size are in which state, and why some failed."""
     trials = measure(dossier.campaign, dossier.ledger).trials
     rows = []
-    for model in dossier.campaign.models:
-        counts = [sum(trial.model == model.name for trial in found) for found in trials.values()]
-        rows.append([f"{model.name}{' (target)' if model.target else ''}", *counts, sum(counts)])
+    for name in dossier.problem.fidelities.names:
+        counts = [sum(trial.fidelity == name for trial in found) for found in trials.values()]
+        target = " (target)" if name == dossier.campaign.target.name else ""
+        rows.append([f"{name}{target}", *counts, sum(counts)])
     parts = [table(["size", *trials, "all"], rows)]
     if trials["failed"]:
         failed = [
-            (trial.model, trial.spec.digest, trial.decision, trial.record.reason or "") for trial in trials["failed"]
+            (trial.fidelity, trial.spec.digest, trial.decision, trial.record.reason or "") for trial in trials["failed"]
         ]
         parts += ["<h3>Failed trials</h3>", table(["size", "trial", "decided in", "reason"], failed, text=4)]
         parts.append(
@@ -155,7 +156,7 @@ def _costs(dossier: Dossier) -> list[str]:
     for one in sizes:
         measured = "–" if one.measured is None else f"{one.measured:.3g}"
         rows.append(
-            (one.model, one.trained, f"{one.nominal:.3g}", measured, f"{one.loop:.1f}", f"{one.tokens_per_second:,.0f}")
+            (one.name, one.trained, f"{one.nominal:.3g}", measured, f"{one.loop:.1f}", f"{one.tokens_per_second:,.0f}")
         )
     note = (
         "Means a trial. The budget counts nominal cost; measured includes evaluation and the starts of both processes."

@@ -67,13 +67,13 @@ def _observed(dossier: Dossier) -> tuple[list[tuple[float, float]], list[tuple[f
     """(budget spent when it was learnt, objective) of the target's trials: those of the lanes and the final ones."""
     learnt: dict[str, float] = {}
     for update in dossier.updates:
-        for digest in update["evidence"]:
-            learnt.setdefault(digest, update["spent"])
+        for name in update["evidence"]:
+            learnt.setdefault(name, update["spent"])
     tried, finals = [], []
     for trial in dossier.ledger.trials:
         score = dossier.score(trial)
-        if trial.model == dossier.campaign.target.name and score is not None:
+        if trial.fidelity == dossier.campaign.target.name and score is not None:
             # a final training is learnt by no update: it ends the campaign
-            point = (learnt.get(trial.spec.digest, dossier.ledger.spent), score)
+            point = (learnt.get(trial.name, dossier.ledger.spent), score)
             (finals if dossier.is_final(trial) else tried).append(point)
     return tried, finals

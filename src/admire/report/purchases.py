@@ -16,13 +16,13 @@ CAPTION = "Trials in the order of their decisions; each is as wide as its nomina
 def draw(dossier: Dossier, folder: Path) -> Path:
     """Write `purchases.svg` and `.png`: trials in the order of their decisions, a line a size, dearest on top."""
     campaign = dossier.campaign
-    names = [model.name for model in campaign.models]
+    names = dossier.problem.fidelities.names
     colours = style.size_colours(len(names))
     kinds = set()
     with style.figure(height=1.35 + 0.5 * len(names)) as (made, (ax,)):
         at = 0.0
         for trial in dossier.ledger.trials:
-            row = names.index(trial.model)
+            row = names.index(trial.fidelity)
             kind = "failed" if trial.state == "failed" else "final" if dossier.is_final(trial) else trial.state
             face = {"proposed": "white", "trained": "white", "final": style.FINAL}.get(kind, colours[row])
             edge = colours[row] if kind in ("proposed", "trained") else "white"
@@ -32,7 +32,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             kinds.add("running" if kind in ("proposed", "trained") else kind)
             at += trial.cost
         for row, name in enumerate(names):
-            bought = [trial for trial in dossier.ledger.trials if trial.model == name]
+            bought = [trial for trial in dossier.ledger.trials if trial.fidelity == name]
             cost = sum(trial.cost for trial in bought)
             trials = f"{len(bought)} trial{'s' if len(bought) != 1 else ''}"
             place = {"xycoords": ("axes fraction", "data"), "xytext": (6, 0), "textcoords": "offset points"}

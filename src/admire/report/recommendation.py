@@ -93,7 +93,7 @@ def _accuracy(dossier: Dossier) -> dict[str, Any] | None:
     if not found:
         return None
     figures = {key: _rounded(value) for key, value in found.items() if key not in ("size", "n")}
-    where = {"model": dossier.campaign.models[int(found["size"])].name} if "size" in found else {}
+    where = {"model": dossier.problem.fidelities.names[int(found["size"])]} if "size" in found else {}
     return {**where, "n": int(found["n"]), **figures}
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from admire.campaign.config import DomainLoss
-from admire.campaign.layout import Layout
 from admire.report import style
 from admire.report.dossier import Dossier
 from admire.trials.ledger import Trial
@@ -54,9 +53,10 @@ def draw(dossier: Dossier, folder: Path) -> Path:
 def _of_one_size(dossier: Dossier) -> tuple[str, list[Table]]:
     """The dearest size with enough validated trials to choose from, or the one with most, and their tables."""
     by_size: dict[str, list[Table]] = {model.name: [] for model in dossier.campaign.models}
-    layout = Layout(Path(dossier.campaign.results))
     for trial in dossier.ledger.trials:
-        rows = read_validation(layout.trial(trial.model, trial.spec.digest).validation())
+        if trial.share != 1:  # its losses are read at another learning rate than those of the whole trainings
+            continue
+        rows = read_validation(trial.files(dossier.campaign.results).validation())
         if rows and dossier.score(trial) is not None:
             by_size[trial.model].append((trial, rows))
     return max(by_size.items(), key=lambda size: (min(len(size[1]), len(LOOKS)), dossier.campaign.model(size[0]).cost))

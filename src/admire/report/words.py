@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from admire.campaign.config import Campaign
+from admire.campaign.fidelities import fidelities
 from admire.optimize.problem import Problem
 
 
@@ -52,7 +53,7 @@ def accuracy_in_words(campaign: Campaign, accuracy: dict[str, float]) -> str:
     """The model's cross-validated accuracy, or that it is unknown."""
     if not accuracy:
         return "unknown: too few trials for a cross-validation"
-    where = campaign.models[int(accuracy["size"])].name if "size" in accuracy else campaign.target.name
+    where = fidelities(campaign)[int(accuracy["size"])].name if "size" in accuracy else campaign.target.name
     parts = []
     if "r2" in accuracy:
         parts.append(f"R² {accuracy['r2']:.2f}")
