@@ -13,6 +13,7 @@ import yaml
 
 from admire.campaign import config as schema
 from admire.campaign import course
+from admire.campaign.fidelities import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
 from admire.campaign.recipes import (
     source_digest,
@@ -84,6 +85,7 @@ SITE = make_site(
 LAYOUT = Layout(Path(CAMPAIGN.results))
 FILES = LAYOUT.campaign("{campaign}")
 TRIAL = LAYOUT.trial("{model}", "{digest}")
+SHORT = TRIAL.at("{share}")
 
 
 wildcard_constraints:
@@ -92,6 +94,7 @@ wildcard_constraints:
     lane=r"\d+",
     digest="[0-9a-f]+",
     digest8="[0-9a-f]+",
+    share=r"0\.\d+",
     model="[A-Za-z0-9][A-Za-z0-9_.-]*",
     source="[A-Za-z0-9][A-Za-z0-9_.-]*",
     suite="[A-Za-z0-9][A-Za-z0-9_.-]*?",
@@ -146,28 +149,30 @@ def model_of(wildcards):
 
 
 def trials_in(proposal):
-    """(model, digest, spec) of every trial of a proposal; none while it is not written."""
+    """Every trial of a proposal; none while it is not written."""
     path = standing(Path(proposal))
     if not path.is_file():
         return []
     entries = json.loads(path.read_text(encoding="utf-8"))["trials"]
     return [
-        (entry["spec"]["labels"]["model"], entry["spec"]["digest"]) for entry in entries
+        LAYOUT.trial(
+            entry["spec"]["labels"]["model"],
+            entry["spec"]["digest"],
+            entry.get("share", 1),
+        )
+        for entry in entries
     ]
 
 
 def base_digests():
-    return {
-        digest for _, digest in trials_in(LAYOUT.campaign(CAMPAIGN.name).special(BASE))
-    }
+    base = LAYOUT.campaign(CAMPAIGN.name).special(BASE)
+    return {trial.folder.name for trial in trials_in(base)}
 
 
 def evaluations_of(proposal, suites, split="validation"):
     return [
-        LAYOUT.trial(model, digest).evaluation(
-            suite, suite_digest(CAMPAIGN, suite, split)
-        )
-        for model, digest in trials_in(proposal)
+        trial.evaluation(suite, suite_digest(CAMPAIGN, suite, split))
+        for trial in trials_in(proposal)
         for suite in suites
     ]
 
@@ -179,7 +184,7 @@ def base_records(campaign):
     proposal = LAYOUT.campaign(campaign).special(BASE)
     return [
         proposal,
-        *(LAYOUT.trial(model, digest).train() for model, digest in trials_in(proposal)),
+        *(trial.train() for trial in trials_in(proposal)),
     ]
 
 
@@ -237,6 +242,13 @@ def benchmark_files(wildcards):
     return sum(done, [])
 
 
+def trial_of(wildcards):
+    """The trial that a rule is about; a rule for whole trainings has no wildcard for the share."""
+    return LAYOUT.trial(
+        wildcards.model, wildcards.digest, float(wildcards.get("share", 1))
+    )
+
+
 def resources_argument(wildcards):
     """A model's resources as verbs take them."""
     return model_of(wildcards).resources.model_dump_json(exclude_defaults=True)
@@ -251,15 +263,27 @@ def validation_argument(wildcards):
 
 
 def trial_folder(wildcards):
-    return LAYOUT.trial(wildcards.model, wildcards.digest).folder
+    return trial_of(wildcards).folder
+
+
+def trial_share(wildcards):
+    return wildcards.get("share", 1)
+
+
+def trial_cost(wildcards):
+    """What it costs at most; going on with a shorter training costs less."""
+    share = wildcards.get("share", 1)
+    name = label(wildcards.model, share)
+    anew = {one.name: one.cost for one in fidelities(CAMPAIGN)}
+    cost = model_of(wildcards).cost if share == 1 else anew[name]
+    return f"{cost:g} {CAMPAIGN.budget.unit}"
 
 
 def tries(wildcards, attempt):
     """Which real try at the training this is: neither legs that ended with a checkpoint, as the scheduler asked, nor jobs that
     were refused or never began are any.
     """
-    trial = LAYOUT.trial(wildcards.model, wildcards.digest)
-    attempts = Attempts(trial.attempts)
+    attempts = Attempts(trial_of(wildcards).attempts)
     return max(min(attempt - attempts.legs, attempts.failures + 1), 1)
 
 

@@ -74,7 +74,8 @@ rule train:
         attempts=ATTEMPTS + 1,
         resources=resources_argument,
         validation=validation_argument,
-        cost=lambda wildcards: f"{model_of(wildcards).cost:g} {CAMPAIGN.budget.unit}",
+        share=trial_share,
+        cost=trial_cost,
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
     # In a Slurm job the training is srun's direct child, one on each node: nothing else is told of the time limit or a preemption.
@@ -82,7 +83,7 @@ rule train:
     # into the job's log: Snakemake deletes {log} when it tries again.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes} -n{resources.nodes} -c {threads} --cpu-bind=none "
-        "--kill-on-bad-exit=1}} admire train {params.folder} --resources {params.resources:q} {params.validation} "
+        "--kill-on-bad-exit=1}} admire train {params.folder} --share {params.share} --resources {params.resources:q} {params.validation} "
         "--attempt {resources.attempt} --attempts {params.attempts} --memory-mb {resources.mem_mb} 2>> {log} "
         '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
 
@@ -114,11 +115,38 @@ rule evaluate:
         evaluations=1,
     params:
         folder=trial_folder,
+        share=trial_share,
         campaign=config_arguments(CAMPAIGN.name),
         split=lambda wildcards: SUITES[wildcards.suite, wildcards.digest8],
         resources=resources_argument,
     message:
         "trial {wildcards.model} {wildcards.digest}: evaluate {wildcards.suite} ({params.split}, {resources.gpu} GPUs)"
     shell:
-        "admire evaluate {params.folder} --suite {wildcards.suite} --split {params.split} {params.campaign} "
+        "admire evaluate {params.folder} --share {params.share} --suite {wildcards.suite} --split {params.split} {params.campaign} "
         "--resources {params.resources:q} 2> {log}"
+
+
+# The same for trials that stop early. A longer training goes on from what a shorter one left, and depends on nothing for it: it was
+# decided when the shorter one was finished, and begins anew where that left nothing.
+
+
+use rule train as train_short with:
+    output:
+        SHORT.train(),
+    log:
+        SHORT.logs / "train.log",
+    benchmark:
+        SHORT.logs / "train.tsv"
+    message:
+        "trial {wildcards.model} {wildcards.digest}: train to {wildcards.share} of its steps ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
+
+
+use rule evaluate as evaluate_short with:
+    input:
+        SHORT.train(),
+    output:
+        SHORT.evaluation("{suite}", "{digest8}"),
+    log:
+        SHORT.logs / "evaluate-{suite}-{digest8}.log",
+    message:
+        "trial {wildcards.model} {wildcards.digest}: evaluate {wildcards.suite} at {wildcards.share} of its steps ({params.split}, {resources.gpu} GPUs)"
