@@ -71,12 +71,14 @@ def killed_while_going_on(bench):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    limit = time.monotonic() + 600
-    while not any(going_on(path) for path in bench.results.glob("trials/*/*/share_0.5/attempts.jsonl")):
-        assert process.poll() is None and time.monotonic() < limit, "nothing went on"
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    limit = time.monotonic() + 1800
+    try:
+        while not any(going_on(path) for path in bench.results.glob("trials/*/*/share_0.5/attempts.jsonl")):
+            assert process.poll() is None and time.monotonic() < limit, "nothing went on"
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def going_on(attempts):
