@@ -15,12 +15,18 @@ TINY = Path(__file__).with_name("tiny.yaml")
 
 @dataclass
 class Bench:
-    """A folder in which campaigns run."""
+    """A folder in which campaigns run.
+
+    Args:
+        verbs: where the workflow finds `admire`; on the path when None.
+    """
 
     folder: Path
+    verbs: Path | None = None
 
     def environment(self):
-        return os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+        found = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+        return found | {"PATH": f"{self.verbs}:{found['PATH']}"} if self.verbs else found
 
     def command(self, *arguments, where=("--cores", "2"), configs=(TINY,)):
         return [
@@ -54,7 +60,7 @@ class Bench:
 
     def copy(self, folder):
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Bench(folder)
+        return Bench(folder, self.verbs)
 
     def trainings(self):
         """Trial folder -> how many attempts trained it to the end."""

@@ -2,16 +2,24 @@
 
 import pytest
 from campaign_bench import Bench
-
-
-@pytest.fixture
-def bench(tmp_path):
-    return Bench(tmp_path)
+from ready_verbs import ready_verbs
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def verbs(tmp_path_factory):
+    """Starts of Python with torch are most of what a tiny campaign costs; here they are made once."""
+    with ready_verbs(tmp_path_factory.mktemp("verbs")) as folder:
+        yield folder
+
+
+@pytest.fixture
+def bench(tmp_path, verbs):
+    return Bench(tmp_path, verbs)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, verbs):
     """A tiny campaign, run to its end once; its terminal output beside it."""
-    bench = Bench(tmp_path_factory.mktemp("finished"))
+    bench = Bench(tmp_path_factory.mktemp("finished"), verbs)
     bench.output = bench.snakemake()
     return bench

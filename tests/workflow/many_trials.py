@@ -9,11 +9,7 @@ import argparse
 import datetime
 import json
 import os
-import signal
-import socket
-import socketserver
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,48 +18,23 @@ from pathlib import Path
 import psutil
 import yaml
 from campaign_bench import ROOT, TINY, Bench
+from ready_verbs import ready_verbs
+
+from admire.cli.main import main as real_verb
 
 SLEEP = 1.0  # seconds of a training
 TENTHS = 10  # lines of the table that shows how the cost grows
-# stands before the real command on the path: hands its arguments and terminal to the process that is ready
-CLIENT = """#!{python} -IS
-import json, os, socket, sys
-ready = socket.socket(socket.AF_UNIX)
-ready.connect({address!r})
-socket.send_fds(ready, [json.dumps([os.getcwd(), sys.argv[1:]]).encode()], [0, 1, 2])
-sys.exit(int(ready.makefile().readline()))
-"""
-
-
-class Verb(socketserver.BaseRequestHandler):
-    """One call of `admire`."""
-
-    def handle(self):
-        said, terminal, _, _ = socket.recv_fds(self.request, 1 << 16, 3)
-        for number, stream in enumerate(terminal):
-            os.dup2(stream, number)
-        folder, arguments = json.loads(said)
-        os.chdir(folder)
-        self.request.sendall(f"{answer(arguments)}\n".encode())
-
-
-class Ready(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
-    """A process that has imported what verbs import."""
-
-    max_children = 64
-    request_queue_size = 64
 
 
 def answer(arguments):
     """What the verb does; a training sleeps, and its score is how even the mixture is."""
     from admire.campaign.layout import TrialLayout
-    from admire.cli.main import main
     from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
     from admire.trials.spec import Spec
 
     verb, *rest = arguments
     if verb not in ("train", "evaluate"):
-        return main(arguments)
+        return real_verb(arguments)
     trial = TrialLayout(Path(rest[0]))
     spec = Spec.load(trial)
     if verb == "train":
@@ -82,14 +53,12 @@ def answer(arguments):
     return 0
 
 
-def serve(address):
+def import_what_decisions_import():
     import admire.cli.propose
     import admire.optimize.decisions
     import admire.optimize.learning
     import admire.optimize.random_search
     import admire.report.page  # noqa: F401
-
-    Ready(address, Verb).serve_forever()
 
 
 class Meter(threading.Thread):
@@ -124,30 +93,21 @@ def campaign(folder, trials, lanes):
 
 
 def measure(trials, lanes):
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
-        config = campaign(bench.folder, trials, lanes)
-        server = subprocess.Popen([sys.executable, __file__, "--serve", f"{folder}/ready"], env=bench.environment())
-        client = bench.folder / "bin/admire"
-        client.parent.mkdir()
-        client.write_text(CLIENT.format(python=sys.executable, address=f"{folder}/ready"))
-        client.chmod(0o755)
-        while not Path(folder, "ready").exists():
-            time.sleep(0.1)
-        try:
-            command = bench.command(where=("--cores", str(lanes + 2)), configs=(config,))
-            path = f"{client.parent}:{os.environ['PATH']}"
-            with open(bench.folder / "terminal.log", "w") as terminal:
-                controller = subprocess.Popen(
-                    command, cwd=folder, env=bench.environment() | {"PATH": path}, stdout=terminal, stderr=terminal
-                )
-                meter = Meter(bench, controller)
-                meter.start()
-                code = controller.wait()
-            assert code == 0, (bench.folder / "terminal.log").read_text()[-4000:]
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ready_verbs(Path(folder, "verbs"), answer, import_what_decisions_import) as verbs,
+    ):
+        bench = Bench(Path(folder, "campaign"), verbs)
+        bench.folder.mkdir()
+        command = bench.command(where=("--cores", str(lanes + 2)), configs=(campaign(bench.folder, trials, lanes),))
+        with open(bench.folder / "terminal.log", "w") as terminal:
+            controller = subprocess.Popen(
+                command, cwd=bench.folder, env=bench.environment(), stdout=terminal, stderr=terminal
+            )
+            meter = Meter(bench, controller)
+            meter.start()
+            code = controller.wait()
+        assert code == 0, (bench.folder / "terminal.log").read_text()[-4000:]
         missing, decided = missing_decisions(bench, lanes)
         return meter.rows, missing, decided
 
@@ -199,10 +159,7 @@ def main():
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--lanes", type=int, default=8)
     parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.serve:
-        return serve(args.serve)
     found = table(*measure(args.trials, args.lanes), args.lanes)
     print(found)
     args.out.mkdir(parents=True, exist_ok=True)

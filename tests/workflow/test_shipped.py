@@ -16,10 +16,10 @@ def config(name):
 
 
 @pytest.fixture
-def here(tmp_path):
+def here(tmp_path, verbs):
     """A folder in which the relative paths of shipped configurations lead somewhere."""
     (tmp_path / "config").symlink_to(ROOT / "config")
-    return Bench(tmp_path)
+    return Bench(tmp_path, verbs)
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
@@ -57,8 +57,8 @@ loop = pytest.mark.loop
 
 
 @pytest.fixture(scope="module")
-def tulu(tmp_path_factory):
-    bench = Bench(tmp_path_factory.mktemp("tulu"))
+def tulu(tmp_path_factory, verbs):
+    bench = Bench(tmp_path_factory.mktemp("tulu"), verbs)
     hub = bench.folder / "hub"
     write_tulu(hub / "tulu-3-sft-mixture")
     write_tasks(hub / "tasks")
@@ -121,8 +121,8 @@ def test_the_design_in_miniature_is_nested_and_exports_what_replay_reads(tulu):
 
 
 @loop
-def test_pile_in_miniature_ends_with_a_trained_target(tmp_path):
-    bench, hub = Bench(tmp_path), tmp_path / "hub"
+def test_pile_in_miniature_ends_with_a_trained_target(bench):
+    hub = bench.folder / "hub"
     write_pile(hub / "pile-uncopyrighted")
     write_tokenizer(hub / "gpt-neox-20b")
     bench.snakemake(configs=(config("pile"), bench.config(**small_pile(hub))))

@@ -53,9 +53,9 @@ def test_the_shipped_overlay_is_a_campaign():
 
 
 @pytest.fixture(scope="module")
-def halved(tmp_path_factory):
+def halved(tmp_path_factory, verbs):
     """A campaign of successive halving over sizes and steps, run to its end; killed once in the middle of a continuation."""
-    bench = Bench(tmp_path_factory.mktemp("halved"))
+    bench = Bench(tmp_path_factory.mktemp("halved"), verbs)
     bench.configs = (TINY, STEPS, bench.config(**HALVING))
     killed_while_going_on(bench)
     bench.output = bench.snakemake(configs=bench.configs)
@@ -66,7 +66,7 @@ def killed_while_going_on(bench):
     """Run until a training goes on with a shorter one, and kill everything in its middle."""
     process = subprocess.Popen(
         bench.command(configs=bench.configs),
-        env=bench.environment() | {"ADMIRE_CHECKPOINT_MINUTES": "0"},
+        env=Bench(bench.folder).environment() | {"ADMIRE_CHECKPOINT_MINUTES": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

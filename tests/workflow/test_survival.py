@@ -9,8 +9,15 @@ import time
 
 import psutil
 import pytest
+from campaign_bench import Bench
 
 pytestmark = pytest.mark.loop
+
+
+@pytest.fixture
+def bench(tmp_path):
+    """With the real command: processes that can be killed."""
+    return Bench(tmp_path)
 
 
 def digests(bench):

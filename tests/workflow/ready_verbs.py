@@ -1,0 +1,108 @@
+"""A process that has imported what verbs import, and answers each call of `admire` by a fork of itself: the same code in a
+process of its own, without the seconds that imports take.
+
+What a verb's process is killed for, or signalled, does not reach the fork: tests of that call the real command.
+"""
+
+import contextlib
+import json
+import multiprocessing
+import os
+import socket
+import socketserver
+import sys
+import time
+
+from admire.cli.main import OFFLINE, main
+
+# stands before the real command on the path: hands its place, arguments and terminal to the process that is ready
+CLIENT = """#!{python} -IS
+import json, os, socket, sys
+ready = socket.socket(socket.AF_UNIX)
+ready.connect({address!r})
+call = json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]).encode()
+socket.send_fds(ready, [call], [0, 1, 2])
+sys.exit(int(ready.makefile().readline()))
+"""
+
+
+class Ready(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
+    """Serves `answer(arguments)`, which returns an exit code."""
+
+    max_children = 64
+    request_queue_size = 64
+
+    def __init__(self, address, answer):
+        super().__init__(address, Verb)
+        self.answer = answer
+
+
+class Verb(socketserver.BaseRequestHandler):
+    """One call of `admire`, in a fork."""
+
+    def handle(self):
+        said, terminal, _, _ = socket.recv_fds(self.request, 1 << 20, 3)
+        for number, stream in enumerate(terminal):
+            os.dup2(stream, number)
+        folder, environment, arguments = json.loads(said)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
+        sys.argv = ["admire", *arguments]
+        try:
+            code = self.server.answer(arguments)
+        except SystemExit as end:
+            code = end.code or 0
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.request.sendall(f"{code}\n".encode())
+
+
+def import_what_verbs_import():
+    """Some libraries put parts off until a name is asked for."""
+    import lm_eval.models.huggingface
+    import transformers
+    import trl
+
+    import admire.cli.propose
+    import admire.data.sources
+    import admire.evaluate.benchmarks
+    import admire.evaluate.domain_loss
+    import admire.optimize.decisions
+    import admire.optimize.learning
+    import admire.optimize.methods
+    import admire.report.page
+    import admire.train.pretrain
+    import admire.train.run
+    import admire.train.sft
+
+    return (
+        *(transformers.Trainer, transformers.AutoModelForCausalLM, transformers.AutoTokenizer, trl.SFTTrainer),
+        *(lm_eval.models.huggingface, admire),
+    )
+
+
+@contextlib.contextmanager
+def ready_verbs(folder, answer=main, prepare=import_what_verbs_import):
+    """Yields a folder to put before the path; in it stands an `admire` that is answered from here."""
+    address, client = folder / "ready", folder / "bin/admire"
+    client.parent.mkdir(parents=True)
+    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    client.chmod(0o755)
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(address), answer, prepare))
+    server.start()
+    try:
+        while not address.exists():
+            assert server.is_alive(), "the verbs' process did not come up"
+            time.sleep(0.1)
+        yield client.parent
+    finally:
+        server.terminate()
+        server.join()
+
+
+def _serve(address, answer, prepare):
+    for name in OFFLINE:  # read when libraries are imported
+        os.environ.setdefault(name, "1")
+    prepare()
+    Ready(address, answer).serve_forever()
