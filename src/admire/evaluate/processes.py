@@ -70,8 +70,8 @@ def _score_as_one_of_several(
         return _score(campaign, suite, model, split, threads)
     except AdmireError as error:
         return error
-    except Exception:
-        traceback.print_exc()  # the launcher would keep it to itself
+    except Exception:  # whatever breaks: the launcher tells of the end alone and keeps the traceback to itself
+        traceback.print_exc()
         raise
 
 

@@ -15,6 +15,7 @@ import sys
 import textwrap
 import time
 import traceback
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -56,6 +57,26 @@ STORAGE = (
 )  # the command line has a sentence for these
 
 
+@dataclass(frozen=True)
+class _How:
+    """How a trial is to be trained, as `train_trial` was told."""
+
+    checkpoint_minutes: float
+    attempt: int
+    resources: Resources
+    validation: ValidationPlan | None
+
+    def arguments(self, trial: TrialLayout) -> list[str]:
+        """The same on the command line of a process of several."""
+        told = [
+            f"--share={trial.share}",
+            f"--checkpoint-minutes={self.checkpoint_minutes}",
+            f"--attempt={self.attempt}",
+        ]
+        told += [f"--resources={self.resources.model_dump_json(exclude_defaults=True)}"]
+        return told + ([f"--validation={self.validation.model_dump_json()}"] if self.validation else [])
+
+
 def train_trial(
     trial: TrialLayout,
     checkpoint_minutes: float = 10,
@@ -85,42 +106,25 @@ def train_trial(
     Raises:
         TrialError: if the training broke; the traceback is in the trial's logs.
     """
-    resources = resources or Resources()
+    how = _How(checkpoint_minutes, attempt, resources or Resources(), validation)
     ranks, lease = Ranks(), Lease(trial.lease)
     if ranks.size > 1:
-        _train(trial, lease, ranks, resources, validation, checkpoint_minutes * 60, attempt)
+        _train(trial, lease, ranks, how)
         ranks.leave()
         return 0
     if restore(trial.train()):
         return _say_finished(trial)
-    told = _arguments(trial, checkpoint_minutes, attempt, resources, validation)
     if slurm.node() > 0:
-        return _follow(launch(trial, told, resources))
+        return _follow(launch(trial, how.arguments(trial), how.resources))
     if _queued_behind_its_holder(trial, lease):
         return EXIT_CODE
     if last_attempt is not None and attempt >= last_attempt:
         return _give_up(trial, lease, memory_mb)
-    if resources.world > 1:
-        code = launch(trial, told, resources)
-    else:
-        code = _train(trial, lease, ranks, resources, validation, checkpoint_minutes * 60, attempt)
+    several = how.resources.world > 1
+    code = launch(trial, how.arguments(trial), how.resources) if several else _train(trial, lease, ranks, how)
     if code == EXIT_CODE:
         _requeue(trial)
     return code
-
-
-def _arguments(
-    trial: TrialLayout,
-    checkpoint_minutes: float,
-    attempt: int,
-    resources: Resources,
-    validation: ValidationPlan | None,
-) -> list[str]:
-    """What a process of several is told."""
-    how = resources.model_dump_json(exclude_defaults=True)
-    told = [f"--share={trial.share}", f"--checkpoint-minutes={checkpoint_minutes}", f"--attempt={attempt}"]
-    told += [f"--resources={how}"]
-    return told + ([f"--validation={validation.model_dump_json()}"] if validation else [])
 
 
 def _follow(code: int) -> int:
@@ -168,17 +172,14 @@ def _train(
     trial: TrialLayout,
     lease: Lease,
     ranks: Ranks,
-    resources: Resources,
-    validation: ValidationPlan | None,
-    checkpoint_seconds: float,
-    attempt: int,
+    how: _How,
 ) -> int:
     """One attempt, under the lease, unless the process that we waited for finished the trial."""
     waiting = lease.hold(wait=True, waiting=lambda holder: _say(trial, _waiting(holder)))
     with waiting if ranks.first else contextlib.nullcontext():
         if ranks.tell(ranks.first and restore(trial.train())):
             return _say_finished(trial) if ranks.first else 0
-        return _attempt(trial, Spec.load(trial), lease, ranks, resources, validation, checkpoint_seconds, attempt)
+        return _attempt(trial, Spec.load(trial), lease, ranks, how)
 
 
 def _attempt(
@@ -186,25 +187,22 @@ def _attempt(
     spec: Spec,
     lease: Lease,
     ranks: Ranks,
-    resources: Resources,
-    validation: ValidationPlan | None,
-    checkpoint_seconds: float,
-    attempt: int,
+    how: _How,
 ) -> int:
     """Train under the lease, and note in `attempts.jsonl` how it went."""
     attempts = Attempts(trial.attempts)
     steps = steps_of(spec, float(trial.share))
     found = ranks.tell(checkpoints.to_go_on_from(trial, steps.trunk) if ranks.first else None)
     if ranks.first:
-        attempts.begin(attempt, found.step if found else 0)
-    run = _Run(trial, spec, steps, lease, ranks, resources, validation, found)
+        attempts.begin(how.attempt, found.step if found else 0)
+    run = _Run(trial, spec, steps, lease, ranks, how, found)
     try:
         with Interruption() as interruption:
-            run.train(interruption, checkpoint_seconds)
-            return run.finish(attempts, attempt, interruption)  # a signal while the model is saved must not cost it
+            run.train(interruption)
+            return run.finish(attempts, interruption)  # a signal while the model is saved must not cost it
     except KeyboardInterrupt:
         if ranks.first:
-            attempts.end(attempt, "interrupted", run.step, run.seconds, "interrupted twice, without a checkpoint")
+            attempts.end(how.attempt, "interrupted", run.step, run.seconds, "interrupted twice, without a checkpoint")
         return EXIT_CODE
     except Exception as error:
         reason = _in_a_line(error)
@@ -214,7 +212,7 @@ def _attempt(
         with contextlib.suppress(OSError):  # a full disk must not hide what happened
             # of several processes, the first one that breaks knows why
             if attempts.running and not ranks.lost_another(error):
-                attempts.end(attempt, "error", run.step, run.seconds, reason)
+                attempts.end(how.attempt, "error", run.step, run.seconds, reason)
         if isinstance(error, AdmireError) or (isinstance(error, OSError) and error.errno in STORAGE):
             raise
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -232,12 +230,11 @@ class _Run:
         steps: Steps,
         lease: Lease,
         ranks: Ranks,
-        resources: Resources,
-        plan: ValidationPlan | None,
+        how: _How,
         found: checkpoints.Checkpoint | None,
     ) -> None:
         self.trial, self.spec, self.steps, self.lease, self.found = trial, spec, steps, lease, found
-        self.ranks, self.resources, self.plan = ranks, resources, plan
+        self.ranks, self.how = ranks, how
         self.trainer: Trainer | None = None
         self.saving: Checkpoints | None = None
         self.health: Health | None = None
@@ -254,7 +251,7 @@ class _Run:
         """Wall time of this attempt inside the training loop."""
         return self.saving.seconds if self.saving is not None else 0.0
 
-    def train(self, interruption: Interruption, checkpoint_seconds: float) -> None:
+    def train(self, interruption: Interruption) -> None:
         """Run the loop until it ends, for whatever reason."""
         if self.ranks.size == 1:  # a process has one GPU: the library would give each one that it sees a batch
             os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
@@ -262,11 +259,13 @@ class _Run:
         from admire.train.trunk import Trunk
 
         curve = self.trial.curve()
-        self.saving = callbacks.Checkpoints(self.ranks, interruption, self.lease, curve, self.found, checkpoint_seconds)
+        self.saving = callbacks.Checkpoints(
+            self.ranks, interruption, self.lease, curve, self.found, 60 * self.how.checkpoint_minutes
+        )
         self.health = callbacks.Health(self.spec.decides["training"]["diverged_above"], warmup_steps(self.spec))
         shown = [callbacks.Progress(_name(self.trial))] if self.ranks.first else []
         early = [] if self.trial.share == 1 else [Trunk(self.ranks, self.trial, self.steps.trunk)]
-        if self.plan is not None:
+        if self.how.validation is not None:
             self.validation = self._validation(self.found.seconds if self.found else 0.0)
         watching = [self.health, self.saving, *early, *([self.validation] if self.validation else []), *shown]
         self.trainer = self._build(watching)
@@ -277,10 +276,10 @@ class _Run:
     def _validation(self, before: float) -> Validation:
         from admire.train.validation import Validation, held_out_rows
 
-        rows = held_out_rows(self.plan, self.trial.results)
-        return Validation(self.plan, rows, self.ranks, self.trial.validation(), lambda: before + self.seconds)
+        rows = held_out_rows(self.how.validation, self.trial.results)
+        return Validation(self.how.validation, rows, self.ranks, self.trial.validation(), lambda: before + self.seconds)
 
-    def finish(self, attempts: Attempts, attempt: int, interruption: Interruption) -> int:
+    def finish(self, attempts: Attempts, interruption: Interruption) -> int:
         """Record what came out: a model, a failure that is final, or a checkpoint to go on from. All processes come here and
         find the same; the first one writes it down."""
         ours = self.ranks.tell(self.ranks.first and not self.lease.lost and self.lease.held())
@@ -288,20 +287,24 @@ class _Run:
         if ours and (whole or self.health.reason is not None):
             if self.health.reason is None:
                 self._save_model()
-            return self._publish(attempts, attempt) if self.ranks.first else 0
+            return self._publish(attempts) if self.ranks.first else 0
         if not self.ranks.first:
             return EXIT_CODE
         if not ours:
-            attempts.end(attempt, "interrupted", self.step, self.seconds, "another process took the trial's lease")
+            attempts.end(
+                self.how.attempt, "interrupted", self.step, self.seconds, "another process took the trial's lease"
+            )
             return EXIT_CODE
-        attempts.end(attempt, "interrupted", self.step, self.seconds, f"{interruption.reason} at step {self.step}")
+        attempts.end(
+            self.how.attempt, "interrupted", self.step, self.seconds, f"{interruption.reason} at step {self.step}"
+        )
         _say(self.trial, f"{interruption.reason}: a checkpoint of step {self.step} is kept, the same command goes on")
         return EXIT_CODE
 
-    def _publish(self, attempts: Attempts, attempt: int) -> int:
+    def _publish(self, attempts: Attempts) -> int:
         record = self._record(attempts)
         publish(self.trial.train(), record)  # first: it is what makes the trial finished
-        attempts.end(attempt, record.status, self.step, self.seconds, record.reason)
+        attempts.end(self.how.attempt, record.status, self.step, self.seconds, record.reason)
         shutil.rmtree(self.trial.checkpoints, ignore_errors=True)
         return _say_finished(self.trial)
 
@@ -323,7 +326,7 @@ class _Run:
             torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
         datasets.disable_progress_bars()
         transformers.utils.logging.disable_progress_bar()
-        resources, size = self.resources, self.ranks.size
+        resources, size = self.how.resources, self.ranks.size
         batch = share(self.spec.decides["training"]["batch_size"], size, resources.rows_per_device)
         rows = load_rows(self.trial)
         if size > 1:
@@ -366,7 +369,7 @@ class _Run:
         if self.ranks.first:
             shutil.rmtree(partial, ignore_errors=True)
         self.ranks.wait()
-        if self.resources.sharding == "full":
+        if self.how.resources.sharding == "full":
             self.trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         self.trainer.save_model(str(partial))  # by all: each may hold a part
         if not self.ranks.first:
