@@ -294,15 +294,15 @@ def grouped():
 
 def asked(wildcards, attempt):
     """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU. In the training's
-    job an evaluation asks for the same.
+    job an evaluation asks for the same when that is submitted; inside it nobody knows any more that it was grouped.
     """
     asks = model_of(wildcards).resources
-    if "suite" in wildcards.keys() and not grouped():
-        return asks.of_evaluation
     if tries(wildcards, attempt) > ATTEMPTS:
         return asks.model_copy(
             update={"gpus": 0, "nodes": 1, "processes": 1, "minutes": 5}
         )
+    if "suite" in wildcards.keys() and not grouped():
+        return asks.of_evaluation
     return asks
 
 
