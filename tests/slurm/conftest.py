@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import scenarios
 from lab import Lab, cluster
-from slurm_bench import SlurmBench, Witness
+from slurm_bench import SlurmBench, Witness, local_verbs
 
 # a node is dead after 20 s
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}
@@ -26,9 +26,15 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def prepared(lab, tmp_path_factory):
+def verbs(tmp_path_factory):
+    with local_verbs(tmp_path_factory.mktemp("verbs")) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def prepared(lab, verbs, tmp_path_factory):
     """Sources prepared by jobs on the cluster, and the first decision."""
-    bench = SlurmBench(tmp_path_factory.mktemp("prepared"), lab)
+    bench = SlurmBench(tmp_path_factory.mktemp("prepared"), lab, verbs)
     bench.profile()
     bench.campaign()
     bench.run("next_proposal")

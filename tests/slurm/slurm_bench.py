@@ -16,11 +16,11 @@ from lab import PATIENCE, lives, wait_for
 
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))  # the scripts of this folder run without pytest
 from campaign_bench import ROOT, TINY, Bench
+from ready_verbs import ready_verbs
 
 WHERE = {"default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 # waits that only a real cluster needs; nothing else of the shipped profile is changed
 QUICK = {"slurm-init-seconds-before-status-checks": 2, "max-status-checks-per-second": 1, "latency-wait": 15}
-
 
 # its user shares nothing with others, and has something to hide
 UMASK = 0o027
@@ -29,11 +29,16 @@ HEARD = ("env", "--default-signal=HUP,INT,QUIT")
 SECRET = "hf_neverToBeSeenInALog"
 
 
+def local_verbs(folder):
+    """What a controller does itself is answered by forks; what runs in jobs, which Slurm signals and kills, is the real command."""
+    return ready_verbs(folder, verbs=("propose", "update", "spec", "build-data", "report"))
+
+
 class SlurmBench(Bench):
     """A campaign's folder, `admire` and `snakemake --profile slurm` in it."""
 
-    def __init__(self, folder, lab):
-        super().__init__(Path(folder))
+    def __init__(self, folder, lab, verbs=None):
+        super().__init__(Path(folder), verbs)
         self.lab, self.checkpoint_minutes = lab, 0.02
 
     @property
@@ -96,7 +101,7 @@ class SlurmBench(Bench):
 
     def copy(self, folder):
         super().copy(folder)
-        return SlurmBench(folder, self.lab)
+        return SlurmBench(folder, self.lab, self.verbs)
 
     def move(self, folder):
         self.folder = self.folder.rename(folder)

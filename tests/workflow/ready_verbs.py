@@ -1,7 +1,8 @@
 """A process that has imported what verbs import, and answers each call of `admire` by a fork of itself: the same code in a
 process of its own, without the seconds that imports take.
 
-What a verb's process is killed for, or signalled, does not reach the fork: tests of that call the real command.
+What a verb's process is killed for, or signalled, does not reach the fork: tests of that call the real command, for all verbs
+or for those that may be signalled.
 """
 
 import contextlib
@@ -12,15 +13,19 @@ import socket
 import socketserver
 import sys
 import time
+from pathlib import Path
 
-from admire.cli.main import OFFLINE, main
+from admire.cli.main import OFFLINE, RULE_VERBS, VERBS, main
 
 # stands before the real command on the path: hands its place, arguments and terminal to the process that is ready
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
+if sys.argv[1] not in {verbs!r}:
+    os.execv({real!r}, ["admire", *sys.argv[1:]])
 ready = socket.socket(socket.AF_UNIX)
 ready.connect({address!r})
-call = json.dumps([os.getcwd(), dict(os.environ), sys.argv[1:]]).encode()
+mask = os.umask(0)
+call = json.dumps([os.getcwd(), mask, dict(os.environ), sys.argv[1:]]).encode()
 socket.send_fds(ready, [call], [0, 1, 2])
 sys.exit(int(ready.makefile().readline()))
 """
@@ -44,8 +49,9 @@ class Verb(socketserver.BaseRequestHandler):
         said, terminal, _, _ = socket.recv_fds(self.request, 1 << 20, 3)
         for number, stream in enumerate(terminal):
             os.dup2(stream, number)
-        folder, environment, arguments = json.loads(said)
+        folder, mask, environment, arguments = json.loads(said)
         os.chdir(folder)
+        os.umask(mask)
         os.environ.clear()
         os.environ.update(environment)
         sys.argv = ["admire", *arguments]
@@ -83,11 +89,12 @@ def import_what_verbs_import():
 
 
 @contextlib.contextmanager
-def ready_verbs(folder, answer=main, prepare=import_what_verbs_import):
-    """Yields a folder to put before the path; in it stands an `admire` that is answered from here."""
+def ready_verbs(folder, answer=main, prepare=import_what_verbs_import, verbs=VERBS + RULE_VERBS):
+    """Yields a folder to put before the path; in it stands an `admire` that is answered from here if it is one of these verbs."""
     address, client = folder / "ready", folder / "bin/admire"
+    real = Path(sys.executable).with_name("admire")
     client.parent.mkdir(parents=True)
-    client.write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    client.write_text(CLIENT.format(python=sys.executable, address=str(address), verbs=verbs, real=str(real)))
     client.chmod(0o755)
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(address), answer, prepare))
     server.start()
