@@ -21,6 +21,7 @@ from slurm_bench import ROOT, SlurmBench, Witness, lines_of
 
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}  # a node is dead after 20 s
 LANES = 2
+EPOCHS = 500  # trainings of half a minute and more: longer than the starts around them
 PAUSE = (8, 20)  # seconds between two faults
 BACK_AFTER = 25  # seconds after which a dead node or daemon is back: longer than a node's timeout
 
@@ -147,7 +148,7 @@ def table(bench, played, code, witness, waste, minutes):
     beyond = sum(max(seconds - interval, 0) for seconds in killed)
     lines = [f"# A soak on a real Slurm cluster, {datetime.date.today()}", ""]
     every = f"checkpoints every {60 * bench.checkpoint_minutes:g} s"
-    lines += [f"`make soak`: one machine, four nodes, trainings of seconds; {every}. A node stands for a GPU.", ""]
+    lines += [f"`make soak`: one machine, four nodes, {EPOCHS} epochs a training; {every}. A node stands for a GPU.", ""]
     lines += ["| | |", "|---|---:|"]
     lines += [f"| {name.replace('_', ' ')} | {count} |" for name, count in sorted(played.items())]
     lines += [
@@ -172,7 +173,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faults", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--trials", type=int, default=24)
     parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), **SETTINGS) as lab:
@@ -180,7 +181,7 @@ def main():
         bench.folder.mkdir()
         bench.profile(**{"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}})
         # each trial costs 0.2, the final one included
-        bench.campaign(budget={"total": 0.2 * args.trials, "unit": "CPU-minutes", "lanes": LANES})
+        bench.campaign(epochs=EPOCHS, budget={"total": 0.2 * args.trials, "unit": "CPU-minutes", "lanes": LANES})
         witness = Witness(bench)
         waste = Waste(bench)
         witness.start()
