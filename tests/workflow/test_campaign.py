@@ -75,6 +75,19 @@ def test_deleted_record_is_restored_not_retrained(finished, tmp_path):
     assert set(bench.trainings().values()) == {1}
 
 
+def test_a_lost_update_is_made_again(finished, tmp_path):
+    """Of a long history only a part is asked for by name; what stands behind it is not forgotten."""
+    bench = finished.copy(tmp_path / "copy")
+    updates = sorted(bench.results.glob("campaigns/tiny/step_*/lane_0/update.json"))
+    lost = updates[len(updates) // 2]
+    assert lost not in (updates[0], updates[-1])
+    shutil.rmtree(lost.parent / "kept", ignore_errors=True)
+    lost.unlink()
+    bench.snakemake()
+    assert lost.is_file() and set(bench.trainings().values()) == {1}
+    assert "Nothing to be done" in bench.snakemake()
+
+
 def test_raised_budget_continues_and_repeats_nothing(finished, tmp_path):
     bench = finished.copy(tmp_path / "copy")
     before = {row["digest"] for row in table(bench)}
@@ -102,6 +115,9 @@ def test_added_suite_is_evaluated_alone(finished, tmp_path):
     for path in records:
         wanted = 2 if path.parts[-5] == "L" else 1
         assert json.loads(path.read_text())["provenance"]["processes"] == wanted
+    bench.snakemake()  # without it again
+    assert set(bench.trainings().values()) == {1}
+    assert "Nothing to be done" in bench.snakemake()
 
 
 def test_changed_learning_rate_is_refused_with_both_values(finished, tmp_path):

@@ -29,6 +29,8 @@ from admire.trials.lease import Lease
 
 # Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
 HORIZON = 5
+# Of a lane's updates that stay as they are one in so many is asked for: few, and short enough a way for Snakemake's recursion.
+STRETCH = 20
 # Real tries at a training; one more only records that it failed.
 ATTEMPTS = 3
 # Times that a training may be stopped by its scheduler and not be requeued there, besides.
@@ -188,9 +190,37 @@ def base_records(campaign):
     ]
 
 
-def updates_of(campaign):
+# Updates that are found to stay as they are, by this run.
+LEARNT = set()
+
+
+def learnt(campaign, step, lane):
+    """Whether an update exists and is younger than what it waits for."""
     files = LAYOUT.campaign(campaign.name)
-    return [files.update(step, lane) for step, lane in course.wanted(campaign, HORIZON)]
+    update, proposal = files.update(step, lane), files.proposal(step, lane)
+    if update not in LEARNT and update.is_file():
+        waits = [proposal, *evaluations_of(proposal, campaign.deciding_suites)]
+        made = update.stat().st_mtime
+        if all(path.is_file() and path.stat().st_mtime <= made for path in waits):
+            LEARNT.add(update)
+    return update in LEARNT
+
+
+def updates_of(campaign):
+    """Updates that stand for all that are wanted: those to be made, and of the others one in so many.
+
+    Behind these stand the others: each decision waits for its lane's last update. Snakemake asks again at each update, and
+    keeps every answer until it ends; all of them each time would take gigabytes in a thousand trials.
+    """
+    wanted, files = course.wanted(campaign, HORIZON), LAYOUT.campaign(campaign.name)
+    last = {lane: step for step, lane in wanted}
+    return [
+        files.update(step, lane)
+        for step, lane in wanted
+        if step in (0, last[lane])
+        or step % STRETCH == 0
+        or not learnt(campaign, step, lane)
+    ]
 
 
 def finish_of(campaign, then):
