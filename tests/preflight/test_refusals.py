@@ -70,7 +70,7 @@ def test_accepts_the_campaign_that_the_others_are_made_from(tmp_path, monkeypatc
 SHAPE = [
     (changed(training__learning_rat=0.1), ("training.learning_rat", "did you mean 'learning_rate'")),
     (changed(models__1__target=False), ("exactly one model", "none says so")),
-    (changed(models__0__target=True), ("exactly one model", "both S and L")),
+    (changed(models__0__target=True), ("exactly one model", "S and L say so")),
     (changed(mixture__prior={"poems": 1.0}), ("mixture.prior", "poems", "arithmetic, strings, stories")),
     (changed(mixture__prior={"stories": -1.0}), ("mixture.prior", "mixture.prior.stories", "below zero")),
     (changed(budget__total=0.1), ("budget.total", "final training", "raise it to 0.5 or more")),

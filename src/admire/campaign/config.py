@@ -455,7 +455,7 @@ class Campaign(Strict):
             raise ValueError("models: two models have the same name")
         targets = [model.name for model in self.models if model.target]
         if len(targets) != 1:
-            found = f"both {' and '.join(targets)} say so" if targets else "none says so"
+            found = f"{' and '.join(targets)} say so" if targets else "none says so"
             raise ValueError(f"models: exactly one model must say 'target: true', {found}")
         costs = [model.cost for model in self.models]
         if costs != sorted(costs):
