@@ -21,7 +21,7 @@ from slurm_bench import ROOT, SlurmBench, Witness, lines_of
 
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}  # a node is dead after 20 s
 LANES = 2
-EPOCHS = 500  # trainings of half a minute and more: longer than the starts around them
+EPOCHS = 200  # trainings that take longer than the starts around them, on an idle machine
 PAUSE = (8, 20)  # seconds between two faults
 BACK_AFTER = 25  # seconds after which a dead node or daemon is back: longer than a node's timeout
 

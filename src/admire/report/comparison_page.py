@@ -44,10 +44,11 @@ def verdict(rows: list[Row]) -> str:
             continue
         gap, stderr = row.behind(best)
         word = "better" if gap >= 0 else "worse"
-        if stderr > 0 and abs(gap) < CLEAR * stderr:
-            word = f"within noise of, observed {word}"
         errors = f", {abs(gap) / stderr:.1f} standard errors" if stderr > 0 else ""
-        found.append(f"{word} than {row.mixture} by {abs(gap):.4f}{errors}")
+        if stderr > 0 and abs(gap) < CLEAR * stderr:
+            found.append(f"level with {row.mixture} within noise (observed {word} by {abs(gap):.4f}{errors})")
+        else:
+            found.append(f"{word} than {row.mixture} by {abs(gap):.4f}{errors}")
     return f"The recommended mixture is {'; '.join(found)}." if found else "Nothing to compare with is finished yet."
 
 
