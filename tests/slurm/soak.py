@@ -148,7 +148,10 @@ def table(bench, played, code, witness, waste, minutes):
     beyond = sum(max(seconds - interval, 0) for seconds in killed)
     lines = [f"# A soak on a real Slurm cluster, {datetime.date.today()}", ""]
     every = f"checkpoints every {60 * bench.checkpoint_minutes:g} s"
-    lines += [f"`make soak`: one machine, four nodes, {EPOCHS} epochs a training; {every}. A node stands for a GPU.", ""]
+    lines += [
+        f"`make soak`: one machine, four nodes, {EPOCHS} epochs a training; {every}. A node stands for a GPU.",
+        "",
+    ]
     lines += ["| | |", "|---|---:|"]
     lines += [f"| {name.replace('_', ' ')} | {count} |" for name, count in sorted(played.items())]
     lines += [
