@@ -102,6 +102,16 @@ def test_raised_budget_continues_and_repeats_nothing(finished, tmp_path):
     assert finals[0] < finals[1] == len(decisions) - 1, decisions
 
 
+def test_a_budget_raised_by_too_little_is_refused(finished, tmp_path):
+    """Another trial and another final training cost 0.1 and 0.2; nothing is decided beyond the budget."""
+    bench = finished.copy(tmp_path / "copy")
+    spent = sum(float(row["cost"]) for row in table(bench))
+    too_little = bench.config(budget={"total": round(spent + 0.25, 4)})
+    out = bench.snakemake(configs=(TINY, too_little), expect=1)
+    assert "budget.total" in out and f"raise it to {spent + 0.3:.4g} or more" in out and "Traceback" not in out
+    assert len(table(bench)) == len(table(finished))
+
+
 def test_added_suite_is_evaluated_alone(finished, tmp_path):
     bench = finished.copy(tmp_path / "copy")
     suite = {"kind": "domain-loss", "sources": ["strings"], "batch_size": 4}

@@ -1,10 +1,16 @@
-"""Does the budget reach the target's final training and the initial design?"""
+"""Does the budget reach the initial design and the target's final training? Raised, another trial and another final training?"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from admire.campaign.config import Campaign
+from admire.campaign.course import lanes
 from admire.campaign.fidelities import fidelities
+from admire.campaign.layout import FINAL, Layout, standing
 from admire.errors import ConfigError
+from admire.trials.files import read_json
+from admire.trials.ledger import Ledger
 
 
 def check_budget(campaign: Campaign, origin: str) -> None:
@@ -34,3 +40,31 @@ def check_budget(campaign: Campaign, origin: str) -> None:
             f"{cheapest.name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "
             f"raise it to {final + design:g} or more, or lower optimizer.initial"
         )
+
+
+def check_raised_budget(campaign: Campaign, origin: str) -> None:
+    """Refuse a budget of a finished campaign that was raised by less than what going on costs: a trial, and the final training of
+    what is recommended then.
+
+    Raises:
+        ConfigError: says how much is missing.
+    """
+    files = Layout(Path(campaign.results)).campaign(campaign.name)
+    decided = {path.name: standing(files.special(path.name)) for path in files.folder.glob(f"{FINAL}_*")}
+    last = max((name for name, path in decided.items() if path.is_file()), key=_number, default=None)
+    if last is None or any(lane.begun > _number(last) for lane in lanes(campaign)):
+        return
+    before = read_json(decided[last])["budget"]
+    unit, total, committed = campaign.budget.unit, campaign.budget.total, Ledger.read(campaign).committed
+    trial, final = fidelities(campaign)[0].cost, campaign.target.cost * campaign.budget.final_replicates
+    needed = committed + trial + final
+    if before < total < needed - 1e-9 * total:
+        raise ConfigError(
+            f"{origin}: budget.total: {total:g} {unit} leave {total - committed:.4g} beside what is spent, too little for another "
+            f"trial ({trial:g}) and the final training after it ({final:g}); raise it to {needed:.4g} or more, or leave it at "
+            f"{before:g}"
+        )
+
+
+def _number(final: str) -> int:
+    return int(final.removeprefix(f"{FINAL}_"))

@@ -10,7 +10,7 @@ from admire.campaign import lock
 from admire.campaign.config import Campaign
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
-from admire.preflight.budget import check_budget
+from admire.preflight.budget import check_budget, check_raised_budget
 from admire.preflight.folder import check_folder
 from admire.preflight.hub import check_fetched
 from admire.preflight.machines import check_machines
@@ -37,6 +37,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
         lock.check(campaign, read_json(files.lock), origin)
     check_methods(campaign, origin)
     check_budget(campaign, origin)
+    check_raised_budget(campaign, origin)
     check_sources(campaign, origin)
     for model in campaign.models:
         base = base_campaign(model)
