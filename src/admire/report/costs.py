@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from admire.campaign.layout import TrialLayout
-from admire.campaign.recipes import suite_digest
 from admire.report.dossier import Dossier
+from admire.trials.costs import evaluations, measured_cost
 from admire.trials.ledger import Trial
-from admire.trials.records import EvaluationRecord, read_evaluation
-
-SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 @dataclass(frozen=True)
@@ -21,8 +18,7 @@ class Size:
 
     Attributes:
         nominal: what they were charged: the YAML's cost, less for those that went on with a shorter training.
-        measured: the same in the same unit, training and evaluation with their processes' starts; None where the unit
-            says neither CPU nor GPU.
+        measured: the same in the same unit, as trials/costs.py counts; None where the unit is no time.
         loop: seconds inside the training loop.
     """
 
@@ -50,7 +46,7 @@ def sizes(dossier: Dossier) -> list[Size]:
     for name in dossier.problem.fidelities.names:
         trained = [trial for trial in _trained(dossier) if trial.fidelity == name]
         if trained:
-            costs = [_cost(dossier, trial) for trial in trained]
+            costs = [measured_cost(dossier.campaign, trial) for trial in trained]
             known = [cost for cost in costs if cost is not None]
             speeds = [trial.record.tokens_per_second or 0.0 for trial in trained]
             loop = sum(trial.record.seconds for trial in trained) / len(trained)
@@ -63,7 +59,7 @@ def sizes(dossier: Dossier) -> list[Size]:
 def activities(dossier: Dossier) -> list[Activity]:
     """Where the time went, as far as it was measured; longest first."""
     trained = _trained(dossier)
-    scored = [record for trial in trained for record in _evaluations(dossier, trial)]
+    scored = [record for trial in trained for record in evaluations(dossier.campaign, trial)]
     starts = [seconds for trial in trained if (seconds := _around_training(dossier, trial)) is not None]
     around = [max(record.cpu_seconds - record.seconds, 0.0) for record in scored]
     validated = [trial.record.validation_seconds for trial in trained if trial.record.validation_seconds]
@@ -89,24 +85,6 @@ def elapsed(dossier: Dossier) -> float:
 
 def _trained(dossier: Dossier) -> list[Trial]:
     return [trial for trial in dossier.ledger.trials if trial.record is not None and trial.record.status == "ok"]
-
-
-def _cost(dossier: Dossier, trial: Trial) -> float | None:
-    """Measured cost of training and evaluation in the campaign's unit (CPU-minutes, GPU-hours); None for other units."""
-    device, _, span = dossier.campaign.budget.unit.lower().partition("-")
-    unit = SECONDS.get(span.rstrip("s"))
-    records = [trial.record, *_evaluations(dossier, trial)]
-    if unit is None or device not in ("cpu", "gpu"):
-        return None
-    if device == "cpu":
-        return sum(record.cpu_seconds for record in records) / unit
-    return trial.record.gpus * sum(record.seconds for record in records) / unit
-
-
-def _evaluations(dossier: Dossier, trial: Trial) -> list[EvaluationRecord]:
-    campaign, files = dossier.campaign, _files(dossier, trial)
-    found = [read_evaluation(files.evaluation(suite, suite_digest(campaign, suite))) for suite in campaign.evaluation]
-    return [record for record in found if record is not None]
 
 
 def _around_training(dossier: Dossier, trial: Trial) -> float | None:

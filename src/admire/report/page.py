@@ -158,9 +158,7 @@ def _costs(dossier: Dossier) -> list[str]:
         rows.append(
             (one.name, one.trained, f"{one.nominal:.3g}", measured, f"{one.loop:.1f}", f"{one.tokens_per_second:,.0f}")
         )
-    note = (
-        "Means a trial. The budget counts nominal cost; measured includes evaluation and the starts of both processes."
-    )
+    note = "Means a trial. The budget counts nominal cost; measured includes evaluation and, in CPU time, both processes' starts."
     return [
         table(["size", "trained", f"nominal {unit}", f"measured {unit}", "training loop (s)", "tokens/s"], rows),
         paragraph(note, "quiet"),

@@ -12,25 +12,16 @@ from pathlib import Path
 from admire.campaign.config import Campaign, Model
 from admire.campaign.fidelities import Fidelity, fidelities, kept, label
 from admire.campaign.layout import Layout
-from admire.campaign.recipes import base_campaign, source_digest, suite_digest, tokenizer_digest, tokenizer_owner
+from admire.campaign.recipes import base_campaign, source_digest, tokenizer_digest, tokenizer_owner
 from admire.campaign.site import Site
+from admire.trials.costs import measured_cost, seconds_of_unit
 from admire.trials.ledger import Ledger, Trial
 from admire.trials.progress import duration, measure
-from admire.trials.records import read_evaluation
 
 # spec, build_data, train and one evaluation a suite; a decision is two local jobs (propose, update)
 JOBS_BEFORE_EVALUATION = 3
 # a nominal cost that is off by less is left as it is
 OFF = 0.1
-# of one unit of a budget; other units are no times
-SECONDS = {
-    "cpu-minutes": 60,
-    "minutes": 60,
-    "gpu-minutes": 60,
-    "gpu-hours": 3600,
-    "cpu-hours": 3600,
-    "hours": 3600,
-}
 
 
 @dataclass(frozen=True)
@@ -120,7 +111,7 @@ def make_plan(campaign: Campaign) -> Plan:
         trials = [trial for trial in ledger.trials if trial.fidelity == fidelity.name]
         designed = campaign.optimizer.design is not None
         ahead = campaign.design_counts[place] - len(trials) if designed else int(left / fidelity.cost + 1e-9)
-        lines.append(Line(fidelity, len(trials), ahead, _measured(campaign, fidelity.model, trials), _speed(trials)))
+        lines.append(Line(fidelity, len(trials), ahead, _measured(campaign, trials), _speed(trials)))
     bases = {}
     for model in campaign.models:
         owner = base_campaign(model)
@@ -139,14 +130,11 @@ def make_plan(campaign: Campaign) -> Plan:
     )
 
 
-def _measured(campaign: Campaign, model: Model, trials: list[Trial]) -> float | None:
-    """Mean time of training and scoring a trial, of those that are done and went on with no shorter training."""
-    unit = SECONDS.get(campaign.budget.unit.lower())
+def _measured(campaign: Campaign, trials: list[Trial]) -> float | None:
+    """Mean cost of a trial, of those that are done and went on with no shorter training."""
     done = [trial for trial in trials if trial.state == "done" and trial.record and not trial.record.continued_from]
-    if unit is None or not done:
-        return None
-    gpus = max(model.resources.gpus * model.resources.nodes, 1) if campaign.budget.unit.lower().startswith("gpu") else 1
-    return sum(_seconds(campaign, trial) for trial in done) * gpus / unit / len(done)
+    costs = [cost for trial in done if (cost := measured_cost(campaign, trial)) is not None]
+    return sum(costs) / len(costs) if costs else None
 
 
 def _speed(trials: list[Trial]) -> float | None:
@@ -154,14 +142,6 @@ def _speed(trials: list[Trial]) -> float | None:
     records = [trial.record for trial in trials if trial.record is not None]
     speeds = [record.tokens_per_second for record in records if record.status == "ok" and record.tokens_per_second]
     return sum(speeds) / len(speeds) if speeds else None
-
-
-def _seconds(campaign: Campaign, trial: Trial) -> float:
-    folder = trial.files(campaign.results)
-    records = [
-        read_evaluation(folder.evaluation(suite, suite_digest(campaign, suite))) for suite in campaign.evaluation
-    ]
-    return (trial.record.seconds if trial.record else 0.0) + sum(record.seconds for record in records if record)
 
 
 def _unprepared(campaign: Campaign) -> int:
@@ -322,7 +302,7 @@ def _wall_time(plan: Plan, side_by_side: int) -> str:
     ahead = plan.open + plan.reserved + plan.committed - plan.spent
     unit = plan.campaign.budget.unit.lower()
     gpus = plan.campaign.target.resources.gpus * plan.campaign.target.resources.nodes
-    per_unit = SECONDS.get(unit)
+    per_unit = seconds_of_unit(unit)
     if per_unit is None:
         return f"not known: '{plan.campaign.budget.unit}' is no unit of time"
     workers = side_by_side * (max(gpus, 1) if unit.startswith("gpu") else 1)
