@@ -15,6 +15,8 @@ from admire.campaign.config import Validation
 from admire.campaign.layout import Layout
 from admire.cli.main import main
 from admire.report import mixture, recommendation, validation
+from admire.report.comparison import Row
+from admire.report.comparison_page import twins
 from admire.report.dossier import Dossier
 from admire.trials.files import read_json, write_text
 from admire.trials.ledger import Ledger, objective
@@ -240,6 +242,16 @@ def test_the_benchmarks_page_holds_table_picture_and_mixtures(compared):
     page = (compared / "README.md").read_text(encoding="utf-8")
     assert (compared / "benchmark.svg").is_file() and "![The mixtures' scores](benchmark.svg)" in page
     assert "| **recommended** | 3 |" in page and "snakemake --cores 2 benchmark" in page
+
+
+def test_methods_that_recommend_one_mixture_are_named_together():
+    def row(name, first):
+        return Row(name, np.array([first, 1 - first]), 1, np.zeros(1), {}, ())
+
+    assert (
+        twins([row("a", 0.2), row("b", 0.3), row("c", 0.2)]) == " a and c are the same mixture and the same trainings."
+    )
+    assert twins([row("a", 0.2), row("b", 0.3)]) == ""
 
 
 def test_an_unfinished_benchmark_counts_what_is_there(late, tmp_path, capsys):

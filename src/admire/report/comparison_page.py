@@ -22,7 +22,7 @@ def render(campaign: Campaign, rows: list[Row]) -> str:
         f"Each mixture was trained on {campaign.target.name} with {campaign.benchmark.replicates} fresh seeds that no "
         "campaign saw, and scored on the test split, which no campaign saw either. The objective is "
         f"{objective_in_words(campaign)}; higher is better. Standard errors are over the replicates; that of a difference "
-        "is the root of the sum of both squares. All mixtures are scored on the same test documents.",
+        f"is the root of the sum of both squares. All mixtures are scored on the same test documents.{twins(rows)}",
         "## Metrics",
         "\n".join(_metrics(campaign, rows)),
         "## Mixtures (%)",
@@ -50,6 +50,19 @@ def verdict(rows: list[Row]) -> str:
         else:
             found.append(f"{word} than {row.mixture} by {abs(gap):.4f}{errors}")
     return f"The recommended mixture is {'; '.join(found)}." if found else "Nothing to compare with is finished yet."
+
+
+def twins(rows: list[Row]) -> str:
+    """Which methods recommend one and the same mixture: their rows are the same trainings."""
+    groups: dict[tuple[float, ...], list[str]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row.weights), []).append(row.mixture)
+    same = [
+        f"{' and '.join(names)} are the same mixture and the same trainings"
+        for names in groups.values()
+        if len(names) > 1
+    ]
+    return f" {'; '.join(same)}." if same else ""
 
 
 def table(rows: list[Row]) -> list[str]:
@@ -88,7 +101,11 @@ def _weights(campaign: Campaign, rows: list[Row]) -> list[str]:
 
 def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
     """Command, budgets of the campaigns that recommended, versions."""
-    lines = [f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`"]
+    rivals = f"{{methods: [{', '.join(campaign.benchmark.methods)}]}}"
+    lines = [
+        f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`, with "
+        f"`benchmark: {rivals}` there or in a second YAML behind it"
+    ]
     folder = Layout(Path(campaign.results))
     lines.append(f"- proposal of {read_json(folder.campaign(campaign.name).special('benchmark'))['time']}")
     unit = campaign.budget.unit
