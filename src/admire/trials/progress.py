@@ -19,7 +19,7 @@ class Progress:
 
     Attributes:
         trials: by state: `proposed`, `running`, `trained`, `done`, `failed`.
-        seconds_left: estimate from the pace so far; None before anything was trained, and while nobody runs it.
+        seconds_left: estimate from the pace of this run; None before it has trained anything.
     """
 
     trials: dict[str, list[Trial]]
@@ -81,16 +81,20 @@ def duration(seconds: float) -> str:
 
 
 def _seconds_left(campaign: Campaign, ledger: Ledger, reserved: float) -> float | None:
-    """Time for what is left, at the pace of the time since the first decision per unit of nominal cost; None while nobody runs
-    the campaign."""
+    """Time for what is left, at the pace of this run: its time per nominal cost of the trials that ended in it. None before the
+    first of these, and while nobody runs the campaign."""
     files = Layout(Path(campaign.results)).campaign(campaign.name)
-    first = files.proposal(0, 0)
-    if ledger.spent <= 0 or not first.is_file() or not files.running.is_file():
+    try:
+        begun = max(read_json(files.running)["started"], files.proposal(0, 0).stat().st_mtime)
+    except FileNotFoundError:  # nobody runs it, or nothing is decided
         return None
-    pace = (time.time() - first.stat().st_mtime) / ledger.spent
+    ended = [trial for trial in ledger.trials if trial.record is not None]
+    here = sum(trial.cost for trial in ended if trial.files(campaign.results).train().stat().st_mtime > begun)
+    if here <= 0:
+        return None
     remaining = (
         max(campaign.budget.total - ledger.spent, 0.0)
         if final_step(campaign) is None
         else ledger.committed - ledger.spent + reserved
     )
-    return pace * remaining
+    return (time.time() - begun) / here * remaining

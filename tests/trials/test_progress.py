@@ -1,0 +1,42 @@
+"""What the progress line says of the time left."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_weights import CARDS, RAW
+
+from admire.campaign.config import parse
+from admire.campaign.layout import Layout
+from admire.trials.files import write_json
+from admire.trials.progress import measure
+from admire.trials.records import TrainRecord, publish
+from admire.trials.spec import make_spec
+
+DAY = 86400.0
+
+
+def test_time_left_is_at_the_pace_of_this_run(tmp_path: Path) -> None:
+    """A pause of a day between two runs is no part of it."""
+    campaign = parse(RAW | {"results": str(tmp_path / "results")}, "tiny.yaml")
+    layout, now = Layout(tmp_path / "results"), time.time()
+    files, target = layout.campaign(campaign.name), campaign.target
+    specs = [make_spec(campaign, CARDS, target, np.array(weights)) for weights in ([0.5, 0.5], [0.4, 0.6])]
+    write_json(files.proposal(0, 0), {"trials": [{"spec": spec.as_dict(), "cost": target.cost} for spec in specs]})
+    os.utime(files.proposal(0, 0), (now - DAY, now - DAY))
+    write_json(files.running, {"started": now - 100.0})
+
+    def train(spec, when):
+        record = layout.trial(target.name, spec.digest).train()
+        publish(record, TrainRecord(status="ok", digest=spec.digest))
+        os.utime(record, (when, when))
+
+    train(specs[0], now - DAY)
+    assert measure(campaign).seconds_left is None, "this run has trained nothing yet"
+    train(specs[1], now)
+    left = campaign.budget.total - 2 * target.cost
+    assert left > 0 and measure(campaign).seconds_left == pytest.approx(100 / target.cost * left, rel=0.1)
+    files.running.unlink()
+    assert measure(campaign).seconds_left is None
