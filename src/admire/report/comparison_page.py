@@ -101,11 +101,9 @@ def _weights(campaign: Campaign, rows: list[Row]) -> list[str]:
 
 def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
     """Command, budgets of the campaigns that recommended, versions."""
-    rivals = f"{{methods: [{', '.join(campaign.benchmark.methods)}]}}"
-    lines = [
-        f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`, with "
-        f"`benchmark: {rivals}` there or in a second YAML behind it"
-    ]
+    methods = ", ".join(campaign.benchmark.methods)
+    rivals = f", with `benchmark: {{methods: [{methods}]}}` there or in a second YAML behind it" if methods else ""
+    lines = [f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`{rivals}"]
     folder = Layout(Path(campaign.results))
     lines.append(f"- proposal of {read_json(folder.campaign(campaign.name).special('benchmark'))['time']}")
     unit = campaign.budget.unit

@@ -52,7 +52,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
 def _legend(kinds: set[str], colour: str) -> list[matplotlib.artist.Artist]:
     patch, line = matplotlib.patches.Patch, matplotlib.lines.Line2D
     entries = {
-        "done": patch(facecolor=style.QUIET, label="done"),
+        "done": patch(facecolor=colour, label="done"),
         "running": patch(facecolor="white", edgecolor=colour, label="not finished"),
         "failed": line([], [], marker="X", linestyle="none", color=style.FAILED, markersize=8, label="failed"),
         "final": patch(facecolor=style.FINAL, label="final training"),
