@@ -189,6 +189,20 @@ def forgotten(bench):
     bench.end(supervisor)
 
 
+def slurmctld_away_without_accounting(bench):
+    """Slurm's controller is away as the executor looks for ended jobs: it then asks accounting, which there is not."""
+    supervisor = bench.start("next_iteration", before=bench.supervise("--poll-seconds", "1"))
+    bench.in_training()
+    training = psutil.Process(bench.attempts()[-1]["pid"])
+    training.suspend()
+    bench.lab.kill_daemon("slurmctld")
+    wait_for(lambda: "Falling back to 'sacct'" in bench.log.read_text(), "a status check")
+    bench.lab.up()
+    wait_for(lambda: "without a controller go on" in bench.log.read_text(), "another controller")
+    training.resume()
+    bench.end(supervisor)
+
+
 GENTLE = [
     "out_of_memory",
     "undisturbed",

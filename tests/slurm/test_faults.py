@@ -155,6 +155,13 @@ def test_a_job_that_slurm_forgot(lab, played, play):
         assert_whole(play("forgotten"), interrupted=False)
 
 
+def test_slurmctld_away_where_there_is_no_accounting(lab, played, play):
+    bench = play("slurmctld_away_without_accounting", lab)
+    said = (bench.folder / "logs/supervise.log").read_text()
+    assert "keeps no accounts" in said and "1 jobs without a controller go on" in said
+    assert_whole(bench, interrupted=False)
+
+
 @pytest.mark.parametrize("name", ["slurmctld_away", "slurmdbd_away"])
 def test_a_daemon_of_slurm_is_away_for_a_minute(accounting, play, name):
     assert_whole(play(name, accounting), interrupted=False)

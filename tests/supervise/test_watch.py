@@ -26,13 +26,15 @@ def wait_for(condition: Callable[[], Any]) -> None:
 
 @pytest.fixture
 def supervise(tmp_path: Path) -> Supervise:
-    """Supervises a Python script; `life` counts its lives from 1, and `squeue` answers what the test says."""
+    """Supervises a Python script; `life` counts its lives from 1, and Slurm answers what the test says."""
     (tmp_path / "bin").mkdir()
 
-    def start(script: str, *options: str, jobs: str = "") -> subprocess.Popen:
-        squeue = tmp_path / "bin/squeue"
-        squeue.write_text(f"#!/bin/sh\nprintf '{jobs}'\n")
-        squeue.chmod(0o755)
+    def start(script: str, *options: str, jobs: str = "", accounting: str = "none") -> subprocess.Popen:
+        answers = {"squeue": jobs, "scontrol": f"AccountingStorageType   = accounting_storage/{accounting}"}
+        for name, answer in answers.items():
+            command = tmp_path / "bin" / name
+            command.write_text(f"#!/bin/sh\nprintf '{answer}'\n")
+            command.chmod(0o755)
         head = """
             import os, pathlib, signal, sys, time
             lives = pathlib.Path("lives")
@@ -103,6 +105,21 @@ def test_a_command_with_jobs_in_the_queue_does_not_hang(supervise: Supervise, tm
     _, said = process.communicate()
     assert process.returncode == 0 and (tmp_path / "lives").read_text() == "1"
     assert said.count("`scontrol release 7` lets it go on") == 1
+
+
+@pytest.mark.parametrize(("accounting", "lives"), [("none", "2"), ("slurmdbd", "1")])
+def test_a_command_that_asks_accounting_in_vain_is_started_again(
+    supervise: Supervise, tmp_path: Path, accounting: str, lives: str
+) -> None:
+    script = """
+        if life == 1:
+            print("Falling back to 'sacct' for status queries (MinJobAge=None; threshold=120s).", flush=True)
+            time.sleep(4)
+    """
+    process = supervise(script, jobs=f"7|admire_run1|RUNNING|gpu|0:00|None|{tmp_path}\\n", accounting=accounting)
+    _, said = process.communicate()
+    assert process.returncode == 0 and (tmp_path / "lives").read_text() == lives
+    assert ("keeps no accounts" in said) == (lives == "2")
 
 
 def test_orphans_of_this_folder_are_named(supervise: Supervise, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -21,6 +22,7 @@ LEAST_PLUGIN = (2, 8, 0)  # earlier ones need sacct, or look for ended jobs with
 PLUGIN = "snakemake-executor-plugin-slurm"
 RECORDING_MINUTES = 5  # the attempt that only records a failure
 JOB_SECONDS = 180  # to wait for a job that looks at the results folder
+REGISTERING = 60  # seconds in which nodes answer a controller of Slurm that was just started
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[str]:
     _check_installed(site.origin)
     said = []
     for request in requests(campaign, origin, site):
-        refusal = _refusal(request)
+        refusal = _verdict(request)
         if refusal is not None:
             raise ConfigError(_sentence(request, refusal))
         said.append(f"{request.what}: sbatch {' '.join(request.options())}: accepted")
@@ -187,6 +189,19 @@ def _check_installed(origin: str) -> None:
     if tuple(map(int, re.findall(r"\d+", plugin)[:3])) < LEAST_PLUGIN:
         least = ".".join(map(str, LEAST_PLUGIN))
         raise ConfigError(f"{PLUGIN} {plugin} is too old; install {least}, which envs/requirements.lock pins")
+
+
+def _verdict(request: Request) -> str | None:
+    """What Slurm says against a job; it refuses every one until the nodes have answered a controller that was just started."""
+    limit = time.monotonic() + REGISTERING
+    while (refusal := _refusal(request)) is not None and _awaits_nodes() and time.monotonic() < limit:
+        time.sleep(1)
+    return refusal
+
+
+def _awaits_nodes() -> bool:
+    said = subprocess.run(["sinfo", "--noheader", "--Node", "--format=%T"], capture_output=True, text=True).stdout
+    return any(state.startswith("unknown") for state in said.split())
 
 
 def _refusal(request: Request) -> str | None:

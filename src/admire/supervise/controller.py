@@ -22,6 +22,8 @@ SLURM_AWAY = (
     "Connection refused",
     "temporarily unable to accept",
 )
+# what the executor says when a status check found Slurm's controller away: from then on it asks accounting, again and again
+ASKS_ACCOUNTING = b"Falling back to 'sacct'"
 QUESTIONS = ("squeue", "scontrol", "sacct", "sacctmgr", "which")  # that a controller asks while it only waits
 LAST_WORDS = 120.0  # seconds to end by itself after SIGINT
 
@@ -40,6 +42,8 @@ class Controller:
         with open(log, "ab") as stream:
             self._from = self._shown = stream.tell()
             self._run: str | None = None
+            self._asks_accounting = False
+            self._last_read = b""
             # a session of its own: a closed terminal or Ctrl-C reaches it through its supervisor only
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
@@ -65,12 +69,20 @@ class Controller:
         except psutil.NoSuchProcess:
             return False
 
+    @property
+    def asks_accounting(self) -> bool:
+        """Whether it has turned to accounting for the state of its jobs, as far as its log was shown."""
+        return self._asks_accounting
+
     def show(self) -> None:
         """Copy what is new in its log to the terminal, while there is one."""
         with open(self.log, "rb") as stream:
             stream.seek(self._shown)
             new = stream.read()
         self._shown += len(new)
+        heard = self._last_read + new  # the words may come in two pieces
+        self._asks_accounting = self._asks_accounting or ASKS_ACCOUNTING in heard
+        self._last_read = heard[-len(ASKS_ACCOUNTING) :]
         terminal.show(new.decode(errors="replace"))
 
     def signal(self, number: int) -> None:
@@ -84,8 +96,12 @@ class Controller:
         try:
             self.process.wait(LAST_WORDS)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
+
+    def kill(self) -> None:
+        """End it without a word: its jobs go on."""
+        self.process.kill()
+        self.process.wait()
 
     def outcome(self) -> End:
         """How it ended; a job or a configuration that failed is `failed`."""

@@ -1,7 +1,8 @@
 """Run a controller until the campaign has ended, whatever happens to the controller.
 
-It is started again when it was killed, when it waits for jobs that Slurm does not know any more, and when Slurm was away as
-it submitted. It is not started again when it finished, when something really failed, or when this process is told to end.
+It is started again when it was killed, when it waits for jobs that Slurm does not know any more, when Slurm was away as
+it submitted, and when it asks accounting that the cluster does not keep. It is not started again when it finished, when
+something really failed, or when this process is told to end.
 """
 
 from __future__ import annotations
@@ -122,6 +123,10 @@ class Watch:
             if mine is None or mine or controller.works or controller.run is None:
                 busy = time.monotonic()  # without an answer from Slurm nothing is known
             self._tell_of_held(mine or [])
+            if controller.asks_accounting and slurm.keeps_accounts() is False:
+                self._say("the controller asks for its jobs where this cluster keeps no accounts, and would not stop")
+                controller.kill()
+                return True
             if time.monotonic() - busy > self.settings.hung_after:
                 self._say("the controller waits, but Slurm knows no job of it")
                 controller.end()

@@ -6,6 +6,7 @@ Every question may go unanswered: Slurm may be absent, or its controller away fo
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 PREFIX = "admire_"  # of the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
 LOGS = Path(".snakemake/slurm_logs")  # where Snakemake's executor has jobs write, beside the folder's other state
+NO_ACCOUNTS = ("accounting_storage/none", "(null)")  # in Slurm's configuration, up to 22.05 and since
 PATIENCE = 60.0  # seconds to wait for an answer
 
 
@@ -91,6 +93,15 @@ def jobs(folder: Path) -> list[Job] | None:
         for number, name, state, partition, elapsed, why, where in rows
         if name.startswith(PREFIX) and Path(where).resolve() == folder.resolve()
     ]
+
+
+def keeps_accounts() -> bool | None:
+    """Whether this cluster remembers ended jobs in accounting (`sacct`); None when Slurm does not answer."""
+    answer = _ask("scontrol", "show", "config")
+    if answer is None:
+        return None
+    found = re.search(r"^AccountingStorageType\s*=\s*(\S+)", answer, re.MULTILINE)
+    return found is not None and found[1] not in NO_ACCOUNTS
 
 
 def cancel(found: list[Job]) -> None:
