@@ -33,8 +33,9 @@ def measure(trials):
         found = []
         for path in bench.results.glob("trials/S/*/share_1/train.json"):
             submitted, start, end = times[lines_of(path.parent.parent / "attempts.jsonl")[0]["job"]]
+            record = json.loads(path.read_text())
             scoring = sum(json.loads(one.read_text())["seconds"] for one in path.parent.glob("evaluate/*.json"))
-            found.append((submitted, start, end, json.loads(path.read_text())["seconds"], scoring))
+            found.append((submitted, start, end, record["seconds"], scoring + record["validation_seconds"]))
     return sorted(found)
 
 
@@ -46,8 +47,8 @@ def table(found):
     rows = {
         "a job's allocation": allocated,
         "training loop": training,
-        "scoring": scoring,
-        "**beside both** (two Snakemakes, two starts of Python with torch)": rest,
+        "scoring, in mid-training and at its end": scoring,
+        "**beside both** (a start of Snakemake, two of Python with torch)": rest,
         "from a job's end to the next submission (polling, update, propose)": between,
     }
     lines = [f"# What a trial costs on Slurm beside itself, {datetime.date.today()}", ""]

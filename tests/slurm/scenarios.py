@@ -52,7 +52,7 @@ def scancelled(bench):
 def out_of_memory(bench):
     """Memory for the Snakemake inside the job, none for a training; it asks for a GPU."""
     shutil.rmtree(bench.results / "campaigns")
-    bench.campaign(resources={"mem_gb": 0.1, "gpus": 1})
+    bench.campaign(resources={"mem_gb": 0.05, "gpus": 1})
     bench.run("next_proposal")
     bench.run("next_iteration")
     bench.asked = bench.allocations()

@@ -91,7 +91,7 @@ def test_scancel(played, name):
 def test_out_of_memory_is_a_row_that_says_so(played, name):
     bench = played(name)
     assert bench.record()["status"] == "failed"
-    assert "out of memory, it had 0.5 GB" in bench.record()["reason"]
+    assert "out of memory, it had 0.25 GB" in bench.record()["reason"]
     *tries, recording = bench.asked
     assert len(tries) == 3 and all(place == "gpu" and "gpu:1" in asked for place, asked in tries), bench.asked
     assert recording[0] == "cpu" and "gpu" not in recording[1], "to record a failure takes no GPU"

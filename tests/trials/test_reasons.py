@@ -38,7 +38,7 @@ def test_an_error_is_its_own_reason(attempts: Attempts) -> None:
     attempts.begin(1, 0)
     attempts.end(1, "error", 3, 0.5, "OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
     assert last_reason(attempts) == "out of memory"
-    assert last_reason(attempts, 40_400) == "out of memory, it had 40.4 GB"
+    assert last_reason(attempts, 40_200) == "out of memory, it had 40.2 GB"
     attempts.begin(2, 3)
     attempts.end(2, "interrupted", 7, 0.5, "interrupted by SIGTERM at step 7")
     assert last_reason(attempts) == "interrupted by SIGTERM at step 7"

@@ -23,7 +23,7 @@ KEYS = {
 }
 # where `snakemake --profile` looks, and where this repository keeps them
 PROFILES = (Path(), Path("profiles"), Path.home() / ".config/snakemake", Path("/etc/xdg/snakemake"))
-SNAKEMAKE_MB = 400  # what the two Snakemakes inside a Slurm job take
+SNAKEMAKE_MB = 200  # what the Snakemake inside a Slurm job takes
 
 
 @dataclass(frozen=True)
