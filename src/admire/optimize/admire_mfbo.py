@@ -9,29 +9,24 @@ released code differs from the paper.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import torch
-from botorch import settings
 from botorch.acquisition import AcquisitionFunction, LogExpectedImprovement, PosteriorMean
 from botorch.acquisition.cost_aware import InverseCostWeightedUtility
 from botorch.acquisition.max_value_entropy_search import qMultiFidelityMaxValueEntropy
-from botorch.exceptions import ModelFittingError
-from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.deterministic import GenericDeterministicModel
 from botorch.models.kernels import DownsamplingKernel
 from botorch.models.transforms import Standardize
 from botorch.utils.sampling import manual_seed
 from gpytorch.kernels import RBFKernel, ScaleKernel
-from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
 from admire.optimize.acquisition import candidates, maximise
 from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.random_search import Random
+from admire.optimize.surrogates.maximum_likelihood import fit
 
 FIT_STEPS = 100
 MAX_VALUES = 16  # draws of the best value
@@ -137,22 +132,18 @@ def _scored(problem: Problem, seen: Observations) -> np.ndarray:
 def _fit(problem: Problem, seen: Observations, rows: np.ndarray | None = None) -> SingleTaskGP:
     """The paper's process on the trials with a score, or on `rows` (n booleans) of them."""
     rows = _scored(problem, seen) if rows is None else rows
-    k = problem.space.k
-    X = torch.as_tensor(np.column_stack([seen.X[rows], _places(problem)[seen.size[rows]]]))
-    y = torch.as_tensor(problem.objective(seen.Y)[rows])[:, None]
+    size, target = seen.size[rows], problem.fidelities.target
     # at the target (place 1) the slope of (1 - s) ** (1 + power) in the power is not finite
-    X[:, -1].clamp_(max=1 - 1e-9)
+    places = np.minimum(_places(problem)[size], 1 - 1e-9)
+    cheap = (size == 0) & (target > 0)
+    return fit(_process, np.column_stack([seen.X[rows], places]), problem.objective(seen.Y)[rows], cheap, FIT_STEPS)
+
+
+def _process(X: Tensor, y: Tensor) -> SingleTaskGP:
+    k = X.shape[1] - 1
     mixtures = RBFKernel(active_dims=torch.arange(k))
     covariance = ScaleKernel(mixtures * DownsamplingKernel(active_dims=torch.tensor([k])))
-    with settings.validate_input_scaling(False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # two runs cannot be standardised well, and a search may end early
-        model = SingleTaskGP(X, y, covar_module=covariance, outcome_transform=Standardize(1))
-        mll = ExactMarginalLogLikelihood(model.likelihood, model)
-        try:
-            fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
-        except ModelFittingError:
-            mll.eval()
-    return model
+    return SingleTaskGP(X, y, covar_module=covariance, outcome_transform=Standardize(1))
 
 
 def _ranked(

@@ -7,25 +7,20 @@ the expected improvement of its mixture at the target times the squared correlat
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import torch
-from botorch import settings
 from botorch.acquisition import AcquisitionFunction, PosteriorMean
-from botorch.exceptions import ModelFittingError
-from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Standardize
 from botorch.utils.sampling import manual_seed
 from gpytorch.kernels import MaternKernel, RBFKernel, ScaleKernel
-from gpytorch.mlls import ExactMarginalLogLikelihood
 from scipy.stats import norm
 from torch import Tensor
 
 from admire.optimize.acquisition import candidates, maximise
 from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+from admire.optimize.surrogates.maximum_likelihood import fit
 
 FIT_STEPS = 60
 SEARCHED = 256  # random mixtures that the search of the continuous space looks at
@@ -93,20 +88,17 @@ def _places(problem: Problem) -> np.ndarray:
 
 
 def _fit(problem: Problem, seen: Observations, scored: np.ndarray) -> SingleTaskGP:
-    k = problem.space.k
-    X = torch.as_tensor(np.column_stack([seen.X[scored], _places(problem)[seen.size[scored]]]))
-    y = torch.as_tensor(problem.objective(seen.Y)[scored])[:, None]
+    size = seen.size[scored]
+    X = np.column_stack([seen.X[scored], _places(problem)[size]])
+    cheap = (size == 0) & (problem.fidelities.target > 0)
+    return fit(_process, X, problem.objective(seen.Y)[scored], cheap, FIT_STEPS)
+
+
+def _process(X: Tensor, y: Tensor) -> SingleTaskGP:
+    k = X.shape[1] - 2
     mixture = MaternKernel(nu=2.5, ard_num_dims=k, active_dims=torch.arange(k))
     size, steps = RBFKernel(active_dims=torch.tensor([k])), RBFKernel(active_dims=torch.tensor([k + 1]))
-    with settings.validate_input_scaling(False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # two runs cannot be standardised well, and a search may end early
-        model = SingleTaskGP(X, y, covar_module=ScaleKernel(mixture * size * steps), outcome_transform=Standardize(1))
-        mll = ExactMarginalLogLikelihood(model.likelihood, model)
-        try:
-            fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": FIT_STEPS}})
-        except ModelFittingError:
-            mll.eval()
-    return model
+    return SingleTaskGP(X, y, covar_module=ScaleKernel(mixture * size * steps), outcome_transform=Standardize(1))
 
 
 def _ranked(
@@ -135,10 +127,14 @@ def _ranked(
 
 def _pairs(model: SingleTaskGP, X: np.ndarray, here: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
     """At the target: mean (n), sd (n); and the correlation (n) of each mixture's value there with that `here`."""
-    pairs = np.stack([np.column_stack([X, np.tile(place, (len(X), 1))]) for place in (here, target)], 1)
+    means, covariances = [], []
     with torch.no_grad():
-        parts = [model.posterior(chunk) for chunk in torch.as_tensor(pairs).split(CHUNK)]
-        mean = torch.cat([part.mean[:, 1, 0] for part in parts]).numpy()
-        covariance = torch.cat([part.distribution.covariance_matrix for part in parts]).numpy()
+        for part in np.split(X, range(CHUNK, len(X), CHUNK)):
+            points = [np.column_stack([part, np.tile(place, (len(part), 1))]) for place in (here, target)]
+            posterior = model.posterior(torch.as_tensor(np.concatenate(points)))
+            means.append(posterior.mean[len(part) :, 0].numpy())
+            covariance = posterior.distribution.covariance_matrix.numpy().reshape(2, len(part), 2, len(part))
+            covariances.append(np.einsum("iaja->aij", covariance))
+    mean, covariance = np.concatenate(means), np.concatenate(covariances)
     sd = np.sqrt(np.maximum(covariance[:, [0, 1], [0, 1]], 1e-18))
     return mean, sd[:, 1], covariance[:, 0, 1] / (sd[:, 0] * sd[:, 1])
