@@ -176,7 +176,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--faults", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--trials", type=int, default=24)
+    parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), **SETTINGS) as lab:

@@ -40,6 +40,19 @@ def test_broken_and_killed_attempts_are_failures(tmp_path: Path) -> None:
     attempts.begin(3, 0)
     attempts.end(3, "interrupted", 9, 1.0, "interrupted by SIGTERM at step 9")
     assert attempts.failures == 2
-    attempts.begin(3, 9)
-    attempts.end(3, "ok", 50, 1.0)
+    attempts.begin(3, 0)
+    assert attempts.failures == 3
+
+
+def test_a_training_that_gets_further_has_all_its_tries_again(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "attempts.jsonl")
+    for step in (0, 10, 20, 30):  # killed again and again
+        attempts.begin(1, step)
+        assert attempts.failures == 1
+    attempts.begin(2, 30)
     assert attempts.failures == 2
+    attempts.begin(3, 20)  # a checkpoint was damaged
+    assert attempts.failures == 3
+    attempts.begin(4, 31)
+    attempts.end(4, "ok", 50, 1.0)
+    assert attempts.failures == 0

@@ -61,8 +61,15 @@ class Attempts:
 
     @property
     def failures(self) -> int:
-        """How many attempts broke or were killed."""
-        return self.count - sum(line["event"] == "end" and line["outcome"] != "error" for line in self.lines())
+        """How many attempts broke or were killed since one last began from a later checkpoint than the one before."""
+        failed, reached = 0, -1
+        for line in self.lines():
+            if line["event"] == "begin":
+                failed = 1 if line["resumed_step"] > reached else failed + 1
+                reached = max(reached, line["resumed_step"])
+            elif line["event"] == "end" and line["outcome"] != "error":
+                failed -= 1
+        return failed
 
     @property
     def running(self) -> bool:
