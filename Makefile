@@ -11,7 +11,7 @@ help:
 	@echo "make campaign   the whole loop on this machine: config/laptop.yaml, two cores, no GPU"
 	@echo "make test       every test"
 	@echo "make test-slurm a real Slurm cluster on this machine, up, tested, down (root; installs Debian's packages)"
-	@echo "make soak       40 random faults over a campaign on such a cluster (half an hour)"
+	@echo "make soak       40 random faults over a campaign on such a cluster (20 minutes)"
 	@echo "make lint       ruff, snakefmt, snakemake --lint"
 	@echo "make env        only the environment, .venv/"
 
