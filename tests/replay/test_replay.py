@@ -1,9 +1,13 @@
 """Methods on a table: same problems for all, costs of everything, the same numbers whatever the cores."""
 
 import io
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 
 from admire.cli.main import main
@@ -156,6 +160,18 @@ def test_a_replay_that_was_ended_goes_on(written, tmp_path, capsys):
     assert (played.loc["random", columns] == first.loc["random", columns]).all()
     assert main([*two_seeds(path, out), "--methods", "random", "--budget", "60"]) == 0  # another problem
     assert "played before" not in capsys.readouterr().out
+
+
+def test_workers_end_with_a_replay_that_is_killed(written, tmp_path):
+    command = [sys.executable, "-m", "admire.cli.main", *two_seeds(written(), tmp_path), "--methods", "admire-mfbo"]
+    process = psutil.Process(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)
+    limit = time.monotonic() + 300
+    # Python's own tracker of resources is a child too
+    while not (workers := [child for child in process.children() if child.cpu_times().user > 1]):
+        assert process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < limit
+        time.sleep(0.1)
+    process.kill()
+    assert not psutil.wait_procs(workers, timeout=300)[1]
 
 
 @pytest.mark.parametrize(

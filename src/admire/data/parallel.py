@@ -47,9 +47,14 @@ def in_order(make: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
         pool.shutdown(cancel_futures=True)
 
 
+def end_with_parent() -> None:
+    """Have this worker end when its parent does: one that is killed tells nobody, and its workers would go on, or wait for ever."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
 def _start(make: Callable[[], Callable[[Any], Any]]) -> None:
     global _work
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     _work = make()
 
 
@@ -57,8 +62,7 @@ def _do(item: Any) -> Any:
     return _work(item)
 
 
-def _end_with_parent() -> None:
-    """A parent that is killed tells nobody; its workers would wait for ever."""
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 
+from admire.data.parallel import end_with_parent
 from admire.optimize.methods import build, entry
 from admire.replay.case import Setting, make_case
 from admire.replay.play import Trace, play
@@ -58,7 +59,7 @@ def replay(
         cores: processes; the results are the same whatever their number.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=one_thread) as pool:
+    with ProcessPoolExecutor(cores, mp_context=context, initializer=start_worker) as pool:
         waiting = [pool.submit(_play, table, setting, method, seed, budget, until) for method, seed in jobs]
         try:
             for done in as_completed(waiting):
@@ -67,13 +68,14 @@ def replay(
             pool.shutdown(cancel_futures=True)
 
 
-def one_thread() -> None:
+def start_worker() -> None:
     """Set up a process: sums, and so results, depend on the number of threads; tiny negative variances are rounding."""
     import warnings
 
     import torch
     from gpytorch.utils.warnings import NumericalWarning
 
+    end_with_parent()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", NumericalWarning)
 

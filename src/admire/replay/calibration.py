@@ -10,7 +10,7 @@ import pandas as pd
 
 from admire.optimize.problem import Observations
 from admire.optimize.surrogates.experts import Experts
-from admire.replay.benchmark import one_thread
+from admire.replay.benchmark import start_worker
 from admire.replay.case import Case, Setting, make_case
 from admire.replay.play import observations
 from admire.replay.table import Table
@@ -24,7 +24,7 @@ def coverage(table: Table, setting: Setting, seeds: range, cores: int) -> Iterat
     The model sees the initial design and the first rows of the pool, which the seed has shuffled.
     """
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=one_thread) as pool:
+    with ProcessPoolExecutor(cores, mp_context=context, initializer=start_worker) as pool:
         yield from pool.map(_of_seed, [(table, setting, seed) for seed in seeds])
 
 
