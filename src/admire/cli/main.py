@@ -106,7 +106,9 @@ def command() -> int:
     try:
         return main()
     finally:
-        gc.freeze()
+        # one of several that train together leaves its process group, and that one's threads, to Python
+        if os.environ.get("WORLD_SIZE", "1") == "1":
+            gc.freeze()
 
 
 if __name__ == "__main__":
