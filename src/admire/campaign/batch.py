@@ -30,7 +30,7 @@ def share(batch_size: int, processes: int, rows_per_device: int | None) -> Batch
     if rest:
         raise ConfigError(
             f"training.batch_size: {batch_size} rows cannot be divided among {processes} processes; make it a multiple of "
-            "resources.nodes x resources.gpus"
+            f"{processes}, which is resources.nodes x resources.gpus (or, without GPUs, x resources.processes)"
         )
     rows = min(rows_per_device or each, each)
     if each % rows:
