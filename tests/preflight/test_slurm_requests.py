@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from admire.campaign.config import load
-from admire.campaign.site import Site
+from admire.campaign.site import Site, make_site
+from admire.errors import ConfigError
 from admire.preflight.slurm import requests
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
@@ -32,3 +33,17 @@ def tiny(tmp_path):
         "     resources: {gpus: 4, nodes: 2, threads: 3, evaluation_processes: 2}}\n"
     )
     return load(TINY, over)
+
+
+def test_a_misspelt_resource_of_the_profile_is_refused():
+    snakemakes_own = dict.fromkeys(
+        ("mem_mib", "disk_mb", "disk_mib", "tmpdir", "nodes", "gpu", "gpu_model", "gres"), "1"
+    )
+    assert make_site("profile", snakemakes_own | {"slurm_account": "ours"}, True).account == "ours"
+    for typo, meant in (
+        ("slurm_acount", "slurm_account"),
+        ("gpu_typ", "gpu_type"),
+        ("slurm_partitions", "slurm_partition"),
+    ):
+        with pytest.raises(ConfigError, match=f"profile: default-resources: {typo}: .* did you mean '{meant}'?"):
+            make_site("profile", {typo: "a"}, True)

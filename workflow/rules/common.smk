@@ -21,7 +21,7 @@ from admire.campaign.recipes import (
     tokenizer_digest,
     tokenizer_owner,
 )
-from admire.campaign.site import KEYS, make_site, memory_mb
+from admire.campaign.site import make_site, memory_mb
 from admire.campaign.validation import validation_plan
 from admire.errors import AdmireError
 from admire.trials.attempts import Attempts
@@ -70,19 +70,16 @@ try:
         for model in CAMPAIGN.models
         if model.base
     }
+    # What the profile says of the cluster; on a laptop nothing. Its groups are known only when jobs are planned.
+    DEFAULTS = workflow.resource_settings.default_resources or {}
+    SITE = make_site(
+        "the profile", {key: DEFAULTS[key].raw for key in DEFAULTS}, grouped=True
+    )
 except AdmireError as error:
     sys.exit(str(error))
 
 # Rules call `admire`; without an activated environment it is found beside the Python that runs this.
 shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}"; ')
-
-# What the profile says of the cluster; on a laptop nothing. Its groups are known only when jobs are planned.
-DEFAULTS = workflow.resource_settings.default_resources or {}
-SITE = make_site(
-    "the profile",
-    {key: DEFAULTS[key].raw for key in KEYS if key in DEFAULTS},
-    grouped=True,
-)
 
 LAYOUT = Layout(Path(CAMPAIGN.results))
 FILES = LAYOUT.campaign("{campaign}")

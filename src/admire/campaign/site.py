@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ KEYS = {
     "runtime": "minutes",
     "mem_mb": "memory_mb",
 }
+ALIKE = ("mem_mib",)  # Snakemake's own, beside mem_mb
 # where `snakemake --profile` looks, and where this repository keeps them
 PROFILES = (Path(), Path("profiles"), Path.home() / ".config/snakemake", Path("/etc/xdg/snakemake"))
 SNAKEMAKE_MB = 200  # what the Snakemake inside a Slurm job takes
@@ -55,8 +57,16 @@ class Site:
 
 
 def make_site(origin: str, defaults: dict[str, Any], grouped: bool) -> Site:
-    """The site that a profile's `default-resources` describe; resources of other names are none of its business."""
+    """The site that a profile's `default-resources` describe; resources of other names are none of its business.
+
+    Raises:
+        ConfigError: if one is misspelt: jobs would be submitted without it.
+    """
     found: dict[str, Any] = {}
+    for key in set(defaults) - set(KEYS) - set(ALIKE):
+        near = difflib.get_close_matches(key, KEYS, 1, cutoff=0.85)
+        if near:
+            raise ConfigError(f"{origin}: default-resources: {key}: no job would ask for it; did you mean '{near[0]}'?")
     for key, name in KEYS.items():
         value = str(defaults.get(key, "")).strip("'\"")
         if name in ("minutes", "memory_mb"):
