@@ -12,7 +12,7 @@ WRONG = [
     ({"gpu_partition": "cpu"}, {"gpus": 1}, ("models.S.resources.gpus", "refuses 1")),
     ({"gpu_type": "a100"}, {"gpus": 1}, ("gpu_type", "refuses a100", "sinfo")),
     ({}, {"gpus": 4}, ("models.S.resources.gpus", "refuses 4", "one node")),
-    ({}, {"mem_gb": 900}, ("models.S.resources.mem_gb", "refuses 900.4", "sinfo")),
+    ({}, {"mem_gb": 900}, ("models.S.resources.mem_gb", "refuses 900.2", "sinfo")),
     ({}, {"threads": 99}, ("models.S.resources.threads", "refuses 99")),
     ({}, {"minutes": 600}, ("models.S.resources.minutes", "refuses 1200", "limit is 720 minutes")),
 ]
