@@ -18,6 +18,7 @@ from torch import Tensor
 from admire.optimize.design import sample
 from admire.optimize.problem import Problem
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, ModelOfObjective, inputs
+from admire.optimize.surrogates.searching import searching
 
 CANDIDATES = 512
 STARTS = 3  # of the gradient search, the best candidates that differ
@@ -150,7 +151,7 @@ def _climb(problem: Problem, acquisition: AcquisitionFunction, ranked: np.ndarra
         if (abs(starts - x).sum(1) / 2 > APART).all():
             starts = np.concatenate([starts, x[None]])
     k = problem.space.k
-    with warnings.catch_warnings():
+    with searching(), warnings.catch_warnings():
         # a line search that ends early is no loss: its start is ranked beside what it found
         warnings.simplefilter("ignore", category=RuntimeWarning)
         found, _ = optimize_acqf(

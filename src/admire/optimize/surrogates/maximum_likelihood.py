@@ -19,6 +19,8 @@ from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
+from admire.optimize.surrogates.searching import searching
+
 GROWTH = 1.1
 LEARNT = ("mean_module", "covar_module", "likelihood")
 
@@ -62,7 +64,7 @@ def _learnt(build: Build, steps: int, inputs: bytes, scores: bytes) -> dict[str,
     y = np.frombuffer(scores)
     model = _made(build, np.frombuffer(inputs).reshape(len(y), -1), y)
     mll = ExactMarginalLogLikelihood(model.likelihood, model)
-    with settings.validate_input_scaling(False), warnings.catch_warnings():
+    with searching(), settings.validate_input_scaling(False), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a search may end early
         try:
             fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": steps}})
