@@ -13,7 +13,7 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from linear_operator.utils.errors import NotPSDError
 from synthetic import World, make_problem, nothing
 
-from admire.optimize.surrogates import processes
+from admire.optimize.surrogates import log_likelihood
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels, inputs
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
@@ -213,7 +213,7 @@ def test_a_search_that_strays_too_far_comes_back(world, seen, surrogate, monkeyp
             raise NotPSDError("not positive definite")
         return psd_safe_cholesky(matrix)
 
-    monkeypatch.setattr(processes, "psd_safe_cholesky", stray)
+    monkeypatch.setattr(log_likelihood, "psd_safe_cholesky", stray)
     found = GaussianProcesses.fit(world.problem, seen).means(seen.X, 2)
     assert len(calls) > 10
     straight = surrogate.means(seen.X, 2)

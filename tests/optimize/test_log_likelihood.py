@@ -1,14 +1,10 @@
 """The density that hyper-parameters are searched by: its value and its derivative in closed form."""
 
-import ctypes
-
 import pytest
 import torch
-from threadpoolctl import threadpool_info
 from torch.distributions import MultivariateNormal
 
-from admire.optimize.surrogates.processes import LogLikelihood
-from admire.optimize.surrogates.searching import searching
+from admire.optimize.surrogates.log_likelihood import LogLikelihood
 
 
 @pytest.fixture
@@ -37,23 +33,3 @@ def test_its_derivative_is_that_of_the_density(evidence):
     known = derivative(lambda K: MultivariateNormal(torch.zeros_like(z), K).log_prob(z))
     found = derivative(lambda K: LogLikelihood.apply(K, z))
     assert (known - found).abs().max() < 1e-12
-
-
-def test_searching_takes_one_thread_and_gives_them_back():
-    def threads():
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
-    before = threads()
-    with searching():
-        assert set(threads()) == {1}
-    assert threads() == before
-
-
-def test_searching_works_where_the_c_library_is_another(monkeypatch):
-    from admire.optimize.surrogates import searching as module
-
-    module._keep_freed_memory.cache_clear()
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    with module.searching():
-        pass
-    module._keep_freed_memory.cache_clear()

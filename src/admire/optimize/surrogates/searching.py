@@ -1,6 +1,6 @@
 """Make the process fit for searches: thousands of small computations, one after the other, with matrices of a few megabytes.
 
-Neither changes a digit of what is found.
+It finds the same, sooner.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ M_TRIM_THRESHOLD, KEPT_FREE = -1, 512 << 20
 @contextmanager
 def searching() -> Iterator[None]:
     """While it lasts SciPy's own steps, on vectors, take one thread: several would only wait for each other. From then on the
-    process keeps the memory that it frees: to have it taken away and given back again, page by page, took a third of the time.
+    process keeps the memory that it frees: to have it taken away and given back again, page by page, took a quarter of the time.
     """
     _keep_freed_memory()
     with threadpool_limits(1, user_api="blas"):
