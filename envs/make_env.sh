@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 
 stamp=.venv/.made-from-$(cat envs/requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 [ -e "$stamp" ] && exit 0
+# to make it anew would empty what the link leads to, which may be another checkout's
+[ -L .venv ] && { echo "make env: .venv is a link to an environment made from other files than these; remove the link (rm .venv), and it is made here" >&2; exit 1; }
 
 python=
 for candidate in python3 python3.13 python3.12 python3.11; do

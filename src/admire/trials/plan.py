@@ -309,7 +309,8 @@ def _wall_time(plan: Plan, side_by_side: int) -> str:
     seconds = ahead * per_unit / workers
     if plan.campaign.optimizer.design and side_by_side == 1:
         return f"about {duration(seconds)} one after the other; as many side by side as the queue gives (--concurrency)"
-    return f"about {duration(seconds)} with {side_by_side} trainings side by side, waiting in queues not counted (estimate)"
+    trainings = f"{side_by_side} trainings side by side" if side_by_side > 1 else "one training after the other"
+    return f"about {duration(seconds)} with {trainings}, waiting in queues not counted (estimate)"
 
 
 def _disk(plan: Plan) -> str:
