@@ -56,11 +56,15 @@ def test_an_objective_is_a_signed_average(written):
         (cell(5, "weight:s0", 0.9), r"line 7: the weights sum to .*, not to 1 \(within 0.005\)"),
         (cell(5, "weight:s0", -0.9), "line 7: a weight is below zero"),
         (cell(5, "cost", None), "line 7: cost is empty"),
-        (
-            lambda frame: cell(8, "metric:average", 7.0)(
-                frame.assign(**{"metric:average": frame[["metric:a", "metric:b"]].mean(axis=1)})
-            ),
-            "line 10: metric:average is 7.0000 and the mean of its metrics",
+        (cell(5, "cost", -1.0), "line 7: the cost is not above zero"),
+        *(
+            (
+                lambda frame, name=name: cell(8, name, 7.0)(
+                    frame.assign(**{name: frame[["metric:a", "metric:b"]].mean(axis=1)})
+                ),
+                f"line 10: {name} is 7.0000 and the mean of its metrics",
+            )
+            for name in ("metric:average", "metric:avg", "metric:mean")
         ),
     ],
 )

@@ -181,6 +181,8 @@ def test_workers_end_with_a_replay_that_is_killed(written, tmp_path):
         (["--methods", "transfer:admire"], "does not say which size"),
         (["--objective", "z"], "no metric or group 'z'"),
         (["--seeds", "0"], "--seeds 0: at least one is needed"),
+        (["--cores", "0"], "--cores 0: at least one is needed"),
+        (["--budget", "0"], "--budget 0: a cost above zero is needed"),
     ],
 )
 def test_what_cannot_be_played_is_refused(written, capsys, arguments, sentence):

@@ -1,8 +1,9 @@
 """Play methods on a table of runs that others paid for: how soon would they have known the best mixture?
 
 FORMAT is regmix (RegMix's CSV files on The Pile), admire-ift (the ADMIRE IFT Runs), or table (your own, one CSV with the
-columns run, size, cost, weight:<source> ..., metric:<name> ..., optional stderr:<name> ...). Every seed shuffles the rows;
-all methods meet the same problems. Costs are those of everything bought.
+columns run, size, cost, weight:<source> ..., metric:<name> ..., optional stderr:<name> ..., steps; a metric named average, avg
+or mean is only checked: it must be the mean of the others). Every seed shuffles the rows; all methods meet the same problems.
+Costs are those of everything bought.
 """
 
 from __future__ import annotations
@@ -82,15 +83,13 @@ def run(args: argparse.Namespace) -> None:
     """Play, print the table, write the files."""
     import os
 
-    from admire.errors import TableError
     from admire.optimize.methods import METHODS, check_name
     from admire.replay import benchmark
     from admire.replay.case import make_case
     from admire.replay.kept_runs import KeptRuns
 
     table, setting = _table(args), _setting(args)
-    if args.seeds < 1:
-        raise TableError(f"--seeds {args.seeds}: at least one is needed")
+    _check_numbers(args)
     methods = list(METHODS) if args.methods == "all" else [name.strip() for name in args.methods.split(",")]
     for name in methods:
         check_name(name)
@@ -107,6 +106,16 @@ def run(args: argparse.Namespace) -> None:
     runs = _play(table, setting, methods, args.seeds, kept, cores)
     decided = {"objective": setting.objective, "budget": budget, "until": until}
     _write(table, runs, args, {**decided, "methods": methods, "skipped": refused})
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    from admire.errors import TableError
+
+    for name, value in (("--seeds", args.seeds), ("--cores", args.cores)):
+        if value is not None and value < 1:
+            raise TableError(f"{name} {value}: at least one is needed")
+    if args.budget is not None and not args.budget > 0:
+        raise TableError(f"--budget {args.budget:g}: a cost above zero is needed")
 
 
 def _table(args: argparse.Namespace) -> Table:

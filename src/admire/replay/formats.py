@@ -14,6 +14,7 @@ from admire.errors import TableError
 from admire.replay.table import Table
 
 SUM_TOLERANCE = 0.005  # published weights are rounded: their sums are off by up to .003
+AVERAGES = {"metric:average", "metric:avg", "metric:mean"}
 AVERAGE_TOLERANCE = 1e-4  # a stated average may be off its metrics by rounding
 
 # In the units of one run at 1B, as in arXiv 2508.11551: a run costs what its parameters do.
@@ -115,7 +116,8 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False) -> Ta
     `steps`: a run that was scored at several steps has a row for each, whose cost is what it took to get there; a size at so
     many steps then counts as a fidelity of its own.
 
-    Sizes are ordered by their mean cost. An `average` among the metrics is compared with the mean of the others.
+    A size costs what its runs do on average, and sizes are ordered by that. A metric named `average`, `avg` or `mean` is no metric
+    of its own: it is compared with the mean of the others.
 
     Args:
         path: the file.
@@ -124,24 +126,24 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False) -> Ta
 
     Raises:
         TableError: if a column is missing, the target has no runs or one alone, runs occur twice, weights do not sum to 1
-            (within 0.005), or a number is text.
+            (within 0.005), a cost is not above zero, an average is not the mean of the others, or a number is text.
     """
     frame = _read(path)
     for column in ("run", "size", "cost"):
         if column not in frame:
             raise TableError(f"{path}: has no column '{column}'; the long form is run,size,cost,weight:...,metric:...")
     sources = [name for name in frame if name.startswith("weight:")]
-    metrics = [name for name in frame if name.startswith("metric:") and name != "metric:average"]
+    metrics = [name for name in frame if name.startswith("metric:") and name not in AVERAGES]
     if len(sources) < 2 or not metrics:
         raise TableError(f"{path}: needs two columns weight:<source> or more, and one metric:<name> or more")
     frame["size"] = frame["size"].astype(str)
     frame["cost"] = _numbers(frame[["cost"]], path)[:, 0]
+    if (frame["cost"] <= 0).any():
+        raise TableError(f"{path}, line {_line(frame, (frame['cost'] <= 0).to_numpy())}: the cost is not above zero")
     frame, target_size, shares = _by_steps(frame, path, target_size)
     _check_runs(frame, path, target_size)
     order = frame.groupby("size")["cost"].mean().sort_values(kind="stable")
     sizes = tuple(order.index[: list(order.index).index(target_size) + 1])
-    if (order.loc[list(sizes)] <= 0).any():
-        raise TableError(f"{path}: the costs of size {order.idxmin()} are not above zero")
     _check_average(frame, metrics, path)
     groups = [frame[frame["size"] == size] for size in sizes]
     short = tuple(name.removeprefix("metric:") for name in metrics)
@@ -255,16 +257,15 @@ def _wrong_averages(frame: pd.DataFrame, metrics: list[str], path: Path) -> tupl
 
 def _check_average(frame: pd.DataFrame, metrics: list[str], path: Path) -> None:
     """A stated average is the mean of the metrics."""
-    if "metric:average" not in frame:
-        return
-    stated, mean = _numbers(frame[["metric:average"]], path)[:, 0], _numbers(frame[metrics], path, missing=True).mean(1)
-    off = abs(stated - mean) > AVERAGE_TOLERANCE
-    if off.any():
-        line = _line(frame, off)
-        raise TableError(
-            f"{path}, line {line}: metric:average is {stated[off][0]:.4f} and the mean of its metrics {mean[off][0]:.4f}; "
-            f"correct the {'row' if off.sum() == 1 else f'{off.sum()} rows'} or drop the column"
-        )
+    for name in AVERAGES.intersection(frame):
+        stated, mean = _numbers(frame[[name]], path)[:, 0], _numbers(frame[metrics], path, missing=True).mean(1)
+        off = abs(stated - mean) > AVERAGE_TOLERANCE
+        if off.any():
+            line = _line(frame, off)
+            raise TableError(
+                f"{path}, line {line}: {name} is {stated[off][0]:.4f} and the mean of its metrics {mean[off][0]:.4f}; "
+                f"correct the {'row' if off.sum() == 1 else f'{off.sum()} rows'} or drop the column"
+            )
 
 
 def _unknown(Y: list[np.ndarray] | tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
