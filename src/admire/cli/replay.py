@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
     print("\n".join([*_describe(table, case.problem.pool), *table.notes, *refused]), flush=True)
     budget = args.budget or len(case.problem.pool[table.target]) * table.costs[table.target]
     until = min(args.until if args.until is not None else table.marks[-1], budget)
-    kept = KeptRuns(args.out and args.out / "runs.jsonl", table, setting, budget, until)
+    kept = KeptRuns(args.out and args.out / "runs.jsonl", table, setting, methods, budget, until)
     runs = _play(table, setting, methods, args.seeds, kept, cores)
     decided = {"objective": setting.objective, "budget": budget, "until": until}
     _write(table, runs, args, {**decided, "methods": methods, "skipped": refused})

@@ -1,7 +1,7 @@
 """Runs that were played before: a replay that was ended goes on, and a method added later is played alone.
 
 One line a run in `<out>/runs.jsonl`, only ever appended to. A line counts while what it depends on is what it was: the
-table, the setting, the budget and the code that decides.
+table, the setting, the budget and the code that decides (`deciding_code`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,10 +19,11 @@ import admire
 from admire.campaign.digest import digest, digest_files
 from admire.replay.benchmark import Run
 from admire.replay.case import Setting
+from admire.replay.deciding_code import deciding_files
 from admire.replay.play import Trace
 from admire.replay.table import Table
 
-DECIDING_ROOMS = ("optimize", "replay", "space")
+CODE = Path(admire.__file__).parent
 
 
 class KeptRuns:
@@ -30,17 +31,27 @@ class KeptRuns:
 
     Args:
         path: the file; None keeps nothing.
+        methods: names of those that are played.
         budget, until: as in `admire.replay.play.play`.
     """
 
-    def __init__(self, path: Path | None, table: Table, setting: Setting, budget: float, until: float) -> None:
+    def __init__(
+        self,
+        path: Path | None,
+        table: Table,
+        setting: Setting,
+        methods: Collection[str],
+        budget: float,
+        until: float,
+    ) -> None:
         self.path, self.budget, self.until = path, budget, until
-        code = Path(admire.__file__).parent
-        files = [file for room in DECIDING_ROOMS for file in (code / room).rglob("*.py")]
-        self.key = digest([_content(table), asdict(setting), budget, until, digest_files(files, code)])
+        problem = [_content(table), asdict(setting), budget, until]
+        self.keys = {
+            method: digest([*problem, digest_files(deciding_files(method, setting.truth), CODE)]) for method in methods
+        }
 
     def read(self) -> Iterator[Run]:
-        """The runs that still count; a line that a crash tore is passed over."""
+        """The methods' runs that still count; a line that a crash tore is passed over."""
         if self.path is None or not self.path.is_file():
             return
         for line in self.path.read_text(encoding="utf-8").splitlines():
@@ -48,7 +59,7 @@ class KeptRuns:
                 found = json.loads(line)
             except json.JSONDecodeError:
                 continue
-            if found["key"] == self.key:
+            if found["key"] == self.keys.get(found["method"]):
                 trace = found["trace"]
                 rows = {name: [tuple(row) for row in trace[name]] for name in ("bought", "steps")}
                 yield Run(found["method"], found["seed"], Trace(**trace | rows))
@@ -59,7 +70,9 @@ class KeptRuns:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torn = self.path.is_file() and self.path.stat().st_size and not self.path.read_bytes().endswith(b"\n")
-        line = json.dumps({"key": self.key, "method": run.method, "seed": run.seed, "trace": asdict(run.trace)})
+        line = json.dumps(
+            {"key": self.keys[run.method], "method": run.method, "seed": run.seed, "trace": asdict(run.trace)}
+        )
         with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(("\n" if torn else "") + line + "\n")
             stream.flush()
