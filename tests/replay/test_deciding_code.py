@@ -11,14 +11,14 @@ from admire.replay.deciding_code import deciding_files, imported_files
 
 CODE = Path(admire.__file__).parent
 # Loaded to name a table's methods and to read it; what they give to a run is in its key, or in its files.
-BESIDE = {"optimize/methods.py", "replay/formats.py"}
+BESIDE = {"optimize/methods.py", "replay/cells.py", "replay/long_form.py"}
 
 PLAY = """
 import sys
 from pathlib import Path
 from admire.optimize.methods import build
 from admire.replay.case import Setting, make_case
-from admire.replay.formats import long_form
+from admire.replay.long_form import long_form
 from admire.replay.play import play
 path, method, truth = Path(sys.argv[1]), sys.argv[2], sys.argv[3] or None
 case = make_case(long_form(path, "L"), Setting("mean", truth=truth), 0)

@@ -8,7 +8,8 @@ import pytest
 from admire.campaign.config import load
 from admire.errors import TableError
 from admire.replay import export
-from admire.replay.formats import admire_ift, long_form
+from admire.replay.long_form import long_form
+from admire.replay.published import admire_ift
 from admire.trials.ledger import Ledger, Trial
 from admire.trials.records import Score, TrainRecord
 from admire.trials.spec import make_spec

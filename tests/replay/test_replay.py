@@ -16,7 +16,7 @@ from admire.optimize.methods import METHODS, build
 from admire.replay import summary
 from admire.replay.benchmark import Run, replay, servable
 from admire.replay.case import Setting, make_case
-from admire.replay.formats import long_form
+from admire.replay.long_form import long_form
 from admire.replay.play import Trace, play
 
 
@@ -121,9 +121,20 @@ def test_a_table_without_common_mixtures_cannot_serve_promotion(table):
 def test_the_summary_counts_seeds_and_reads_regret_between_steps():
     first = Trace([(1, 2.0, "L", "a")], [(0, 0.0, "x", 3.0, 3.0), (1, 2.0, "y", 1.0, 1.0)], 2.0, 2.0, 2.0, 0.1)
     never = Trace([(1, 2.0, "L", "b")], [(0, 0.0, "x", 3.0, 3.0)], seconds=0.3)
-    line = summary.summary([Run("m", 0, first), Run("m", 1, never)], (1.0, 2.0)).iloc[0]
+    line = summary.summary([Run("m", 0, first), Run("m", 1, never)], (1.0, 2.0), "L").iloc[0]
     assert (line["seeds"], line["found_share"], line["cost_observed_mean"]) == (2, 0.5, 2.0)
     assert (line["regret_at_1"], line["regret_at_2"]) == (3.0, 2.0)
+
+
+def test_the_best_observed_row_has_no_regret_before_every_seed_observed_one():
+    small = Trace([(1, 1.0, "S", "a"), (2, 3.0, "L", "b")], [(0, 0.0, "x", 3.0, 3.0), (2, 3.0, "y", 1.0, 2.0)])
+    large = Trace([(1, 2.0, "L", "b")], [(0, 0.0, "x", 3.0, 3.0), (1, 2.0, "y", 1.0, 2.0)])
+    runs = [Run("m", 0, small), Run("m", 1, large)]
+    line = summary.summary(runs, (2.0, 3.0), "L").iloc[0]
+    assert np.isnan(line["observed_regret_at_2"])
+    assert line["observed_regret_at_3"] == 2.0
+    curve = summary.curves(runs, np.array([2.0, 3.0]), "L")
+    assert curve["observed_regret_mean"].isna().tolist() == [True, False]
 
 
 def two_seeds(path, out):
@@ -139,10 +150,34 @@ def test_the_verb_writes_its_files(written, tmp_path, capsys):
     }
     assert list(pd.read_csv(out / "summary.csv")["method"]) == ["random", "regmix-linear"]
     assert set(pd.read_csv(out / "purchases.csv")["seed"]) == {0, 1}
-    assert "24 at S (1), 12 at L (10)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "24 at S (1), 12 at L (10)" in printed
+    assert "method         seeds" in printed
     page = (out / "README.md").read_text()
     assert f"--methods random,regmix-linear --seeds 2 --target-size L --out {out}\n" in page
     assert "| `regmix-linear` | 2 | 0% | never |" in page
+    assert "every row" in page
+
+
+def test_methods_that_buy_nothing_have_their_page_and_no_picture(written, tmp_path):
+    out = tmp_path / "out"
+    assert main([*two_seeds(written(), out), "--methods", "prior,prior"]) == 0
+    assert len(pd.read_csv(out / "summary.csv")) == 1
+    assert not list(out.glob("*.png"))
+    assert "![" not in (out / "README.md").read_text()
+
+
+def test_regret_is_not_told_beyond_the_cost_that_every_run_reaches(written, tmp_path):
+    out = tmp_path / "out"
+    assert main([*two_seeds(written(), out), "--methods", "random", "--until", "30"]) == 0
+    columns = pd.read_csv(out / "summary.csv").columns
+    assert "regret_at_30" in columns
+    assert "regret_at_100" not in columns
+
+
+def test_options_of_a_users_table_are_refused_for_a_published_one(tmp_path, capsys):
+    assert main(["replay", "regmix", str(tmp_path), "--target-size", "1B"]) == 1
+    assert "--target-size: goes with format table only" in capsys.readouterr().err
 
 
 def test_a_replay_that_was_ended_goes_on(written, tmp_path, capsys):
@@ -183,6 +218,14 @@ def test_workers_end_with_a_replay_that_is_killed(written, tmp_path):
         (["--seeds", "0"], "--seeds 0: at least one is needed"),
         (["--cores", "0"], "--cores 0: at least one is needed"),
         (["--budget", "0"], "--budget 0: a cost above zero is needed"),
+        (["--budget", "inf"], "--budget inf: a cost above zero is needed"),
+        (["--until", "nan"], "--until nan: a cost is needed"),
+        (["--methods", "regmix"], "did you mean 'regmix-linear'?"),
+        (["--methods", "design,doremi"], "none of them can be played on runs"),
+        (
+            ["--calibration", "--target-size", "S", "--unit", "hours", "--out", "/dev/null/x"],
+            "--out /dev/null/x: no folder",
+        ),
     ],
 )
 def test_what_cannot_be_played_is_refused(written, capsys, arguments, sentence):
@@ -205,7 +248,7 @@ def test_a_cheapest_size_smaller_than_the_initial_design_is_refused(written, cap
         return frame[(frame["size"] == "L") | (frame.index < 5)]
 
     assert main(["replay", "table", str(written(few)), "--target-size", "L", "--methods", "random"]) == 1
-    assert "size 'S' has 5 runs and the initial design takes 16 or more" in capsys.readouterr().err
+    assert "size 'S' has 5 runs, and the initial design takes 16 or more" in capsys.readouterr().err
 
 
 def test_calibration_counts_rows_that_were_not_seen(written, tmp_path, capsys):

@@ -1,9 +1,9 @@
 """Play methods on a table of runs that others paid for: how soon would they have known the best mixture?
 
 FORMAT is regmix (RegMix's CSV files on The Pile), admire-ift (the ADMIRE IFT Runs), or table (your own, one CSV with the
-columns run, size, cost, weight:<source> ..., metric:<name> ..., optional stderr:<name> ..., steps; a metric named average, avg
-or mean is only checked: it must be the mean of the others). Every seed shuffles the rows; all methods meet the same problems.
-Costs are those of everything bought.
+columns run, size, cost, weight:<source> ..., metric:<name> ..., optional stderr:<name> ..., steps; docs/replay.md has an
+example). Every seed shuffles the rows; all methods meet the same problems. Costs are those of everything bought. observed: when
+the best row had been trained at the target; recommended: when it was first recommended.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from admire.replay.benchmark import Run
     from admire.replay.case import Setting
     from admire.replay.kept_runs import KeptRuns
@@ -57,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("gp", "trees"),
         help="tables drawn by seed from a model of this one, whose truth is known: true regret",
     )
+    parser.add_argument("--unit", help="format table: what costs are in, for the pictures' labels, such as GPU-hours")
     parser.add_argument("--target-size", help="format table: the size that is recommended for")
     parser.add_argument("--lower-is-better", action="store_true", help="format table: metrics are losses")
     parser.add_argument(
@@ -83,23 +82,26 @@ def run(args: argparse.Namespace) -> None:
     """Play, print the table, write the files."""
     import os
 
-    from admire.optimize.methods import METHODS, check_name
+    from admire.errors import TableError
     from admire.replay import benchmark
     from admire.replay.case import make_case
     from admire.replay.kept_runs import KeptRuns
 
-    table, setting = _table(args), _setting(args)
     _check_numbers(args)
-    methods = list(METHODS) if args.methods == "all" else [name.strip() for name in args.methods.split(",")]
-    for name in methods:
-        check_name(name)
+    methods = _methods(args.methods)
+    _check_out(args.out)
+    table, setting = _table(args), _setting(args)
     cores = args.cores or os.cpu_count() or 1
+    case = make_case(table, setting, 0)  # what cannot be is refused before anything runs
+    print("\n".join([*_describe(table, case.problem.pool), *table.notes]), flush=True)
     if args.calibration:
         _calibrate(table, setting, args, cores)
         return
-    case = make_case(table, setting, 0)  # what cannot be is refused before anything runs
     methods, refused = benchmark.servable(table, methods)
-    print("\n".join([*_describe(table, case.problem.pool), *table.notes, *refused]), flush=True)
+    if refused:
+        print("\n".join(refused), flush=True)
+    if not methods:
+        raise TableError(f"--methods {args.methods}: none of them can be played on {table.name}")
     budget = args.budget or len(case.problem.pool[table.target]) * table.costs[table.target]
     until = min(args.until if args.until is not None else table.marks[-1], budget)
     kept = KeptRuns(args.out and args.out / "runs.jsonl", table, setting, methods, budget, until)
@@ -108,34 +110,63 @@ def run(args: argparse.Namespace) -> None:
     _write(table, runs, args, {**decided, "methods": methods, "skipped": refused})
 
 
+def _methods(asked: str) -> list[str]:
+    """Names in the order given, each once."""
+    from admire.optimize.methods import METHODS, check_name
+
+    if asked == "all":
+        return list(METHODS)
+    methods = list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
+    for name in methods:
+        check_name(name)
+    return methods
+
+
 def _check_numbers(args: argparse.Namespace) -> None:
+    from math import isfinite
+
     from admire.errors import TableError
 
     for name, value in (("--seeds", args.seeds), ("--cores", args.cores)):
         if value is not None and value < 1:
             raise TableError(f"{name} {value}: at least one is needed")
-    if args.budget is not None and not args.budget > 0:
+    if args.budget is not None and not (isfinite(args.budget) and args.budget > 0):
         raise TableError(f"--budget {args.budget:g}: a cost above zero is needed")
+    if args.until is not None and not (isfinite(args.until) and args.until >= 0):
+        raise TableError(f"--until {args.until:g}: a cost is needed, or 0 to end where the best row was observed")
+
+
+def _check_out(out: Path | None) -> None:
+    """The folder can be made: a replay may take hours."""
+    from admire.errors import TableError
+
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TableError(f"--out {out}: no folder can be made there ({error.strerror}); name another") from None
 
 
 def _table(args: argparse.Namespace) -> Table:
     from admire.errors import TableError
-    from admire.replay import formats
+    from admire.replay.long_form import long_form
+    from admire.replay.published import admire_ift, regmix
 
-    if args.format == "regmix":
-        return formats.regmix(args.path)
-    if args.format == "admire-ift":
-        return formats.admire_ift(args.path)
-    if args.target_size is None:
-        raise TableError("--target-size is missing: the size that is recommended for")
-    return formats.long_form(args.path, args.target_size, args.lower_is_better)
+    if args.format == "table":
+        if args.target_size is None:
+            raise TableError("--target-size is missing: the size that is recommended for")
+        return long_form(args.path, args.target_size, args.lower_is_better, args.unit or "cost units")
+    for name in ("target_size", "lower_is_better", "unit"):
+        if getattr(args, name):
+            raise TableError(f"--{name.replace('_', '-')}: goes with format table only; leave it out")
+    return {"regmix": regmix, "admire-ift": admire_ift}[args.format](args.path)
 
 
 def _setting(args: argparse.Namespace) -> Setting:
     from admire.replay.case import Setting
 
     return Setting(
-        objective=args.objective or OBJECTIVES[args.format],
+        objective=OBJECTIVES[args.format] if args.objective is None else args.objective,
         pool=args.pool,
         metric_weights=args.metric_weights,
         mislead=args.mislead,
@@ -144,11 +175,16 @@ def _setting(args: argparse.Namespace) -> Setting:
 
 
 def _describe(table: Table, pool: tuple) -> list[str]:
+    """What can be bought, and how many of the target's rows cannot."""
     sizes = ", ".join(
         f"{len(rows)} at {size} ({cost:.4g})" for rows, size, cost in zip(pool, table.sizes, table.costs, strict=True)
     )
     k, m = len(table.sources), len(table.metrics)
-    return [f"{table.name}: {k} sources, {m} metrics; rows that can be bought: {sizes}; costs in {table.unit}"]
+    said = [f"{table.name}: {k} sources, {m} metrics; rows that can be bought: {sizes}; costs in {table.unit}"]
+    without = len(table.X[table.target]) - len(pool[table.target])
+    if without and table.pool is None:
+        said.append(f"{without} of the target's rows cannot be bought: a score of the objective is missing")
+    return said
 
 
 def _play(table: Table, setting: Setting, methods: list[str], seeds: int, kept: KeptRuns, cores: int) -> list[Run]:
@@ -186,10 +222,13 @@ def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: 
 
 def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[str, object]) -> None:
     from admire.replay import summary
+    from admire.report import replay_table
 
-    marks = [mark for mark in table.marks if mark <= more["budget"]]
-    lines = summary.summary(runs, marks)
-    print(_printed(lines).to_string(index=False))
+    target = table.sizes[table.target]
+    # beyond `until` runs that had found the best row have ended
+    marks = [mark for mark in table.marks if mark <= more["until"]]
+    lines = summary.summary(runs, marks, target)
+    print(replay_table.text(lines))
     if args.out is None:
         return
     from admire import __version__
@@ -198,23 +237,16 @@ def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[s
     from admire.trials.files import write_json, write_text
     from admire.trials.records import provenance
 
-    curves, purchases = summary.curves(runs, summary.grid(runs)), summary.purchases(runs)
+    curves = summary.curves(runs, summary.grid(runs), target)
+    purchases = summary.purchases(runs)
     for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
         write_text(args.out / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
-    picture.draw(curves, more["until"], table.unit, args.out)
     if len(purchases):
-        replay_purchases.draw(purchases, table.sizes, table.unit, args.out)
+        picture.draw(curves, more["until"], table.unit, args.out)
+        replay_purchases.draw(purchases, more["methods"], table.sizes, table.unit, args.out)
     asked = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items() if key != "run"}
-    settings = {"asked": asked, "table": table.name, "unit": table.unit, **more, "version": __version__}
-    settings["provenance"] = provenance("torch", "botorch")
+    settings = {"asked": asked, "table": table.name, "unit": table.unit, "pool": table.pool, **more}
+    settings |= {"pictures": bool(len(purchases)), "version": __version__, "provenance": provenance("torch", "botorch")}
     write_json(args.out / "settings.json", settings)
     write_text(args.out / "README.md", replay_page.render(lines, settings))
     print(f"\nwritten: {args.out}/")
-
-
-def _printed(lines: pd.DataFrame) -> pd.DataFrame:
-    """The columns that fit on a screen."""
-    regrets = [name for name in lines if name.startswith("regret_at") and not name.endswith("_se")]
-    shown = ["method", "seeds", "found_share"]
-    shown += [f"cost_{what}_{statistic}" for what in ("observed", "recommended") for statistic in ("mean", "se")]
-    return lines[[*shown, "recommended_share", *regrets, "seconds_per_run"]].round(4)

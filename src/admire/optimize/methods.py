@@ -157,7 +157,9 @@ def check_name(name: str) -> None:
     """
     method, _ = _parts(name)
     if method not in METHODS:
-        near = difflib.get_close_matches(method.lower(), METHODS, n=1, cutoff=0.5)
+        typed = method.lower()
+        begun = [known for known in METHODS if typed and known.startswith(typed)]
+        near = begun or difflib.get_close_matches(typed, METHODS, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"the methods are {', '.join(METHODS)}"
         raise ConfigError(f"unknown method '{method}'; {hint}")
 

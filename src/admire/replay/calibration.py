@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pandas as pd
 
+from admire.errors import TableError
 from admire.optimize.problem import Observations
 from admire.optimize.surrogates.experts import Experts
 from admire.replay.benchmark import start_worker
@@ -15,6 +16,7 @@ from admire.replay.case import Case, Setting, make_case
 from admire.replay.play import observations
 from admire.replay.table import Table
 
+FEWEST = 10  # rows of the pool: a few are left out even where most are seen
 SHARES = (0.1, 0.2, 0.4, 0.7)  # of the pool that is seen
 
 
@@ -22,7 +24,13 @@ def coverage(table: Table, setting: Setting, seeds: range, cores: int) -> Iterat
     """For each seed: lines `seed, seen, coverage90, r2, width`, of the rows left out.
 
     The model sees the initial design and the first rows of the pool, which the seed has shuffled.
+
+    Raises:
+        TableError: if the pool is too small to leave rows out.
     """
+    rows = len(make_case(table, setting, 0).truth)
+    if rows < FEWEST:
+        raise TableError(f"--calibration: {table.name} has {rows} rows at the target; {FEWEST} or more are needed")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(cores, mp_context=context, initializer=start_worker) as pool:
         yield from pool.map(_of_seed, [(table, setting, seed) for seed in seeds])

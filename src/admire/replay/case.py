@@ -72,8 +72,8 @@ def make_case(table: Table, setting: Setting, seed: int) -> Case:
     """
     if table.target > 0 and len(table.X[0]) < FEWEST:
         raise TableError(
-            f"{table.name}: size '{table.sizes[0]}' has {len(table.X[0])} runs and the initial design takes {FEWEST} or more; "
-            "add runs, or leave this size out"
+            f"{table.name}: size '{table.sizes[0]}' has {len(table.X[0])} runs, and the initial design takes {FEWEST} or more "
+            "at the cheapest size; add runs, or take this size's lines out"
         )
     rng = np.random.default_rng([seed, 1])
     weights = table.objective(setting.objective)

@@ -10,7 +10,7 @@ import pandas as pd
 from admire.replay.benchmark import Run
 
 GRID = 120  # points of a curve
-Z90 = 1.645
+ROUNDING = 1e-9  # of costs that were added up
 
 
 def purchases(runs: Sequence[Run]) -> pd.DataFrame:
@@ -19,31 +19,35 @@ def purchases(runs: Sequence[Run]) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["method", "seed", "step", "cost", "size", "row"])
 
 
-def curves(runs: Sequence[Run], costs: np.ndarray) -> pd.DataFrame:
-    """Mean regret, a method and cost: of the current recommendation, and of the best observed row.
+def curves(runs: Sequence[Run], costs: np.ndarray, target: str) -> pd.DataFrame:
+    """Mean regret, a method and cost: of the current recommendation, and of the best row observed; NaN until every seed has one.
 
     Args:
         costs: c costs to read the regret at; what was recommended last holds until the next decision.
+        target: name of the size that is recommended for.
     """
     lines = []
     for method in dict.fromkeys(run.method for run in runs):
         mine = [run for run in runs if run.method == method]
-        recommended, observed = (np.array([regret_at(run, costs, column) for run in mine]) for column in (3, 4))
+        recommended = np.array([regret_at(run, costs) for run in mine])
+        observed = np.array([observed_regret_at(run, costs, target) for run in mine])
         for i, cost in enumerate(costs):
             lines.append((method, cost, *_mean(recommended[:, i]), *_mean(observed[:, i])))
     names = ["regret_mean", "regret_se", "observed_regret_mean", "observed_regret_se"]
     return pd.DataFrame(lines, columns=["method", "cost", *names])
 
 
-def summary(runs: Sequence[Run], marks: Sequence[float]) -> pd.DataFrame:
-    """A row a method; the columns are explained in docs/method.md.
+def summary(runs: Sequence[Run], marks: Sequence[float], target: str) -> pd.DataFrame:
+    """A row a method; the columns are explained in docs/replay.md.
 
     Args:
         marks: costs at which regret is told.
+        target: name of the size that is recommended for.
     """
     lines = []
     for method in dict.fromkeys(run.method for run in runs):
-        traces = [run.trace for run in runs if run.method == method]
+        mine = [run for run in runs if run.method == method]
+        traces = [run.trace for run in mine]
         line: dict[str, object] = {"method": method, "seeds": len(traces)}
         observed, recommended, cumulative = (
             np.array([getattr(trace, name) for trace in traces]) for name in ("observed", "recommended", "cumulative")
@@ -52,28 +56,41 @@ def summary(runs: Sequence[Run], marks: Sequence[float]) -> pd.DataFrame:
         line |= _statistics("cost_observed", observed)
         line |= _statistics("cost_recommended", recommended)
         line["recommended_share"] = np.isfinite(recommended).mean()
-        for column, label in ((3, "regret"), (4, "observed_regret")):
-            for mark in marks:
-                values = np.array([regret_at(run, np.array([mark]), column)[0] for run in runs if run.method == method])
-                line[f"{label}_at_{mark:g}"], line[f"{label}_at_{mark:g}_se"] = _mean(values)
+        costs = np.array(marks)
+        regrets = {
+            "regret": np.array([regret_at(run, costs) for run in mine]),
+            "observed_regret": np.array([observed_regret_at(run, costs, target) for run in mine]),
+        }
+        for label, values in regrets.items():
+            for mark, column in zip(marks, values.T, strict=True):
+                line[f"{label}_at_{mark:g}"], line[f"{label}_at_{mark:g}_se"] = _mean(column)
         line["paper_cumulative_best_mean"] = _mean(cumulative[np.isfinite(cumulative)])[0]
         line["seconds_per_run"] = np.mean([trace.seconds for trace in traces])
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def regret_at(run: Run, costs: np.ndarray, column: int) -> np.ndarray:
-    """Regret (c) that held at `costs` (c), of the recommendation (column 3) or of the best observed row (4)."""
+def regret_at(run: Run, costs: np.ndarray) -> np.ndarray:
+    """Regret (c) of the recommendation that held at `costs` (c)."""
+    return _held(run, costs, 3)
+
+
+def observed_regret_at(run: Run, costs: np.ndarray, target: str) -> np.ndarray:
+    """Regret (c) of the best row observed until `costs` (c); NaN where none was trained at the target yet."""
+    first = next((cost for _, cost, size, _ in run.trace.bought if size == target), np.inf)
+    return np.where(costs + ROUNDING < first, np.nan, _held(run, costs, 4))
+
+
+def _held(run: Run, costs: np.ndarray, column: int) -> np.ndarray:
     steps = run.trace.steps
-    place = np.searchsorted([step[1] for step in steps], costs + 1e-9, side="right") - 1
+    place = np.searchsorted([step[1] for step in steps], costs + ROUNDING, side="right") - 1
     return np.array([steps[i][column] for i in place], dtype=float)
 
 
 def grid(runs: Sequence[Run]) -> np.ndarray:
-    """Costs for curves: from the first purchase to the last, evenly spaced on a logarithm."""
+    """Costs for curves: from the first purchase to the last, evenly spaced on a logarithm; none where nothing was bought."""
     ends = [bought[1] for run in runs for bought in run.trace.bought]
-    first = min(run.trace.bought[0][1] for run in runs if run.trace.bought)
-    return np.geomspace(first, max(ends), GRID) if ends else np.zeros(1)
+    return np.geomspace(min(ends), max(ends), GRID) if ends else np.zeros(0)
 
 
 def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
@@ -84,7 +101,7 @@ def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
 
 
 def _mean(values: np.ndarray) -> tuple[float, float]:
-    """Mean and its standard error; NaN where there is none."""
+    """Mean and its standard error; NaN where there is none, or a value is missing."""
     if not len(values):
         return np.nan, np.nan
     se = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan

@@ -24,6 +24,7 @@ def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
     """
     methods = list(dict.fromkeys(curves["method"]))
     with style.figure(height=3.8, columns=2, width=2 * style.WIDTH) as (made, axes):
+        axes[1].sharex(axes[0])
         for ax, (column, title) in zip(axes, PANELS.items(), strict=True):
             for i, method in enumerate(methods):
                 mine = curves[curves["method"] == method]
@@ -34,9 +35,9 @@ def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
                 ax.plot(mine["cost"], mean, color=colour, linestyle=dashes, label=label, drawstyle="steps-post")
                 band = {"step": "post", "color": colour, "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(mine["cost"], mean - se, mean + se, **band)
-            ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", title=title)
+            ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", title=f"regret {title}")
             ax.set_ylim(bottom=0)
             ax.grid(color=style.FAINT, linewidth=0.6)
-        axes[0].set_ylabel("regret, mean over seeds ± standard error")
+        axes[0].set_ylabel("regret, in the objective's units\n(mean over seeds ± standard error)")
         made.legend(loc="outside right upper")
         return style.save(made, folder, "replay")

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from admire.report import replay_table
+
 POOLS = {"paper": "the published study's rows", "random": "rows drawn by seed", "all": "every row"}
 MISLEAD = {"negated": "smaller sizes' scores are mirrored", "independent": "smaller sizes' scores are shuffled"}
 DEFAULTS = {"pool": "paper", "metric_weights": "fixed"}
 # beside these the command's options have no default that could be left out
-OPTIONS = ("objective", "pool", "metric_weights", "mislead", "truth", "target_size", "budget", "until")
+OPTIONS = ("objective", "pool", "metric_weights", "mislead", "truth", "target_size", "unit", "budget", "until")
 
 
 def render(summary: pd.DataFrame, settings: dict[str, Any]) -> str:
@@ -26,13 +28,14 @@ def render(summary: pd.DataFrame, settings: dict[str, Any]) -> str:
         f"# Replay: {settings['table']}",
         _problem(asked, settings),
         f"```\n{command(asked)}\n```",
-        "\n".join(_rows(summary)),
+        _table(summary),
         "*Observed*: cost until the pool's best row had been trained at the target; *recommended*: first cost at which the current "
-        "recommendation was that row, over the seeds that got there, with their share. Costs are those of everything bought, in "
-        f"{settings['unit']}; means ± standard errors over seeds. docs/method.md explains every column of `summary.csv`.",
-        "![Regret against cost](replay.svg)",
-        "![What was bought when](purchases.svg)",
+        "recommendation was that row; both over the seeds that got there, with their share where not all did. *Best observed*: of "
+        "the rows trained at the target so far; – until every seed has one. Costs are those of everything bought, in "
+        f"{settings['unit']}; means ± standard errors over seeds. docs/replay.md explains every column of `summary.csv`.",
     ]
+    if settings["pictures"]:
+        parts += ["![Regret against cost](replay.svg)", "![What was bought when](purchases.svg)"]
     if settings["skipped"]:
         parts.append("\n".join(f"- {sentence}" for sentence in settings["skipped"]))
     origin = settings["provenance"]
@@ -66,7 +69,8 @@ def command(asked: dict[str, Any]) -> str:
 
 def _problem(asked: dict[str, Any], settings: dict[str, Any]) -> str:
     """How the problems were made, in a sentence or two."""
-    said = [f"Objective {settings['objective']}; rows of the target that can be bought: {POOLS[asked['pool']]}"]
+    pool = POOLS["all" if settings["pool"] is None else asked["pool"]]
+    said = [f"Objective {settings['objective']}; rows of the target that can be bought: {pool}"]
     if asked["metric_weights"] == "dirichlet":
         said.append("the metrics' weights are drawn by seed")
     if asked["mislead"]:
@@ -76,34 +80,7 @@ def _problem(asked: dict[str, Any], settings: dict[str, Any]) -> str:
     return "; ".join(said) + "."
 
 
-def _rows(summary: pd.DataFrame) -> list[str]:
-    """The table: costs, and regret of the recommendation and of the best observed row at each mark."""
-    marks = [name.removeprefix("regret_at_") for name in summary if name.startswith("regret_at_")]
-    marks = [mark for mark in marks if not mark.endswith("_se")]
-    heads = ["method", "seeds", "found", "observed", "recommended"]
-    heads += [f"regret at {mark}: recommended / best observed" for mark in marks] + ["CPU-s a run"]
-    lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
-    for _, row in summary.iterrows():
-        cells = [f"`{row['method']}`", f"{row['seeds']}", f"{row['found_share']:.0%}"]
-        cells.append(_with_error(row["cost_observed_mean"], row["cost_observed_se"]))
-        reached = f"{_number(row['cost_recommended_mean'])} ({row['recommended_share']:.0%})"
-        cells.append(reached if row["recommended_share"] else "never")
-        for mark in marks:
-            pair = (
-                f"{row[f'{kind}_at_{mark}']:.3f} ± {row[f'{kind}_at_{mark}_se']:.3f}"
-                for kind in ("regret", "observed_regret")
-            )
-            cells.append(" / ".join(pair))
-        cells.append(f"{row['seconds_per_run']:.1f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
-
-
-def _with_error(value: float, stderr: float) -> str:
-    if pd.isna(value):
-        return "never"
-    return _number(value) + ("" if pd.isna(stderr) else f" ± {_number(stderr)}")
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _table(summary: pd.DataFrame) -> str:
+    heads, rows = replay_table.heads(summary), replay_table.rows(summary)
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *([f"`{row[0]}`", *row[1:]] for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -15,29 +15,34 @@ LINE = 0.1  # height of a line, inches
 TICK = 22.0  # area of a tick, square points
 
 
-def draw(purchases: pd.DataFrame, sizes: Sequence[str], unit: str, folder: Path) -> Path:
+def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], unit: str, folder: Path) -> Path:
     """Write `purchases.svg` and `.png`.
 
     Args:
         purchases: columns `method`, `seed`, `cost`, `size`, as `admire.replay.summary.purchases` makes them.
+        methods: those that were played; some buy nothing.
         sizes: names of the model sizes, cheapest first.
         unit: of the costs.
     """
     shown = purchases[purchases["seed"] < MOST_SEEDS]
-    methods = list(dict.fromkeys(shown["method"]))
-    lines = shown["seed"].nunique()
+    seeds, lines = purchases["seed"].nunique(), shown["seed"].nunique()
     colours = dict(zip(sizes, style.size_colours(len(sizes)), strict=True))
-    with style.figure(height=1.2 + LINE * (lines + 1) * len(methods), width=1.15 * style.WIDTH) as (made, (ax,)):
+    with style.figure(height=1.4 + LINE * (lines + 1) * len(methods), width=1.15 * style.WIDTH) as (made, (ax,)):
         for i, method in enumerate(methods):
             mine = shown[shown["method"] == method]
             places = -(i * (lines + 1) + mine["seed"])
             # thousands of ticks: drawn as pixels in the SVG too
+            if mine.empty:
+                nothing = {"color": style.QUIET, "fontsize": 9, "va": "center"}
+                ax.text(shown["cost"].min(), -(i * (lines + 1) + (lines - 1) / 2), "buys nothing", **nothing)
             ax.scatter(mine["cost"], places, c=mine["size"].map(colours), marker="|", s=TICK, rasterized=True)
         middles = [-(i * (lines + 1) + (lines - 1) / 2) for i in range(len(methods))]
         ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", yticks=middles, yticklabels=methods)
         ax.set_ylim(-(len(methods) * (lines + 1) - 1), 1)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x", color=style.FAINT, linewidth=0.6)
-        handles = [matplotlib.patches.Patch(color=colour, label=size) for size, colour in colours.items()]
-        made.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.2)
+        bought = [size for size in sizes if (shown["size"] == size).any()]
+        handles = [matplotlib.patches.Patch(color=colours[size], label=size) for size in bought]
+        title = f"a line a seed{f', the first {lines} of {seeds}' if lines < seeds else ''}; a tick a trial, of size"
+        made.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.2, title=title)
         return style.save(made, folder, "purchases")

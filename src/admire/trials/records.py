@@ -124,15 +124,16 @@ def provenance(*packages: str) -> dict[str, Any]:
 
 @functools.cache
 def _commit() -> str | None:
-    """The commit of this code, `+dirty` when files differ from it; None when it does not run from a repository."""
+    """The commit of this code, `+dirty` when the package's files differ from it; None when it does not run from a repository."""
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", str(Path(__file__).parents[1]))
+    return f"{commit}+dirty" if commit and changes else commit
+
+
+def _git(*arguments: str) -> str | None:
+    """What git prints; None where there is no git, no repository or nothing to print."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
     try:
-        out = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            cwd=Path(__file__).parent,
-        )
+        out = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return out.stdout.strip() or None

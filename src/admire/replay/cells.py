@@ -1,0 +1,102 @@
+"""Reading a CSV of runs: what is no number, no mixture or not there is refused with its line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from admire.errors import TableError
+
+SUM_TOLERANCE = 0.005  # published weights are rounded: their sums are off by up to .003
+AVERAGE_TOLERANCE = 1e-4  # a stated average may be off its metrics by rounding
+
+
+def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+    """The file as it stands, its line numbers from 2 on as index.
+
+    Args:
+        columns: that must be there.
+
+    Raises:
+        TableError: if it cannot be read, is empty, names a column twice or lacks one.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            heads = next(csv.reader(stream), [])
+        frame = pd.read_csv(path, skip_blank_lines=False) if heads else pd.DataFrame()
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read ({error.strerror}); name the CSV file") from None
+    except UnicodeDecodeError:
+        raise TableError(f"{path}: is not in UTF-8; save it as CSV in UTF-8") from None
+    except pd.errors.ParserError as error:
+        raise TableError(f"{path}: is no CSV ({' '.join(str(error).split())}); mend that line") from None
+    if frame.empty:
+        raise TableError(f"{path}: has no rows; a header and a line a run are needed")
+    twice = [name for name in heads if heads.count(name) > 1]
+    if twice:
+        raise TableError(f"{path}: has two columns '{twice[0]}'; remove or rename one")
+    for name in columns:
+        if name not in frame:
+            raise TableError(f"{path}: has no column '{name}'; it has {', '.join(heads[:6])} ... (commas between)")
+    frame.index += 2
+    return frame.dropna(how="all")
+
+
+def line(frame: pd.DataFrame, bad: np.ndarray | pd.Series) -> int:
+    """Line of the file of the first bad row (n booleans)."""
+    return int(frame.index[int(np.flatnonzero(bad)[0])])
+
+
+def numbers(frame: pd.DataFrame, path: Path, missing: bool = False) -> np.ndarray:
+    """Columns as finite numbers (n x columns); NaN where a cell is empty, if that is allowed."""
+    found = frame.apply(pd.to_numeric, errors="coerce").astype(float)
+    wrong = (found.isna() & (frame.notna() if missing else True)) | np.isinf(found)
+    if wrong.to_numpy().any():
+        column = str(wrong.columns[wrong.any().to_numpy()][0])
+        place = line(frame, wrong[column])
+        value = frame[column].loc[place]
+        words = "empty; a number is needed" if pd.isna(value) else f"'{value}', not a finite number"
+        raise TableError(f"{path}, line {place}: {column} is {words}")
+    return found.to_numpy(dtype=float)
+
+
+def above_zero(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
+    """A column of numbers above zero."""
+    values = pd.Series(numbers(frame[[column]], path)[:, 0], index=frame.index)
+    if (values <= 0).any():
+        raise TableError(f"{path}, line {line(frame, values <= 0)}: {column} is not above zero; correct the row")
+    return values
+
+
+def names(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
+    """A column of names."""
+    if frame[column].isna().any():
+        raise TableError(f"{path}, line {line(frame, frame[column].isna())}: {column} is empty; a name is needed")
+    return frame[column].astype(str)
+
+
+def mixtures(frame: pd.DataFrame, path: Path) -> np.ndarray:
+    """Weights as mixtures (n x K), rescaled to sum 1 exactly."""
+    weights = numbers(frame, path)
+    total = weights.sum(1)
+    below, off = (weights < 0).any(1), abs(total - 1) > SUM_TOLERANCE
+    if below.any():
+        raise TableError(f"{path}, line {line(frame, below)}: a weight is below zero; correct the row")
+    if off.any():
+        percent = (abs(total - 100) < 100 * SUM_TOLERANCE).all()
+        mend = "divide them all by 100" if percent else "correct the row, or add the source that is missing"
+        place, value = line(frame, off), total[off][0]
+        raise TableError(
+            f"{path}, line {place}: the weights sum to {value:.4f}, not to 1 (within {SUM_TOLERANCE}); {mend}"
+        )
+    return weights / total[:, None]
+
+
+def wrong_averages(frame: pd.DataFrame, stated: str, metrics: list[str], path: Path) -> np.ndarray:
+    """Where (n booleans) a column is not the mean of the metrics."""
+    mean = numbers(frame[metrics], path, missing=True).mean(1)
+    return abs(numbers(frame[[stated]], path, missing=True)[:, 0] - mean) > AVERAGE_TOLERANCE
