@@ -11,6 +11,8 @@ from admire.report import style
 
 PANELS = {"regret": "of the current recommendation", "observed_regret": "of the best row observed so far"}
 
+BELOW = 0.02  # of the height
+
 
 def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
     """Write `replay.svg` and `.png`.
@@ -32,11 +34,13 @@ def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
                 mean, se = mine[f"{column}_mean"], mine[f"{column}_se"].fillna(0.0)
                 colour, dashes = style.line_of(i)
                 label = method if ax is axes[0] else None
-                ax.plot(mine["cost"], mean, color=colour, linestyle=dashes, label=label, drawstyle="steps-post")
+                # the first method on top: the others are what it is compared with
+                line = {"color": colour, "linestyle": dashes, "zorder": 3 - i / len(methods)}
+                ax.plot(mine["cost"], mean, label=label, drawstyle="steps-post", **line)
                 band = {"step": "post", "color": colour, "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(mine["cost"], mean - se, mean + se, **band)
             ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", title=f"regret {title}")
-            ax.set_ylim(bottom=0)
+            ax.set_ylim(-BELOW * ax.get_ylim()[1])  # a line at 0 is seen beside the axis
             ax.grid(color=style.FAINT, linewidth=0.6)
         axes[0].set_ylabel("regret, in the objective's units\n(mean over seeds ± standard error)")
         made.legend(loc="outside right upper")
