@@ -1,4 +1,4 @@
-"""A campaign's finished trials as a table that others can read, and `admire replay` with them: the inverse of `formats.py`."""
+"""A campaign's finished trials as a table that others can read, and `admire replay` with them: the inverse of `long_form.py` and `published.py`."""
 
 from __future__ import annotations
 
