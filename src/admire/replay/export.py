@@ -1,4 +1,5 @@
-"""A campaign's finished trials as a table that others can read, and `admire replay` with them: the inverse of `long_form.py` and `published.py`."""
+"""A campaign's finished trials as a table that others can read, and `admire replay` with them; `long_form.py` and `published.py`
+read it."""
 
 from __future__ import annotations
 
