@@ -137,6 +137,16 @@ def test_the_best_observed_row_has_no_regret_before_every_seed_observed_one():
     assert curve["observed_regret_mean"].isna().tolist() == [True, False]
 
 
+def test_a_recommendation_settles_where_it_is_right_for_the_last_time():
+    def trace(*regrets):
+        return Trace([], [(i, float(i), "x", regret, regret) for i, regret in enumerate(regrets)])
+
+    runs = [Run("m", seed, trace(*regrets)) for seed, regrets in enumerate([(1, 0, 1, 0, 0), (0, 0), (1, 0, 1)])]
+    line = summary.summary(runs, (), "L").iloc[0]
+    assert line["settled_share"] == pytest.approx(2 / 3)
+    assert line["cost_settled_mean"] == 1.5
+
+
 def two_seeds(path, out):
     return f"replay table {path} --target-size L --seeds 2 --cores 1 --out {out}".split()
 

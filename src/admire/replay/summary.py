@@ -56,6 +56,9 @@ def summary(runs: Sequence[Run], marks: Sequence[float], target: str) -> pd.Data
         line |= _statistics("cost_observed", observed)
         line |= _statistics("cost_recommended", recommended)
         line["recommended_share"] = np.isfinite(recommended).mean()
+        settled = np.array([settled_at(run) for run in mine])
+        line |= _statistics("cost_settled", settled)
+        line["settled_share"] = np.isfinite(settled).mean()
         costs = np.array(marks)
         regrets = {
             "regret": np.array([regret_at(run, costs) for run in mine]),
@@ -79,6 +82,16 @@ def observed_regret_at(run: Run, costs: np.ndarray, target: str) -> np.ndarray:
     """Regret (c) of the best row observed until `costs` (c); NaN where none was trained at the target yet."""
     first = next((cost for _, cost, size, _ in run.trace.bought if size == target), np.inf)
     return np.where(costs + ROUNDING < first, np.nan, _held(run, costs, 4))
+
+
+def settled_at(run: Run) -> float:
+    """Cost from which on the recommendation was the best row until the run ended; NaN where it was not at the end."""
+    found = np.nan
+    for _, cost, _, regret, _ in reversed(run.trace.steps):
+        if regret > ROUNDING:
+            break
+        found = cost
+    return found
 
 
 def _held(run: Run, costs: np.ndarray, column: int) -> np.ndarray:
