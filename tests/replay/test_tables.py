@@ -128,3 +128,14 @@ def test_a_size_at_fewer_steps_is_a_fidelity_of_its_own(written):
 def test_steps_below_one_are_refused(written):
     with pytest.raises(TableError, match="line 2: steps is not above zero"):
         long_form(written(lambda frame: frame.assign(steps=0)), "L")
+
+
+def test_names_that_look_like_numbers_stay_names_beside_blank_lines(written):
+    def change(frame):
+        return frame.assign(size=frame["size"].map({"S": "1", "L": "3"}), run=range(len(frame)))
+
+    path = written(change)
+    path.write_text("\ufeff" + path.read_text().replace("\n", "\n\n", 1) + "\n\n", encoding="utf-8")
+    table = long_form(path, "3")
+    assert table.sizes == ("1", "3")
+    assert table.runs[1][0] == "24"

@@ -89,10 +89,10 @@ def run(args: argparse.Namespace) -> None:
 
     _check_numbers(args)
     methods = _methods(args.methods)
-    _check_out(args.out)
     table, setting = _table(args), _setting(args)
     cores = args.cores or os.cpu_count() or 1
     case = make_case(table, setting, 0)  # what cannot be is refused before anything runs
+    _make_folder(args.out)
     print("\n".join([*_describe(table, case.problem.pool), *table.notes]), flush=True)
     if args.calibration:
         _calibrate(table, setting, args, cores)
@@ -136,8 +136,8 @@ def _check_numbers(args: argparse.Namespace) -> None:
         raise TableError(f"--until {args.until:g}: a cost is needed, or 0 to end where the best row was observed")
 
 
-def _check_out(out: Path | None) -> None:
-    """The folder can be made: a replay may take hours."""
+def _make_folder(out: Path | None) -> None:
+    """Make the folder now, if there is to be one: a replay may take hours."""
     from admire.errors import TableError
 
     if out is not None:

@@ -42,6 +42,8 @@ class Entry:
 SIZES, PROMOTES = frozenset({"sizes"}), frozenset({"sizes", "promotes"})
 PAPER = "arXiv 2508.11551"
 REGMIX = "RegMix, arXiv 2407.01492"
+ORDERS = "a cheap size that orders mixtures as the target does"
+SEVERAL = "two model sizes or more; in replays mixtures that occur at several"
 
 METHODS: dict[str, Entry] = {
     "admire": Entry(
@@ -65,7 +67,7 @@ METHODS: dict[str, Entry] = {
     ),
     "admire-bo": Entry(
         path="admire.optimize.admire_mfbo:AdmireBO",
-        what="the same process at the target size alone, log expected improvement",
+        what="one process with RBF kernel at the target size alone, log expected improvement",
         source=f"{PAPER}, equation 6",
         needs="the target size only",
     ),
@@ -80,38 +82,38 @@ METHODS: dict[str, Entry] = {
         path="admire.optimize.proxy:RegMixLinear",
         what="random mixtures at the cheapest size, a linear regression, its best prediction",
         source=REGMIX,
-        needs="a cheap size that orders mixtures as the target does",
+        needs=ORDERS,
     ),
     "regmix-lightgbm": Entry(
         path="admire.optimize.proxy:RegMixLightGBM",
-        what="the same with boosted trees",
+        what="random mixtures at the cheapest size, boosted trees, their best prediction",
         source=REGMIX,
-        needs="the same",
+        needs=ORDERS,
     ),
     "mixing-law": Entry(
         path="admire.optimize.proxy:MixingLaw",
-        what="the same with an exponential law a metric",
+        what="random mixtures at the cheapest size, an exponential law a metric, its best prediction",
         source="Data Mixing Laws, arXiv 2403.16952",
-        needs="the same",
+        needs=ORDERS,
     ),
     "svr": Entry(
         path="admire.optimize.proxy:SupportVectors",
-        what="the same with RBF support vector regression",
+        what="random mixtures at the cheapest size, RBF support vector regression, its best prediction",
         source=f"a baseline of {PAPER}",
-        needs="the same",
+        needs=ORDERS,
     ),
     "successive-halving": Entry(
         path="admire.optimize.promotion:SuccessiveHalving",
         what="many mixtures at the cheapest size or share of its steps, the best third goes on to the next",
         source="ASHA, arXiv 1810.05934",
-        needs="two model sizes or more; in replays mixtures that occur at several",
+        needs=SEVERAL,
         requires=PROMOTES,
     ),
     "hyperband": Entry(
         path="admire.optimize.promotion:Hyperband",
         what="successive halving that also begins at dearer sizes, each for the same cost",
         source="Hyperband, arXiv 1603.06560, with ASHA's promotions",
-        needs="the same",
+        needs=SEVERAL,
         requires=PROMOTES,
     ),
     "doremi": Entry(

@@ -15,19 +15,20 @@ SUM_TOLERANCE = 0.005  # published weights are rounded: their sums are off by up
 AVERAGE_TOLERANCE = 1e-4  # a stated average may be off its metrics by rounding
 
 
-def read(path: Path, columns: Iterable[str] = ()) -> pd.DataFrame:
+def read(path: Path, columns: Iterable[str] = (), named: Iterable[str] = ()) -> pd.DataFrame:
     """The file as it stands, its line numbers from 2 on as index.
 
     Args:
         columns: that must be there.
+        named: those of them that hold names, which may look like numbers.
 
     Raises:
         TableError: if it cannot be read, is empty, names a column twice or lacks one.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
             heads = next(csv.reader(stream), [])
-        frame = pd.read_csv(path, skip_blank_lines=False) if heads else pd.DataFrame()
+        frame = pd.read_csv(path, dtype=dict.fromkeys(named, str), skip_blank_lines=False) if heads else pd.DataFrame()
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}); name the CSV file") from None
     except UnicodeDecodeError:
@@ -73,10 +74,10 @@ def above_zero(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
 
 
 def names(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """A column of names."""
+    """A column of names, each there."""
     if frame[column].isna().any():
         raise TableError(f"{path}, line {line(frame, frame[column].isna())}: {column} is empty; a name is needed")
-    return frame[column].astype(str)
+    return frame[column]
 
 
 def mixtures(frame: pd.DataFrame, path: Path) -> np.ndarray:

@@ -34,9 +34,9 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit:
     Raises:
         TableError: naming the line and the mend.
     """
-    frame = read(path, ["run", "size", "cost"])
+    frame = read(path, ["run", "size", "cost"], named=["run", "size"])
     sources = [name for name in frame if name.startswith(WEIGHT)]
-    metrics = [name for name in frame if name.startswith(METRIC) and not _averages(name)]
+    metrics = [name for name in frame if name.startswith(METRIC) and not _is_average(name)]
     if len(sources) < 2 or not metrics:
         raise TableError(f"{path}: needs two columns {WEIGHT}<source> or more, and one {METRIC}<name> or more")
     for column in ("run", "size"):
@@ -47,7 +47,7 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit:
     short = tuple(name.removeprefix(METRIC) for name in metrics)
     errors = [f"{STDERR}{name}" for name in short]
     notes = _unread(frame, sources, metrics, errors, path)
-    frame = frame.reindex(columns=[*dict.fromkeys([*frame, *errors])])
+    frame = frame.reindex(columns=frame.columns.union(errors, sort=False))  # NaN where none are reported
     frame[errors] = _standard_errors(frame[errors], path)
     _check_averages(frame, metrics, path)
     frame, shares = _by_steps(frame, path)
@@ -82,13 +82,13 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit:
     )
 
 
-def _averages(name: str) -> bool:
+def _is_average(name: str) -> bool:
     return name.removeprefix(METRIC).strip().lower() in AVERAGES
 
 
 def _unread(frame: pd.DataFrame, sources: list[str], metrics: list[str], errors: list[str], path: Path) -> list[str]:
     """One sentence that names the columns that say nothing here."""
-    read_ones = {"run", "size", "cost", "steps", *sources, *metrics, *errors, *(n for n in frame if _averages(n))}
+    read_ones = {"run", "size", "cost", "steps", *sources, *metrics, *errors, *(n for n in frame if _is_average(n))}
     unread = [name for name in frame if name not in read_ones]
     return [f"{path}: not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
 
@@ -104,7 +104,7 @@ def _standard_errors(frame: pd.DataFrame, path: Path) -> np.ndarray:
 
 def _check_averages(frame: pd.DataFrame, metrics: list[str], path: Path) -> None:
     """A stated average is the mean of the metrics."""
-    for name in filter(_averages, frame):
+    for name in filter(_is_average, frame):
         off = wrong_averages(frame, name, metrics, path)
         if off.any():
             place = line(frame, off)

@@ -28,15 +28,14 @@ def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], 
     seeds, lines = purchases["seed"].nunique(), shown["seed"].nunique()
     colours = dict(zip(sizes, style.size_colours(len(sizes)), strict=True))
     with style.figure(height=1.4 + LINE * (lines + 1) * len(methods), width=1.15 * style.WIDTH) as (made, (ax,)):
+        middles = [-(i * (lines + 1) + (lines - 1) / 2) for i in range(len(methods))]
         for i, method in enumerate(methods):
             mine = shown[shown["method"] == method]
+            if mine.empty:
+                ax.text(shown["cost"].min(), middles[i], "buys nothing", color=style.QUIET, fontsize=9, va="center")
             places = -(i * (lines + 1) + mine["seed"])
             # thousands of ticks: drawn as pixels in the SVG too
-            if mine.empty:
-                nothing = {"color": style.QUIET, "fontsize": 9, "va": "center"}
-                ax.text(shown["cost"].min(), -(i * (lines + 1) + (lines - 1) / 2), "buys nothing", **nothing)
             ax.scatter(mine["cost"], places, c=mine["size"].map(colours), marker="|", s=TICK, rasterized=True)
-        middles = [-(i * (lines + 1) + (lines - 1) / 2) for i in range(len(methods))]
         ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", yticks=middles, yticklabels=methods)
         ax.set_ylim(-(len(methods) * (lines + 1) - 1), 1)
         ax.tick_params(axis="y", length=0)

@@ -17,29 +17,25 @@ def rows(summary: pd.DataFrame) -> list[list[str]]:
     """A row a method of `summary`, as `admire.replay.summary.summary` makes it."""
     found = []
     for _, row in summary.iterrows():
-        cells = [row["method"], f"{row['seeds']}", f"{row['found_share']:.0%}"]
-        for what, share in (("observed", row["found_share"]), ("recommended", row["recommended_share"])):
-            cells.append(_cost(row[f"cost_{what}_mean"], row[f"cost_{what}_se"], share))
-        for mark in _marks(summary):
-            kinds = (f"regret_at_{mark}", f"observed_regret_at_{mark}")
-            cells.append(" / ".join(_with_error(row[kind], row[f"{kind}_se"], "{:.3f}") for kind in kinds))
-        found.append([*cells, f"{row['seconds_per_run']:.1f}"])
+        pairs = [(f"regret_at_{mark}", f"observed_regret_at_{mark}") for mark in _marks(summary)]
+        regrets = [" / ".join(_regret(row, name) for name in pair) for pair in pairs]
+        share, seconds = f"{row['found_share']:.0%}", f"{row['seconds_per_run']:.1f}"
+        found.append([row["method"], str(row["seeds"]), share, *_costs(row), *regrets, seconds])
     return found
 
 
 def text(summary: pd.DataFrame) -> str:
-    """The table for a terminal: regrets of the recommendation only, costs as their means."""
+    """What of the table fits a terminal: regrets are those of the recommendation."""
     lines = [["method", "seeds", "observed", "recommended", *(f"regret at {mark}" for mark in _marks(summary))]]
-    for cells in rows(summary):
-        regrets = [cell.partition(" / ")[0] for cell in cells[5:-1]]
-        lines.append([cells[0], cells[1], *cells[3:5], *regrets])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
+    for _, row in summary.iterrows():
+        regrets = [_regret(row, f"regret_at_{mark}") for mark in _marks(summary)]
+        lines.append([row["method"], str(row["seeds"]), *_costs(row), *regrets])
+    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    aligned = [
+        [line[0].ljust(first), *(cell.rjust(width) for cell, width in zip(line[1:], others, strict=True))]
         for line in lines
-    )
+    ]
+    return "\n".join("  ".join(cells) for cells in aligned)
 
 
 def _marks(summary: pd.DataFrame) -> list[str]:
@@ -47,15 +43,20 @@ def _marks(summary: pd.DataFrame) -> list[str]:
     return [name for name in names if not name.endswith("_se")]
 
 
-def _cost(mean: float, stderr: float, share: float) -> str:
-    """The mean over the seeds that got there, and their share where it is not all."""
-    if pd.isna(mean):
-        return "never"
-    form = "{:,.0f}" if mean >= 100 else "{:.3g}"
-    return _with_error(mean, stderr, form) + (f" ({share:.0%})" if share < 1 else "")
+def _costs(row: pd.Series) -> list[str]:
+    """Observed and recommended: means over the seeds that got there, with their share where it is not all."""
+    found = []
+    for name, share in (("observed", row["found_share"]), ("recommended", row["recommended_share"])):
+        mean, stderr = row[f"cost_{name}_mean"], row[f"cost_{name}_se"]
+        form = "{:,.0f}" if mean >= 100 else "{:.3g}"
+        said = _with_error(mean, stderr, form) + (f" ({share:.0%})" if share < 1 else "")
+        found.append(said if share else "never")
+    return found
+
+
+def _regret(row: pd.Series, name: str) -> str:
+    return NOTHING if pd.isna(row[name]) else _with_error(row[name], row[f"{name}_se"], "{:.3f}")
 
 
 def _with_error(value: float, stderr: float, form: str) -> str:
-    if pd.isna(value):
-        return NOTHING
     return form.format(value) + ("" if pd.isna(stderr) else f" ± {form.format(stderr)}")
