@@ -26,11 +26,12 @@ ARROWS = {
     "evaluate": FOUNDATION | {"distributed", "data"},
     "train": FOUNDATION | {"distributed", "data", "evaluate"},
     "optimize": FOUNDATION,
+    "health": FOUNDATION | {"data"},
     "supervise": FOUNDATION,
-    "preflight": MIDDLE,
+    "preflight": MIDDLE | {"health"},
     "replay": MIDDLE,
-    "report": MIDDLE,
-    "cli": MIDDLE | {"supervise", "preflight", "replay", "report"},
+    "report": MIDDLE | {"health"},
+    "cli": MIDDLE | {"health", "supervise", "preflight", "replay", "report"},
 }
 HEAVY = [
     "botorch",

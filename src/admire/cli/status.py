@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from admire.campaign.course import lanes
     from admire.campaign.fidelities import fidelities
     from admire.campaign.layout import Layout
+    from admire.health.check import findings
     from admire.trials.lease import Lease
     from admire.trials.progress import measure, progress_line
 
@@ -41,11 +42,8 @@ def run(args: argparse.Namespace) -> int:
     for trial in progress.trials["running"]:
         holder = Lease(trial.files(campaign.results).lease).holder()
         print(f"running  {trial.fidelity} {trial.spec.digest}: {_where(holder)}")
-    for trial in progress.trials["failed"]:
-        reason = trial.record.reason if trial.record else None
-        print(
-            f"failed   {trial.fidelity} {trial.spec.digest}: {reason}; to try it again: admire retry {trial.spec.digest}"
-        )
+    for finding in findings(campaign):
+        print(finding)
     _print_jobs(controller is not None)
     print()
     for lane in lanes(campaign):

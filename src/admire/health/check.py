@@ -1,0 +1,21 @@
+"""All findings about a campaign, for `status`, `plan` and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from admire.campaign.config import Campaign
+from admire.health.failures import failed_trials
+from admire.health.finding import Finding
+from admire.trials.ledger import Ledger
+
+# a kind of finding is one function in a file of its own, and one line here; the order is the order in which they are shown
+KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
+    failed_trials,
+]
+
+
+def findings(campaign: Campaign, ledger: Ledger | None = None) -> list[Finding]:
+    """Everything that somebody should know about a campaign, read from its files; empty when there is nothing."""
+    ledger = ledger or Ledger.read(campaign)
+    return [finding for kind in KINDS for finding in kind(campaign, ledger)]
