@@ -95,6 +95,8 @@ rule evaluate:
         TRIAL.evaluation("{suite}", "{digest8}"),
     log:
         TRIAL.logs / "evaluate-{suite}-{digest8}.log",
+    # as often as a training: the verb itself counts what broke, and ends with a record
+    retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
     threads: threads_of_node
@@ -119,11 +121,12 @@ rule evaluate:
         campaign=config_arguments(CAMPAIGN.name),
         split=lambda wildcards: SUITES[wildcards.suite, wildcards.digest8],
         resources=resources_argument,
+        attempts=ATTEMPTS,
     message:
         "trial {wildcards.model} {wildcards.digest}: evaluate {wildcards.suite} ({params.split}, {resources.gpu} GPUs)"
     shell:
         "admire evaluate {params.folder} --share {params.share} --suite {wildcards.suite} --split {params.split} {params.campaign} "
-        "--resources {params.resources:q} 2> {log}"
+        "--resources {params.resources:q} --attempts {params.attempts} 2> {log}"
 
 
 # The same for trials that stop early. A longer training goes on from what a shorter one left, and depends on nothing for it: it was

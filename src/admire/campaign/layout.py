@@ -113,6 +113,10 @@ class TrialLayout:
         """The scores of one suite."""
         return self.outcome / "evaluate" / f"{suite}-{digest8}.json"
 
+    def scorings(self, suite: str, digest8: str) -> Path:
+        """The attempts at scoring one suite."""
+        return self.outcome / "evaluate" / f"{suite}-{digest8}.attempts.jsonl"
+
     @property
     def _running(self) -> Path:
         """Where a training keeps what it needs until it is finished: of the whole one, the trial's own folder."""

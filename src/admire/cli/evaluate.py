@@ -3,6 +3,9 @@
 Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder (share_0.25/ with `--share 0.25`). A trial whose
 training failed is recorded as skipped; a record that is there already is restored and nothing is computed.
 
+With `--attempts 3` a suite that cannot be scored becomes a result, with exit code 0: it is recorded as failed with its reason,
+at once where another attempt would end in the same way, else after the third attempt that broke or was killed.
+
 With `--resources '{"gpus": 8, "evaluation_processes": 8}'` it starts a process a GPU, as torchrun does; they share the items.
 """
 
@@ -31,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="a model's `resources` as in the campaign's YAML: how many processes share the items",
     )
+    parser.add_argument(
+        "--attempts",
+        type=int,
+        help="after so many that broke or were killed, record the suite as failed, with the reason",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -40,13 +48,14 @@ def run(args: argparse.Namespace) -> None:
     from admire.evaluate.run import evaluate
 
     resources = parse_argument(Resources, args.resources, "--resources")
-    record = evaluate(resolve(args), resolve_trial(args), args.suite, args.split, resources)
+    record = evaluate(resolve(args), resolve_trial(args), args.suite, args.split, resources, args.attempts)
     trial = f"{label(args.trial.parent.name, args.share)} {args.trial.name}, {args.suite}"
-    if record.status == "skipped":
-        print(f"{trial}: skipped, {record.reason}")
+    if record.status != "ok":
+        print(f"{trial}: {record.status}, {record.reason}")
         return
     scores = (
         f"{metric} {score.value:.4f}" + (f" ± {score.stderr:.4f}" if score.stderr is not None else "")
         for metric, score in record.metrics.items()
     )
-    print(f"{trial}: {', '.join(scores)}")
+    missing = (f"{metric} missing ({why})" for metric, why in record.missing.items())
+    print(f"{trial}: {', '.join([*scores, *missing])}")

@@ -1,4 +1,4 @@
-"""Open a failed trial again, so that the next run of its campaign trains it once more.
+"""Open a failed trial again, so that the next run of its campaign trains it once more, or scores it where only that failed.
 
 What failed is archived, not lost. Only failed trials can be opened: a finished one is never trained again.
 """
@@ -23,4 +23,4 @@ def run(args: argparse.Namespace) -> None:
 
     trial = failed_training(find_trial(Layout(Path(args.results)), args.digest))
     archive = reopen(trial)
-    print(f"{trial.folder} is open again; its records are in {archive}. Run the campaign to train it.")
+    print(f"{trial.folder} is open again; its records are in {archive}. Run the campaign, which does what is missing.")

@@ -29,7 +29,13 @@ FIRST_PORT, PORTS = 20_000, 20_000
 
 
 class ProcessEndedError(Exception):
-    """One of the processes broke or was killed: which one, and how, in words."""
+    """One of the processes broke or was killed: which one, and how, in words.
+
+    Attributes:
+        signal: the name of the signal that killed it; None for one that broke.
+    """
+
+    signal: str | None = None
 
 
 def launch(
@@ -71,7 +77,9 @@ def launch(
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         how = f"was killed by {failure.signal_name()}" if failure.exitcode < 0 else "broke"
-        raise ProcessEndedError(f"process {rank} {how}; what it said stands above") from None
+        ended = ProcessEndedError(f"process {rank} {how}; what it said stands above")
+        ended.signal = failure.signal_name() if failure.exitcode < 0 else None
+        raise ended from None
 
 
 @contextlib.contextmanager

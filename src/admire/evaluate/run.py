@@ -1,20 +1,71 @@
-"""One suite on one trained trial: restore the record, or score the model and publish it. Nothing is trained here."""
+"""One suite on one trained trial: restore the record, or score the model and publish it. Nothing is trained here.
+
+Whatever goes wrong ends as a state. What would fail again in the same way (a task that cannot be, scores that are no numbers,
+weights that are gone) is recorded as failed at once; what may pass (a process that was killed, memory, a node) after so many
+attempts. `admire retry` opens it again.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import textwrap
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 from admire.campaign.config import Campaign, Resources
 from admire.campaign.layout import TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.distributed.launch import ProcessEndedError
-from admire.errors import ConfigError, TrialError
+from admire.errors import AdmireError, ConfigError, SourceError, TrialError
 from admire.evaluate import processes
-from admire.trials.records import EvaluationRecord, provenance, publish, read_evaluation, read_training, restore
+from admire.evaluate.stopping import STOPS, StoppedError, stoppable
+from admire.trials.attempts import Attempts
+from admire.trials.reasons import last_reason
+from admire.trials.records import (
+    EvaluationRecord,
+    evaluation_record,
+    provenance,
+    publish,
+    read_evaluation,
+    read_training,
+    restore,
+)
 from admire.trials.spec import Spec
 
 Split = Literal["validation", "test"]
+
+REASON_LENGTH = 300  # characters of an error's message that enter records
+# errors of storage say nothing about the model: they are no attempts
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+REPEATS = (ConfigError, SourceError)  # a further attempt would end in the same way
+
+
+class _UnscorableError(TrialError):
+    """What the trial itself lacks; a further attempt would end in the same way."""
+
+
+@dataclass(frozen=True)
+class _Scoring:
+    """One suite on one trial."""
+
+    campaign: Campaign
+    trial: TrialLayout
+    suite: str
+    split: Split
+    digest: str
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What every record of it says."""
+        return {"suite": self.suite, "split": self.split, "digest": self.digest}
+
+    def failed(self, reason: str) -> EvaluationRecord:
+        """The record of a suite that cannot be scored."""
+        return EvaluationRecord(status="failed", reason=reason, provenance=provenance(), **self.told)
 
 
 def evaluate(
@@ -23,6 +74,7 @@ def evaluate(
     suite: str,
     split: Split = "validation",
     resources: Resources | None = None,
+    attempts: int | None = None,
 ) -> EvaluationRecord:
     """Score a trial's model on a suite and write `evaluate/<suite>-<digest8>.json`; a record that is there is restored.
 
@@ -31,10 +83,14 @@ def evaluate(
     Args:
         split: what campaigns are scored on (`validation`), or benchmarks (`test`).
         resources: how many processes share the items; one when left out.
+        attempts: after so many attempts that broke or were killed the suite is recorded as failed, and at once where another
+            one would end in the same way; when left out, errors are only raised.
 
     Raises:
         ConfigError: if the campaign has no such suite.
-        TrialError: if the trial is not trained, its weights were removed, or one of several processes broke.
+        TrialError: if the trial is not trained, or the scoring broke and may be attempted again; without `attempts` also if its
+            weights were removed.
+        StoppedError: if it was told to stop.
     """
     if suite not in campaign.evaluation:
         raise ConfigError(
@@ -46,6 +102,7 @@ def evaluate(
         record = read_evaluation(path)
         assert record is not None
         return record
+    scoring = _Scoring(campaign, trial, suite, split, digest)
     spec = Spec.load(trial)
     training = read_training(trial.train())
     if training is None:
@@ -54,48 +111,90 @@ def evaluate(
             "evaluating it"
         )
     if training.status == "failed":
-        record = EvaluationRecord(
-            status="skipped",
-            suite=suite,
-            split=split,
-            digest=digest,
-            reason=f"the training failed: {training.reason}",
-            provenance=provenance(),
-        )
-    elif not trial.model().is_dir():
-        raise TrialError(
-            f"{trial.model()}: the trained weights were removed (admire prune), so suite {suite} cannot score this trial; "
-            "take the suite out of `evaluation`, or score it in a campaign of its own"
-        )
+        reason = f"the training failed: {training.reason}"
+        record = EvaluationRecord(status="skipped", reason=reason, provenance=provenance(), **scoring.told)
     else:
-        threads = spec.decides.get("threads")
-        record = _scored(campaign, trial, suite, split, digest, threads, resources or Resources())
+        record = _attempted(scoring, spec.decides.get("threads"), resources or Resources(), attempts)
     publish(path, record)
     return record
 
 
-def _scored(
-    campaign: Campaign,
-    trial: TrialLayout,
-    suite: str,
-    split: Split,
-    digest: str,
-    threads: int | None,
-    resources: Resources,
-) -> EvaluationRecord:
-    """Run the suite. On CPU with the threads of the training: sums, and so scores, depend on them."""
+def _attempted(scoring: _Scoring, threads: int | None, resources: Resources, attempts: int | None) -> EvaluationRecord:
+    """One attempt, noted beside the record; or what the attempts before leave to say."""
+    notes = Attempts(scoring.trial.scorings(scoring.suite, scoring.digest))
+    if attempts is not None and notes.failures >= attempts:
+        return scoring.failed(f"{last_reason(notes)} ({notes.failures} attempts)")
+    number = notes.count + 1
     try:
-        outcome = processes.score(campaign, suite, trial.model(), split, threads, resources)
+        with _noted(notes, number):
+            return _scored(scoring, threads, resources)
+    except (*REPEATS, _UnscorableError) as error:
+        if attempts is None:
+            raise
+        return scoring.failed(str(error))
+    except TrialError as error:
+        if attempts is None or notes.failures < attempts:
+            raise TrialError(f"{scoring.trial.folder}: evaluation of suite {scoring.suite}: {error}") from None
+        return scoring.failed(f"{last_reason(notes)} ({notes.failures} attempts)")
+
+
+@contextlib.contextmanager
+def _noted(notes: Attempts, number: int) -> Iterator[None]:
+    """Inside the block is an attempt. Errors that nobody meant for a reader become a sentence, their traceback a log."""
+    notes.begin(number, 0)
+    try:
+        with stoppable():
+            yield
+    except StoppedError:
+        notes.end(number, "interrupted", 0, 0.0, "told to stop")
+        raise
+    except OSError as error:
+        if error.errno in STORAGE:
+            notes.end(number, "interrupted", 0, 0.0, _in_a_line(error))
+            raise
+        raise _broken(notes, number, error) from None
+    except (*REPEATS, TrialError) as error:
+        notes.end(number, "error", 0, 0.0, _in_a_line(error))
+        raise
+    except Exception as error:
+        raise _broken(notes, number, error) from None
+    notes.end(number, "ok", 0, 0.0)
+
+
+def _broken(notes: Attempts, number: int, error: Exception) -> TrialError:
+    """Note an attempt that broke, keep its traceback, and say it in a sentence."""
+    reason = _in_a_line(error)
+    notes.end(number, "error", 0, 0.0, reason)
+    log = notes.path.with_name(f"{notes.path.name.removesuffix('.attempts.jsonl')}.attempt_{number}.log")
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    return TrialError(f"the scoring broke ({reason}); the traceback is in {log}")
+
+
+def _in_a_line(error: Exception) -> str:
+    words = textwrap.shorten(str(error), REASON_LENGTH, placeholder=" ...")
+    if isinstance(error, AdmireError):
+        return words
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> EvaluationRecord:
+    """Run the suite. On CPU with the threads of the training: sums, and so scores, depend on them."""
+    campaign, trial, suite = scoring.campaign, scoring.trial, scoring.suite
+    if not trial.model().is_dir():
+        raise _UnscorableError(
+            f"the trained weights were removed (admire prune), so suite {suite} cannot score this trial; take the suite out of "
+            "`evaluation`, or score it in a campaign of its own"
+        )
+    try:
+        outcome = processes.score(campaign, suite, trial.model(), scoring.split, threads, resources)
     except ConfigError as error:
         raise ConfigError(f"evaluation.{suite}: {error}") from None
     except ProcessEndedError as error:
-        raise TrialError(f"{trial.folder}: evaluation of suite {suite}: {error}") from None
-    return EvaluationRecord(
-        status="ok",
-        suite=suite,
-        split=split,
-        digest=digest,
-        metrics=outcome.metrics,
+        if error.signal in STOPS:
+            raise StoppedError(f"told to stop by {error.signal}; the same command scores the suite again") from None
+        raise TrialError(str(error)) from None
+    return evaluation_record(
+        outcome.metrics,
         seconds=outcome.seconds,
         cpu_seconds=sum(os.times()[:4]),  # those of processes that it started included
         provenance={
@@ -104,4 +203,5 @@ def _scored(
             "processes": resources.evaluation_processes,
             "threads": outcome.threads,
         },
+        **scoring.told,
     )

@@ -15,7 +15,7 @@ def failed_trials(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
     by_reason: dict[str, list[Trial]] = defaultdict(list)
     for trial in ledger.trials:
         if trial.state == "failed":
-            by_reason[str(trial.record.reason if trial.record else None)].append(trial)
+            by_reason[str(trial.reason)].append(trial)
     for reason, trials in by_reason.items():
         named = ", ".join(f"{trial.fidelity} {trial.spec.digest}" for trial in trials[:3])
         more = f" and {len(trials) - 3} more" if len(trials) > 3 else ""

@@ -137,9 +137,7 @@ def _trials(dossier: Dossier) -> list[str]:
         rows.append([f"{name}{target}", *counts, sum(counts)])
     parts = [table(["size", *trials, "all"], rows)]
     if trials["failed"]:
-        failed = [
-            (trial.fidelity, trial.spec.digest, trial.decision, trial.record.reason or "") for trial in trials["failed"]
-        ]
+        failed = [(trial.fidelity, trial.spec.digest, trial.decision, trial.reason or "") for trial in trials["failed"]]
         parts += ["<h3>Failed trials</h3>", table(["size", "trial", "decided in", "reason"], failed, text=4)]
         parts.append(
             paragraph("They count as spent; the command admire retry with the trial's name opens one again.", "quiet")

@@ -22,7 +22,7 @@ from admire.campaign.fidelities import label
 from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
 from admire.trials.files import read_json, write_text
-from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
+from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
 from admire.trials.spec import Spec
 
 State = Literal["proposed", "trained", "done", "failed"]
@@ -37,8 +37,10 @@ class Trial:
         weights: K counts / total, in the order of the YAML.
         cost: nominal cost, committed since the proposal exists; of one that goes on with a shorter training, the difference.
         predicted: what the method expected (mean, sd of the objective at the target; acquisition value), if it said.
-        state: `proposed` (not trained yet), `trained` (scores of the objective are missing), `done`, `failed`.
+        state: `proposed` (not trained yet), `trained` (not scored yet), `done`, `failed` (its training failed, or a metric of the
+            objective has no score for good).
         scores: metric -> score, of the suites that are there.
+        missing: metric that has no score for good -> why.
         share: of the training steps; 1 is the whole training.
     """
 
@@ -51,6 +53,7 @@ class Trial:
     record: TrainRecord | None
     scores: dict[str, Score] = field(default_factory=dict)
     share: float = 1.0
+    missing: dict[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> str:
@@ -66,6 +69,18 @@ class Trial:
     def name(self) -> str:
         """The digest, and the share where it stopped early: names one row of the ledger."""
         return self.spec.digest if self.share == 1 else f"{self.spec.digest}@{self.share}"
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed: in its training, or in being scored; None where it did not."""
+        if self.state != "failed":
+            return None
+        if self.record is not None and self.record.status == "failed":
+            return self.record.reason
+        metrics: dict[str, list[str]] = {}
+        for metric, why in self.missing.items():
+            metrics.setdefault(why, []).append(metric)
+        return "; ".join(f"{', '.join(names)} not scored: {why}" for why, names in metrics.items())
 
     def files(self, results: Path | str) -> TrialLayout:
         """Where it lies."""
@@ -146,6 +161,7 @@ class Ledger:
             "share": trial.share,
             "replicate": trial.spec.decides["replicate"],
             "state": trial.state,
+            "reason": trial.reason or "",
             "cost": trial.cost,
             "objective": "" if value is None else value,
             "seed": trial.spec.seed,
@@ -162,7 +178,7 @@ class Ledger:
         if trial.record is not None:
             versions = trial.record.provenance.get("versions", {})
             row |= trial.record.model_dump(
-                include={"reason", "steps", "tokens", "seconds", "cpu_seconds", "attempts"}, exclude_none=True
+                include={"steps", "tokens", "seconds", "cpu_seconds", "attempts"}, exclude_none=True
             )
             row |= {key: trial.record.provenance.get(key) for key in ("host", "commit")}
             row |= {key: versions.get(key) for key in ("torch", "transformers")}
@@ -216,17 +232,28 @@ def _trial(campaign: Campaign, layout: Layout, decision: str, entry: dict[str, A
     counts = spec.counts(tuple(campaign.sources))
     record = read_training(files.train())
     scores: dict[str, Score] = {}
+    missing: dict[str, str] = {}
     whole = True
     for suite in campaign.evaluation:
         evaluation = read_evaluation(files.evaluation(suite, suite_digest(campaign, suite)))
         whole &= evaluation is not None or suite not in campaign.deciding_suites
         if evaluation is not None:
             scores |= {f"{suite}/{metric}": score for metric, score in evaluation.metrics.items()}
+            missing |= _missing(campaign, suite, evaluation)
     if record is None:
         state: State = "proposed"
-    elif record.status == "failed":
+    elif record.status == "failed" or any(campaign.objective.get(metric) for metric in missing):
         state = "failed"
     else:
         state = "done" if whole else "trained"
     weights, predicted = counts / counts.sum(), entry.get("predicted", {})
-    return Trial(spec, decision, weights, entry["cost"], predicted, state, record, scores, share)
+    return Trial(spec, decision, weights, entry["cost"], predicted, state, record, scores, share, missing)
+
+
+def _missing(campaign: Campaign, suite: str, evaluation: EvaluationRecord) -> dict[str, str]:
+    """The metrics that a suite was to measure and did not -> why; none of a training that failed, which has a reason of its own."""
+    if evaluation.status == "skipped":
+        return {}
+    metrics = [metric for metric in campaign.metrics if metric.partition("/")[0] == suite]
+    reasons = {metric: evaluation.why_missing(metric.partition("/")[2]) for metric in metrics}
+    return {metric: why for metric, why in reasons.items() if why is not None}

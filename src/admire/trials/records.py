@@ -8,10 +8,12 @@ restores the file. That is what makes a finished trial impossible to retrain by 
 from __future__ import annotations
 
 import functools
+import math
 import os
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,17 +62,50 @@ class Score(Record):
 
 
 class EvaluationRecord(Record):
-    """Scores of one suite, `evaluate/<suite>-<digest8>.json`."""
+    """Scores of one suite, `evaluate/<suite>-<digest8>.json`; `skipped` where the training failed, `failed` where there is none."""
 
-    status: Literal["ok", "skipped"]
+    status: Literal["ok", "skipped", "failed"]
     suite: str
     split: str
     digest: str
-    reason: str | None = None
+    reason: str | None = None  # in words, when skipped or failed
     metrics: dict[str, Score] = {}  # metric name without the suite
+    missing: dict[str, str] = {}  # metric that has no score -> why
+    warnings: dict[str, int] = {}  # what the scoring's libraries warned of -> how often
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     provenance: dict[str, Any] = {}
+
+    def why_missing(self, metric: str) -> str | None:
+        """Why a metric (named without the suite) has no score; None where it has one."""
+        if metric in self.metrics:
+            return None
+        return self.missing.get(metric) or self.reason or "its suite did not score it"
+
+
+def evaluation_record(found: Mapping[str, Score], **told: Any) -> EvaluationRecord:
+    """The record of a suite that was scored. What is not a finite number is no score: it is named among the missing.
+
+    Args:
+        found: metric -> score, as the suite computed it.
+        told: the record's other fields.
+    """
+    metrics, missing = {}, {}
+    for metric, score in found.items():
+        if math.isfinite(score.value):
+            finite = score.stderr is not None and math.isfinite(score.stderr)
+            metrics[metric] = score if finite else score.model_copy(update={"stderr": None})
+        else:
+            missing[metric] = f"its value is {score.value:g}, which is no score"
+    failed = not metrics
+    reason = "; ".join(f"{metric}: {why}" for metric, why in missing.items()) or "the suite measured nothing"
+    return EvaluationRecord(
+        status="failed" if failed else "ok",
+        reason=reason if failed else None,
+        metrics=metrics,
+        missing=missing,
+        **told,
+    )
 
 
 def publish(path: Path, record: Record) -> None:

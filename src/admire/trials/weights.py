@@ -86,7 +86,8 @@ def look_for_wanted(results: Layout) -> Wanted:
 
 
 def _scored(campaign: Campaign, trial: Trial) -> bool:
-    """Whether every suite has scored the trial, also those that no decision needs."""
+    """Whether every suite has scored the trial, also those that no decision needs. One that failed may be tried again."""
     files = trial.files(campaign.results)
     paths = (files.evaluation(suite, suite_digest(campaign, suite)) for suite in campaign.evaluation)
-    return all(read_evaluation(path) is not None for path in paths)
+    records = map(read_evaluation, paths)
+    return all(record is not None and record.status != "failed" for record in records)
