@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from admire.trials import lease as module
 from admire.trials.lease import Lease
 
 fork = multiprocessing.get_context("fork")
@@ -91,22 +92,130 @@ def test_the_lease_of_a_killed_process_is_free_at_once(path: Path) -> None:
     contender.release()
 
 
-def test_on_another_host_only_time_frees_it(path: Path) -> None:
+class Clock:
+    """The module's time, which stands still unless it is told to pass."""
+
+    def __init__(self) -> None:
+        self.now, self.wall = 1000.0, time.time()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.wall
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def time_ns(self) -> int:
+        return time.time_ns()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def beat(path: Path, wall: float) -> None:
+    """A renewal by a machine whose clock says `wall`."""
+    os.utime(path, (wall, wall))
+
+
+YEAR = 365.25 * 24 * 3600
+CLOCKS = [0.0, 300.0, -300.0, 3 * YEAR, -20 * YEAR]
+
+
+@pytest.mark.parametrize("ahead", CLOCKS)
+def test_a_holder_elsewhere_keeps_its_lease_whatever_its_clock_says(path: Path, clock: Clock, ahead: float) -> None:
     write(path, host="elsewhere", pid=1)
-    assert not lease(path).take()
-    write(path, age=PERIOD * BEATS + 1, host="elsewhere", pid=1)
-    taken = lease(path)
-    assert taken.take()
-    taken.release()
+    contender = Lease(path)
+    for step in range(200):
+        if step % 5 == 0:
+            beat(path, clock.wall + ahead + step)
+        assert not contender.take()
+        clock.sleep(1)
 
 
-def test_a_process_number_used_again_is_another_process(path: Path) -> None:
+@pytest.mark.parametrize("ahead", CLOCKS)
+def test_a_holder_elsewhere_that_renews_nothing_loses_its_lease(path: Path, clock: Clock, ahead: float) -> None:
+    write(path, age=-ahead, host="elsewhere", pid=1)
+    contender, began = Lease(path), clock.now
+    while not contender.take():
+        clock.sleep(1)
+    contender.release()
+    assert module.PERIOD * module.BEATS < clock.now - began < module.PERIOD * module.BEATS + 3
+
+
+def test_clocks_that_are_set_back_and_times_in_whole_minutes_free_nothing(path: Path, clock: Clock) -> None:
+    write(path, host="elsewhere", pid=1)
+    contender = Lease(path)
+    for step in range(300):
+        shown = clock.wall - 7 * step  # set back all the time
+        beat(path, shown - shown % 50)  # as a file system stores it
+        assert not contender.take()
+        clock.sleep(1)
+
+
+def test_a_contender_that_was_stopped_has_not_watched(path: Path, clock: Clock) -> None:
+    """Two jobs that are suspended together: the contender wakes first and sees what it saw before."""
+    write(path, host="elsewhere", pid=1)
+    contender = Lease(path)
+    assert not contender.take()
+    clock.sleep(3600)
+    assert not contender.take()
+    beat(path, clock.wall + 1)
+    assert not contender.take()
+
+
+def test_one_look_says_nothing_of_another_machine_and_watching_does(path: Path, clock: Clock) -> None:
+    write(path, age=3600, host="elsewhere", pid=1)
+    assert Lease(path).holder()["pid"] == 1
+    told: list[int] = []
+    assert Lease(path).watch(lambda holder: told.append(holder["pid"])) is None and told == [1]
+    contender = Lease(path)
+    contender.holder()
+    beat(path, clock.wall - 1000)
+    assert contender.holder() is not None
+    claimed = Lease(path)
+    assert claimed.claim() is None and claimed.held()
+    claimed.release()
+
+
+def test_a_living_holder_elsewhere_is_known_by_its_next_renewal(path: Path) -> None:
+    write(path, age=-3600, host="elsewhere", pid=1)
+    threading.Timer(PERIOD, beat, (path, time.time() - 7200)).start()
+    began = time.monotonic()
+    assert lease(path).claim()["pid"] == 1
+    assert time.monotonic() - began < 60
+
+
+def test_another_start_of_this_machine_is_another_machine(path: Path, clock: Clock) -> None:
+    """Process numbers of before a reboot, or of another container of this name, say nothing."""
+    mine = Lease(path)
+    assert mine.take()
+    seen = json.loads(path.read_text())
+    mine.release()
+    write(path, **{**seen, "machine": "another boot", "pid": psutil.pids()[-1] + 100_000_000})
+    contender = Lease(path)
+    assert not contender.take(), "it may live"
+    assert contender.claim() is None
+    contender.release()
+
+
+def test_a_process_number_used_again_is_another_process(path: Path, clock: Clock) -> None:
     write(path, started=psutil.Process().create_time() - 1000)
-    assert lease(path).holder() is not None, "renewed a moment ago: the wall clock may have been set"
-    write(path, age=PERIOD * 3, started=psutil.Process().create_time() - 1000)
-    assert lease(path).holder() is None
-    write(path, age=PERIOD * 3)
-    assert lease(path).holder() is not None
+    looking = Lease(path)
+    assert looking.holder() is not None, "no ticks are known: the wall clock may have been set"
+    for _ in range(12):
+        clock.sleep(1)
+        found = looking.holder()
+    assert found is None
+    write(path, ticks=module._ticks(os.getpid()) - 1)
+    assert Lease(path).holder() is None, "known at once"
+    write(path, ticks=module._ticks(os.getpid()), started=0)
+    assert Lease(path).holder() is not None
 
 
 def test_a_torn_file_is_free(path: Path) -> None:

@@ -459,8 +459,13 @@ LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)
 
 
 onstart:
-    holder = LEASE.take() or LEASE.holder()
-    if holder is not True:
+    holder = LEASE.claim(
+        lambda other: print(
+            f"waiting whether the controller on {other['host']} still lives",
+            file=sys.stderr,
+        )
+    )
+    if holder is not None:
         sys.exit(
             f"campaign '{CAMPAIGN.name}' is being run by process {holder['pid']} on {holder['host']}; "
             f"`admire status {CAMPAIGN.name}` shows it: wait for it, or end it first"

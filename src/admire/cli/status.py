@@ -6,9 +6,12 @@ Only looks; it can run at any time, beside a running campaign. In the folder whe
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from admire.cli.campaigns import add_campaign, resolve
+
+if TYPE_CHECKING:
+    from admire.trials.lease import Lease
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,17 +34,20 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(Path(campaign.results))
     progress = measure(campaign)
     print(progress_line(campaign))
-    controller = Lease(layout.campaign(campaign.name).running).holder()
+    running = Lease(layout.campaign(campaign.name).running)
+    controller = running.holder()
     print(
-        f"controller: process {controller['pid']} on {controller['host']}" if controller else "controller: not running"
+        f"controller: process {controller['pid']} on {controller['host']}{_silence(running)}"
+        if controller
+        else "controller: not running"
     )
     print(f"\n{'size':<12}" + "".join(f"{state:>10}" for state in progress.trials))
     for name in [fidelity.name for fidelity in fidelities(campaign)]:
         counts = [sum(trial.fidelity == name for trial in trials) for trials in progress.trials.values()]
         print(f"{name:<12}" + "".join(f"{count:>10}" for count in counts))
     for trial in progress.trials["running"]:
-        holder = Lease(trial.files(campaign.results).lease).holder()
-        print(f"running  {trial.fidelity} {trial.spec.digest}: {_where(holder)}")
+        lease = Lease(trial.files(campaign.results).lease)
+        print(f"running  {trial.fidelity} {trial.spec.digest}: {_where(lease.holder())}{_silence(lease)}")
     for finding in findings(campaign):
         print(finding)
     _print_jobs(controller is not None)
@@ -59,6 +65,16 @@ def run(args: argparse.Namespace) -> int:
         f"reserved {progress.reserved:.4g}, open {max(progress.total - progress.committed - progress.reserved, 0):.4g}"
     )
     return 0
+
+
+def _silence(lease: Lease) -> str:
+    """What is to be said of a holder that should have renewed its lease long ago: one look cannot tell more."""
+    from admire.trials.lease import BEATS, PERIOD
+    from admire.trials.progress import duration
+
+    if lease.holder() is None or lease.age < PERIOD * BEATS:
+        return ""
+    return f", its last sign of life {duration(lease.age)} ago by this machine's clock: it may be gone"
 
 
 def _where(holder: dict[str, Any] | None) -> str:

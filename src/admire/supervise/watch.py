@@ -55,6 +55,7 @@ class Watch:
         self.controller: Controller | None = None
         self.told: int | None = None
         self._held: set[str] = set()
+        self._leases: dict[Path, Lease] = {}  # kept, because whether a holder elsewhere lives is known by looking again
 
     def run(self) -> int:
         """Until the campaign ends; returns the last controller's exit code."""
@@ -142,7 +143,8 @@ class Watch:
     def _holders(self) -> list[dict]:
         """The living controllers of the campaigns in this folder."""
         found = self.settings.results.glob("campaigns/*/" + Layout(Path()).campaign("*").running.name)
-        return [holder for path in found if (holder := Lease(path).holder()) is not None]
+        leases = [self._leases.setdefault(path, Lease(path)) for path in found]
+        return [holder for lease in leases if (holder := lease.holder()) is not None]
 
     def _jobs(self) -> list[slurm.Job] | None:
         return slurm.jobs(Path.cwd())

@@ -138,7 +138,7 @@ def _follow(code: int) -> int:
 
 def _queued_behind_its_holder(trial: TrialLayout, lease: Lease) -> bool:
     """In a Slurm job, wait in the queue and not on a GPU while another job trains this trial (an orphan of a controller)."""
-    holder = lease.holder()
+    holder = lease.watch(lambda other: _say(trial, _waiting(other))) if slurm.own_job() else None
     if holder is None or not holder["job"]:
         return False
     with Interruption() as end:

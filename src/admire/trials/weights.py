@@ -34,7 +34,7 @@ def removable(results: Layout) -> Iterator[Removable]:
     wanted = look_for_wanted(results)
     for path in sorted(results.root.glob("trials/*/*/spec.json")):
         trial = TrialLayout(path.parent)
-        if Lease(trial.lease).holder() is not None:
+        if Lease(trial.lease).watch() is not None:
             continue
         finished = [one for one in trial.begun() if read_training(one.train()) is not None]
         folders = [one.checkpoints for one in finished]
