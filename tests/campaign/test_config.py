@@ -69,7 +69,7 @@ def test_a_task_has_its_own_few_shot_or_the_suites():
     suite = load(ROOT / "config/tulu.yaml").evaluation["id"]
     assert (suite.few_shot_of("popqa"), suite.metric_of("popqa")) == (15, "contains_answer")
     plain = load(ROOT / "config/laptop-sft.yaml").evaluation["skills"]
-    assert (plain.few_shot_of("facts"), plain.metric_of("facts")) == (0, "acc")
+    assert (plain.few_shot_of("facts"), plain.metric_of("facts")) == (None, "acc")
 
 
 def test_a_misspelt_key_of_a_task_is_named():

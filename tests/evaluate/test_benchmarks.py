@@ -114,3 +114,49 @@ def test_each_task_is_shown_its_own_number_of_examples(tiny_model, tmp_path, mon
 def test_a_missing_folder_of_tasks_is_refused():
     with pytest.raises(ConfigError, match="nowhere is no folder"):
         benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={"facts": "acc"}, include_path="nowhere"))
+
+
+def write_tasks(folder, **tasks):
+    for name, more in tasks.items():
+        (folder / f"{name}.yaml").write_text(f"task: {name}\ndataset_path: json\ndoc_to_text: q\n{more}\n")
+
+
+@pytest.mark.parametrize(
+    ("tasks", "sentence"),
+    [
+        (("pair", "one"), "tasks.one: it overlaps with tasks.pair, one is part of the other"),
+        (("pair", "other"), "tasks.other: .*tasks.pair, one is part of both"),
+        (("outer", "pair"), "tasks.pair: .*tasks.outer"),
+        (("bunch",), "tasks.bunch: this is a tag.*name its tasks: one, two"),
+        (("bare",), "tasks.bare: this group has no score of its own; name its tasks: one, two"),
+        (("broken",), "tasks.broken: its member nothing is no task"),
+    ],
+)
+def test_a_task_twice_tags_and_groups_without_a_score_are_refused(tmp_path, tasks, sentence):
+    write_tasks(tmp_path, one="tag: bunch", two="tag: [bunch, more]")
+    score = "aggregate_metric_list: [{metric: acc}]\n"
+    (tmp_path / "pair.yaml").write_text(f"group: pair\ntask: [one, two]\n{score}")
+    (tmp_path / "other.yaml").write_text(f"group: other\ntask: [{{task: one, num_fewshot: 1}}]\n{score}")
+    (tmp_path / "outer.yaml").write_text(f"group: outer\ntask: [{{group: inner, task: [two]}}]\n{score}")
+    (tmp_path / "bare.yaml").write_text("group: bare\ntask: [bunch]\n")
+    (tmp_path / "broken.yaml").write_text(f"group: broken\ntask: [nothing]\n{score}")
+    asked = Benchmarks(kind="lm-eval", tasks=dict.fromkeys(tasks, "acc"), include_path=str(tmp_path))
+    with pytest.raises(ConfigError, match=sentence):
+        benchmarks.check_tasks(asked)
+
+
+def test_prompts_show_what_the_file_says_unless_the_yaml_says_another_number(tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(f'{{"q": "question {i}", "a": "{i % 2}"}}\n' for i in range(6)))
+    common = (
+        f"dataset_kwargs: {{data_files: {{test: {rows}}}}}\ntest_split: test\nfewshot_split: test\n"
+        "output_type: multiple_choice\ndoc_to_target: '{{a|int}}'\ndoc_to_choice: ['0', '1']\n"
+        "metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]"
+    )
+    write_tasks(tmp_path, two=f"{common}\nnum_fewshot: 2", silent=common)
+    for said, shots in ((None, {"two": 2, "silent": 0}), (1, {"two": 1, "silent": 1})):
+        asked = Benchmarks(
+            kind="lm-eval", tasks={"two": "acc", "silent": "acc"}, include_path=str(tmp_path), few_shot=said
+        )
+        loaded = benchmarks._load(asked, "test")["tasks"]
+        assert {name: task.get_config("num_fewshot") for name, task in loaded.items()} == shots

@@ -322,8 +322,8 @@ class Benchmarks(Strict):
     """Task name -> its metric, e.g. `{gsm8k: "exact_match,strict-match"}`, or a mapping."""
     include_path: str | None = None
     """A folder of task files of your own."""
-    few_shot: Annotated[int, Field(ge=0)] = 0
-    """Examples shown in the prompt."""
+    few_shot: Annotated[int, Field(ge=0)] | None = None
+    """Examples shown in the prompt, instead of what the tasks' files say (`num_fewshot`; 0 where they say nothing)."""
     runs_code: bool = False
     """Consent to run, on the machine that scores, programs that the model wrote; tasks that do so are refused without it."""
     batch_size: PositiveInt = 32
@@ -338,8 +338,8 @@ class Benchmarks(Strict):
         found = self.tasks[task]
         return found if isinstance(found, str) else found.metric
 
-    def few_shot_of(self, task: str) -> int:
-        """Examples shown in the prompts of a task of this suite."""
+    def few_shot_of(self, task: str) -> int | None:
+        """Examples shown in the prompts of a task of this suite; None where its file decides."""
         found = self.tasks[task]
         own = None if isinstance(found, str) else found.few_shot
         return self.few_shot if own is None else own

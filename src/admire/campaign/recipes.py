@@ -11,6 +11,7 @@ from typing import Any
 
 from admire.campaign.config import Benchmarks, Campaign, Model, Suite, load
 from admire.campaign.digest import digest, digest_files
+from admire.campaign.shots import shots_by_files
 
 # Raise when the code that prepares sources or trains tokenizers changes what it makes from the same entry.
 VERSION = 1
@@ -87,6 +88,10 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
     # consent decides whether there is a score, not which
     recipe: dict[str, Any] = {"suite": suite.model_dump(exclude={"runs_code"}), "split": split}
     if isinstance(suite, Benchmarks):
+        # evaluations of the time when 0 stood for what is left out keep their names, where the tasks' files say 0 as well
+        recipe["suite"]["few_shot"] = suite.few_shot or 0
+        if shots := shots_by_files(suite):
+            recipe["shots"] = shots
         if suite.include_path is not None:
             folder = Path(suite.include_path)
             files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]

@@ -26,11 +26,14 @@ def run(args: argparse.Namespace) -> int:
     campaign = resolve(args)
     from admire.preflight.check import check
     from admire.preflight.hub import still_to_fetch
+    from admire.preflight.scoring import scoring_notes
     from admire.trials.plan import make_plan, render
 
     origin = args.origin or " + ".join(args.campaign)
     check(campaign, origin, fetched=False)
     print(render(make_plan(campaign), args.concurrency, resolve_site(args), args.queue_minutes))
+    if notes := scoring_notes(campaign):
+        print("\n" + "\n".join(f"  {note}" for note in notes))
     if sentence := still_to_fetch(campaign, origin):
         print(f"\n{sentence}")
     return 0

@@ -22,10 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign
+from admire.campaign.shots import check_shots
+from admire.campaign.task_files import TaskFile
 from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
-from admire.evaluate import task_files
 from admire.trials.records import Score
 
 if TYPE_CHECKING:
@@ -46,16 +48,21 @@ def check_tasks(suite: Benchmarks) -> None:
     Raises:
         ConfigError: with the nearest known name.
     """
-    files = task_places(suite)
+    files = task_files.places(suite)
+    owners: dict[str, str] = {}
     for task in suite.tasks:
         if task not in files:
-            where = f" and {suite.include_path} has none" if suite.include_path else ""
-            near = difflib.get_close_matches(task, files, n=1, cutoff=0.5)
-            hint = f"did you mean '{near[0]}'?" if near else "`lm-eval ls tasks` lists those it ships"
-            raise ConfigError(f"tasks.{task}: lm-eval ships no such task{where}; {hint}")
+            raise ConfigError(_unknown_task(suite, files, task))
+        leaves = task_files.leaves(files, task)
+        for leaf in leaves:
+            if not leaf.is_whole:
+                member = leaf.name.partition("::")[2]
+                raise ConfigError(f"tasks.{task}: its member {member} is no task; correct {files[task]}")
         if not suite.runs_code:
-            _check_runs_no_code(files, task, task)
-        _check_metric(task_files.read(files[task]), task, suite.metric_of(task))
+            _check_runs_no_code(task, leaves)
+        _check_metric(task_files.read(files[task]), leaves, task, suite.metric_of(task))
+        check_shots(task, leaves, suite.few_shot_of(task))
+        _check_once(task, leaves, owners)
 
 
 def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str) -> dict[str, Score]:
@@ -98,13 +105,18 @@ def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(
-        include_path=suite.include_path, include_defaults=not _has_all(suite), metadata={"admire_split": split}
+        include_path=suite.include_path,
+        include_defaults=task_files.needs_shipped(suite),
+        metadata={"admire_split": split},
     )
     loaded = manager.load(list(suite.tasks))
     for asked in suite.tasks:
         for name in _leaves(loaded, asked):
-            loaded["tasks"][name].set_config("num_fewshot", suite.few_shot_of(asked))
-            loaded["tasks"][name].set_fewshot_seed(SEED)
+            task, said = loaded["tasks"][name], suite.few_shot_of(asked)
+            own = task.get_config("num_fewshot")
+            check_shots(asked, [TaskFile(name, None, {"num_fewshot": own})], said)  # a task in Python says it only now
+            task.set_config("num_fewshot", (own or 0) if said is None else said)
+            task.set_fewshot_seed(SEED)
     return loaded
 
 
@@ -149,39 +161,45 @@ def _leaves(loaded: dict[str, Any], name: str) -> list[str]:
     return [leaf for child in loaded["group_map"][name] for leaf in _leaves(loaded, child)]
 
 
-def _has_all(suite: Benchmarks) -> bool:
-    """Whether the campaign's own folder has every task of the suite, so that lm-eval's need not be read."""
-    return suite.include_path is not None and set(suite.tasks) <= set(task_files.index(Path(suite.include_path)))
+def _unknown_task(suite: Benchmarks, files: dict[str, Path], task: str) -> str:
+    """What is wrong with a name that is no task and no group, and the nearest that is one."""
+    everything = {**task_files.shipped_index(), **files}
+    if tagged := task_files.tags(everything).get(task):
+        return f"tasks.{task}: this is a tag, which has no score of its own; name its tasks: {', '.join(tagged)}"
+    where = f" and {suite.include_path} has none" if suite.include_path else ""
+    near = difflib.get_close_matches(task, files, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else "`lm-eval ls tasks` lists those it ships"
+    return f"tasks.{task}: lm-eval ships no such task{where}; {hint}"
 
 
-def task_places(suite: Benchmarks) -> dict[str, Path]:
-    """Task or group -> its file; a task of the campaign's own comes before one that lm-eval ships."""
-    if suite.include_path is not None and not Path(suite.include_path).is_dir():
-        raise ConfigError(f"include_path: {suite.include_path} is no folder; it should hold lm-eval task files")
-    own = task_files.index(Path(suite.include_path)) if suite.include_path else {}
-    return own if set(suite.tasks) <= set(own) else {**task_files.index(task_files.shipped()), **own}
+def _check_once(task: str, leaves: list[TaskFile], owners: dict[str, str]) -> None:
+    """Refuse a task that two names of a suite stand for; `owners` is which name each is known by so far."""
+    for leaf in leaves:
+        other = owners.setdefault(leaf.name, task)
+        if other != task:
+            what = f"{leaf.name} is part of both" if leaf.name not in (task, other) else "one is part of the other"
+            raise ConfigError(
+                f"tasks.{task}: it overlaps with tasks.{other}, {what}, and lm-eval scores a task once; put one of them in a suite "
+                "of its own"
+            )
 
 
-def _check_runs_no_code(files: dict[str, Path], asked: str, name: str) -> None:
+def _check_runs_no_code(task: str, leaves: list[TaskFile]) -> None:
     """Look for `unsafe_code` in a task, or in a group's members."""
-    content = task_files.read(files[name])
-    if content.get("unsafe_code"):
-        member = "" if name == asked else f" (its member {name})"
-        raise ConfigError(
-            f"tasks.{asked}: this task{member} runs code that the model wrote; say runs_code: true in its suite, and run the "
-            "campaign where that can do no harm, or leave the task out"
-        )
-    for child in task_files.members(content):
-        if child in files and child != name:
-            _check_runs_no_code(files, asked, child)
+    for leaf in leaves:
+        if leaf.content.get("unsafe_code"):
+            member = "" if leaf.name == task else f" (its member {leaf.name})"
+            raise ConfigError(
+                f"tasks.{task}: this task{member} runs code that the model wrote; say runs_code: true in its suite, and run the "
+                "campaign where that can do no harm, or leave the task out"
+            )
 
 
-def _check_metric(content: dict[str, Any], task: str, metric: str) -> None:
+def _check_metric(content: dict[str, Any], leaves: list[TaskFile], task: str, metric: str) -> None:
     """Compare with the metrics that the task file lists; those it leaves to lm-eval's code are known after scoring."""
     if "group" in content and not content.get("aggregate_metric_list"):
-        raise ConfigError(
-            f"tasks.{task}: this group has no score of its own; name its tasks: {', '.join(task_files.members(content))}"
-        )
+        names = ", ".join(leaf.name for leaf in leaves)
+        raise ConfigError(f"tasks.{task}: this group has no score of its own; name its tasks: {names}")
     listed = content.get("aggregate_metric_list") or content.get("metric_list") or []
     names = [str(entry["metric"]) for entry in listed]
     computed = any("." in name for name in names)  # a function, which names its results itself

@@ -10,11 +10,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.campaign.recipes import base_campaign
 from admire.errors import ConfigError
-from admire.evaluate import task_files
-from admire.evaluate.benchmarks import task_places
 
 # `dataset_path` of tasks whose data are files beside them, read by datasets itself
 READERS = ("arrow", "csv", "json", "parquet", "text")
@@ -150,12 +149,11 @@ def _of_tasks(campaign: Campaign) -> tuple[dict[str, set[tuple[str, str | None]]
     found: dict[str, set[tuple[str, str | None]]] = {}
     packages: list[str] = []
     for suite in campaign.evaluation.values():
-        places = task_places(suite) if isinstance(suite, Benchmarks) else {}
+        places = task_files.places(suite) if isinstance(suite, Benchmarks) else {}
         for asked in suite.tasks if places else ():
             for leaf in task_files.leaves(places, asked):
-                content = task_files.read(places[leaf])
-                dataset = content.get("dataset_path")
+                dataset = leaf.content.get("dataset_path")
                 if dataset and dataset not in READERS and on_hub(dataset):
-                    found.setdefault(asked, set()).add((dataset, content.get("dataset_name")))
-                packages += task_files.missing_modules(places[leaf])
+                    found.setdefault(asked, set()).add((dataset, leaf.content.get("dataset_name")))
+                packages += task_files.missing_modules(leaf.path) if leaf.path else []
     return found, tuple(dict.fromkeys(packages))

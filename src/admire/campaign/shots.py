@@ -1,0 +1,39 @@
+"""How many examples the prompts of a suite show: what the YAML says, and where it says nothing what each task's file says."""
+
+from __future__ import annotations
+
+from admire.campaign import task_files
+from admire.campaign.config import Benchmarks
+from admire.errors import ConfigError
+
+
+def shots_by_files(suite: Benchmarks) -> dict[str, int]:
+    """Task -> its file's number, for the tasks of which the YAML says none and the file one above 0."""
+    left = [task for task in suite.tasks if suite.few_shot_of(task) is None]
+    files = task_files.places(suite) if left else {}
+    leaves = [leaf for task in left if task in files for leaf in task_files.leaves(files, task)]
+    return {leaf.name: leaf.few_shot for leaf in leaves if leaf.few_shot}
+
+
+def check_shots(task: str, leaves: list[task_files.TaskFile], asked: int | None) -> None:
+    """Refuse another number for a task whose file says 0: by lm-eval's rule that is no default but part of the task.
+
+    Raises:
+        ConfigError: names the task, and its member where it is a group.
+    """
+    for leaf in leaves:
+        if asked and leaf.content.get("num_fewshot") == 0:
+            member = "" if leaf.name == task else f" of its member {leaf.name}"
+            raise ConfigError(
+                f"tasks.{task}: few_shot: {asked} is asked for, and the file{member} fixes num_fewshot at 0; give the task "
+                "`few_shot: 0`, or score a copy of the file without that line (include_path)"
+            )
+
+
+def overrides(task: str, leaves: list[task_files.TaskFile], asked: int | None) -> list[str]:
+    """Where the YAML says another number than the file, a phrase each; equal ones once."""
+    if asked is None:
+        return [f"{leaf.name}: {leaf.few_shot} shots, as its file says" for leaf in leaves if leaf.few_shot]
+    others = {leaf.content.get("num_fewshot") for leaf in leaves if leaf.few_shot not in (None, asked)}
+    said = " and ".join(sorted("nothing (0)" if other is None else str(other) for other in others))
+    return [f"{task}: {asked} shots, its file says {said}"] if others else []

@@ -1,0 +1,26 @@
+"""What a plan says of the suites: what the YAML has lm-eval do otherwise than its task files say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from admire.campaign import task_files
+from admire.campaign.config import Benchmarks, Campaign
+from admire.campaign.shots import overrides
+
+
+def scoring_notes(campaign: Campaign) -> list[str]:
+    """A line a suite that has anything to say; suites that were checked."""
+    notes = []
+    for name, suite in campaign.evaluation.items():
+        if isinstance(suite, Benchmarks) and (said := list(_notes(suite))):
+            notes.append(f"evaluation.{name}: {'; '.join(said)}")
+    return notes
+
+
+def _notes(suite: Benchmarks) -> Iterator[str]:
+    files = task_files.places(suite)
+    for task in suite.tasks:
+        yield from overrides(task, task_files.leaves(files, task), suite.few_shot_of(task))
+    if suite.limit is not None:
+        yield f"only the first {suite.limit} items of each task are scored (limit)"
