@@ -6,7 +6,6 @@ checked by `admire.preflight`.
 
 from __future__ import annotations
 
-import math
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -25,6 +24,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from admire.errors import ConfigError
+from admire.space import money
 from admire.space.steps import SCHEDULE, Steps
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -535,8 +535,8 @@ class Campaign(Strict):
             return self
         if design is None:
             raise ValueError("budget.total: this key is missing; only a design knows what it costs")
-        final = self.target.cost * self.budget.final_replicates
-        return self.model_copy(update={"budget": self.budget.model_copy(update={"total": self.design_cost + final})})
+        whole = money.total([self.design_cost, self.reserve])
+        return self.model_copy(update={"budget": self.budget.model_copy(update={"total": whole})})
 
     @property
     def design_counts(self) -> tuple[int, ...]:
@@ -547,7 +547,14 @@ class Campaign(Strict):
     @property
     def design_cost(self) -> float:
         """What the design's trials cost in all; 0 where no design was asked for."""
-        return math.fsum(n * model.cost for n, model in zip(self.design_counts, self.models, strict=False))
+        return money.total(
+            money.times(n, model.cost) for n, model in zip(self.design_counts, self.models, strict=False)
+        )
+
+    @property
+    def reserve(self) -> float:
+        """What the target's final trainings cost; it is kept from the start."""
+        return money.times(self.budget.final_replicates, self.target.cost)
 
     @property
     def target(self) -> Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from admire.campaign.config import Campaign, Model
+from admire.space import money
 from admire.space.steps import DECAY_SHARE
 
 
@@ -31,7 +32,7 @@ def fidelities(campaign: Campaign) -> tuple[Fidelity, ...]:
     """All of them, cheapest first."""
     fixed = campaign.fidelity.fixed
     every = (
-        Fidelity(model, share, model.cost * (fixed + (1 - fixed) * share))
+        Fidelity(model, share, money.times(model.cost, money.total([fixed, money.times(money.left(1, fixed), share)])))
         for model in campaign.models
         for share in campaign.fidelity.steps
     )
@@ -40,7 +41,7 @@ def fidelities(campaign: Campaign) -> tuple[Fidelity, ...]:
 
 def kept(campaign: Campaign) -> float:
     """Of a model's cost, what going on with a trial need not pay again, times the share to which it was trained: its trunk."""
-    return (1 - DECAY_SHARE) * (1 - campaign.fidelity.fixed)
+    return money.times(money.left(1, DECAY_SHARE), money.left(1, campaign.fidelity.fixed))
 
 
 def label(model: str, share: float | str) -> str:

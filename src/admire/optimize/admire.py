@@ -26,6 +26,7 @@ from admire.optimize.problem import Observations, Pending, Problem, Proposal, Re
 from admire.optimize.recommend import recommend
 from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
+from admire.space import money
 
 INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design
 REPEAT_WITHIN = 0.005  # total variation within which a mixture is the one that was trained before
@@ -69,13 +70,13 @@ class Admire:
             while len(proposals) < q:
                 allowed = _allowed_sizes(problem, sizes, initial)
                 chosen = _anchor(problem, surrogate, tried, allowed, sizes, budget)
-                if chosen is None and problem.fidelities.least <= budget + 1e-9:
+                if chosen is None and money.buys(budget, problem.fidelities.least):
                     chosen = self._choose(problem, surrogate, tried, allowed, known, budget, rng)
                 if chosen is None:
                     break
                 proposals.append(chosen)
                 tried.add(chosen.weights, chosen.size)
-                budget -= tried.price(chosen.weights, chosen.size)
+                budget = money.left(budget, tried.price(chosen.weights, chosen.size))
                 sizes = np.append(sizes, chosen.size)
                 known = np.concatenate([known, chosen.weights[None]]) if chosen.size == target else known
                 surrogate = surrogate.believing(chosen.weights[None], np.array([chosen.size]))
@@ -109,7 +110,7 @@ class Admire:
         if self.acquisition in JOINT_ACQUISITIONS:
             return _jointly(problem, surrogate, tried, allowed, budget, self.acquisition, starts)
         mixtures, values = maximise(problem, ACQUISITIONS[self.acquisition](surrogate, best, starts), starts)
-        affordable = [s for s in allowed if problem.fidelities.costs[s] <= budget + 1e-9]
+        affordable = [s for s in allowed if money.buys(budget, problem.fidelities.costs[s])]
         anew = None
         for x, value in zip(mixtures, values, strict=True) if affordable else ():
             if (again := _repeat(problem, surrogate, x, affordable, float(value))) is not None:
@@ -132,12 +133,13 @@ def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.rando
 def _initial_trials(problem: Problem, budget: float) -> int:
     """Trials of the initial design in a campaign that has `budget` for exploration in all."""
     cost = problem.fidelities.costs[0]
-    return min(problem.initial, max(int(INITIAL_SHARE * budget / cost + 1e-9), 1)) if cost <= budget + 1e-9 else 0
+    n = max(money.affordable(INITIAL_SHARE * budget, cost), 1)
+    return min(problem.initial, n) if money.buys(budget, cost) else 0
 
 
 def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
     """One random mixture at the cheapest size, while nothing has a score (all pending, or all failed)."""
-    n = int(problem.fidelities.costs[0] <= budget + 1e-9)
+    n = int(money.buys(budget, problem.fidelities.costs[0]))
     why = f"a random mixture at {problem.fidelities.names[0]}: no finished trial has a score yet"
     return [Proposal(weights, 0, why=why) for weights in random_mixtures(problem, tried, 0, n, rng)]
 
@@ -170,7 +172,7 @@ def _anchor(
     target, prior = problem.fidelities.target, problem.prior
     if problem.pool is not None or target not in allowed or (sizes == target).any() or (prior, target) in tried:
         return None
-    if tried.price(prior, target) > budget + 1e-9:  # the design may have trained it to a share
+    if not money.buys(budget, tried.price(prior, target)):  # the design may have trained it to a share
         return None
     predicted = _predicted(problem, surrogate, prior)
     return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
@@ -227,7 +229,7 @@ def _going_on(
     """A trial that stopped early, continued, if it is worth more than a trial that begins `anew`: expected improvement over `best`
     times the share of the doubt that the trial removes, per unit of what it costs. None where none is."""
     options = [(x, s) for x, longer in tried.stopped() for s in longer if s in allowed]
-    options = [(x, s) for x, s in options if tried.price(x, s) <= budget + 1e-9]
+    options = [(x, s) for x, s in options if money.buys(budget, tried.price(x, s))]
     if not options:
         return None
     rivals = options if anew is None else [*options, (anew.weights, anew.size)]
@@ -258,7 +260,7 @@ def _jointly(
     """The mixture and size with the largest value per unit of cost."""
     stopped = [x for x, _ in tried.stopped()]
     costs = np.array(problem.fidelities.costs)
-    allowed = [s for s in allowed if min([costs[s], *(tried.price(x, s) for x in stopped)]) <= budget + 1e-9]
+    allowed = [s for s in allowed if money.buys(budget, min([costs[s], *(tried.price(x, s) for x in stopped)]))]
     if not allowed:
         return None
     if problem.pool is not None:
@@ -269,7 +271,7 @@ def _jointly(
     prices = np.tile(costs[allowed], (len(values), 1))
     for row, x in enumerate(stopped):
         prices[row] = [tried.price(x, s) for s in allowed]
-    values = np.where(prices <= budget + 1e-9, values * costs[allowed] / prices, -np.inf)
+    values = np.where(money.buys(budget, prices), values * costs[allowed] / prices, -np.inf)
     for place in np.argsort(-values, axis=None, kind="stable"):
         row, column = np.unravel_index(place, values.shape)
         x, size = starts[row], allowed[column]

@@ -27,6 +27,7 @@ from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.random_search import Random
 from admire.optimize.surrogates.maximum_likelihood import fit
+from admire.space import money
 
 FIT_STEPS = 100
 MAX_VALUES = 16  # draws of the best value
@@ -47,10 +48,10 @@ class AdmireMFBO:
         tried = Tried(problem, seen, pending)
         costs, names = np.array(problem.fidelities.costs), problem.fidelities.names
         if _scored(problem, seen).sum() < ENOUGH:
-            n = min(max(ENOUGH - len(pending.X), 1), int(budget / costs[0] + 1e-9))
+            n = min(max(ENOUGH - len(pending.X), 1), money.affordable(budget, costs[0]))
             found = random_mixtures(problem, tried, 0, n, rng)
             return [Proposal(x, 0, why=f"a random mixture at {names[0]}: no model yet") for x in found]
-        allowed = [size for size in range(len(costs)) if costs[size] <= budget + 1e-9]
+        allowed = [size for size in range(len(costs)) if money.buys(budget, costs[size])]
         if not allowed:
             return []
         with manual_seed(int(rng.integers(2**31))):
@@ -59,9 +60,9 @@ class AdmireMFBO:
         for x, size, value in ranked:
             if len(proposals) == q:
                 break
-            if (x, size) not in tried and costs[size] <= budget + 1e-9:
+            if (x, size) not in tried and money.buys(budget, costs[size]):
                 tried.add(x, size)
-                budget -= costs[size]
+                budget = money.left(budget, costs[size])
                 why = f"largest information about the best value per unit of cost ({value:.3g}), at {names[size]}"
                 proposals.append(Proposal(x, size, {"acquisition": value}, why))
         return proposals
@@ -83,7 +84,7 @@ class AdmireBO:
         if rows.sum() < ENOUGH:
             return Random().propose(problem, seen, pending, q=q, budget=budget, rng=rng)
         tried = Tried(problem, seen, pending)
-        q = min(q, int(budget / problem.fidelities.costs[target] + 1e-9))
+        q = min(q, money.affordable(budget, problem.fidelities.costs[target]))
         with manual_seed(int(rng.integers(2**31))):
             model = _fit(problem, seen, rows)
             best = float(problem.objective(seen.Y)[rows].max())

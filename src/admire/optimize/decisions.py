@@ -26,6 +26,7 @@ from admire.errors import ConfigError, TrialError
 from admire.optimize.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
 from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
+from admire.space import money
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked
 from admire.trials.records import restore
@@ -83,8 +84,8 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
     _freeze_content(campaign, cards)
     ledger = Ledger.read(campaign)
     problem = problem_of(campaign, cards)
-    reserved = campaign.target.cost * campaign.budget.final_replicates
-    left = campaign.budget.total - ledger.committed - reserved
+    reserved = campaign.reserve
+    left = money.left(campaign.budget.total, ledger.committed, reserved)
     seed = int(digest([campaign.optimizer.seed, step, lane]), 16)
     content: dict[str, Any] = {
         "step": step,
@@ -99,7 +100,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
         "reason": None,
         "trials": [],
     }
-    if left < problem.fidelities.least:
+    if not money.buys(left, problem.fidelities.least):
         content["reason"] = (
             f"what is left ({max(left, 0):.4g} {campaign.budget.unit}, the final training reserved) buys no further trial"
         )
@@ -128,7 +129,6 @@ def _trials(
     training is charged what is left."""
     known = {(trial.spec.digest, trial.share) for trial in ledger.trials}
     trials, levels = [], fidelities(campaign)
-    rounding = 1e-9 * campaign.budget.total  # of sums of costs
     for proposal in wanted:
         model, share = levels[proposal.size].model, levels[proposal.size].share
         base = _base_of(campaign, model)
@@ -141,10 +141,10 @@ def _trials(
             replicate += 1
             spec = make_spec(campaign, cards, model, proposal.weights, replicate, base)
         cost = problem.fidelities.price(proposal.size, _reached(ledger, spec, share))
-        if (spec.digest, share) in known or cost > left + rounding:
+        if (spec.digest, share) in known or not money.buys(left, cost):
             continue
         known.add((spec.digest, share))
-        left -= cost
+        left = money.left(left, cost)
         trials.append(_entry(spec, cost, share, predicted=proposal.predicted, why=proposal.why))
     return trials
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+from admire.space.money import buys
 
 
 class DoReMi:
@@ -19,7 +20,7 @@ class DoReMi:
     ) -> list[Proposal]:
         """The reference; once it is trained the proxy; then nothing."""
         name = problem.fidelities.names[0]
-        if len(pending.X) or problem.fidelities.costs[0] > budget + 1e-9:
+        if len(pending.X) or not buys(budget, problem.fidelities.costs[0]):
             return []
         if not seen.n:
             return [Proposal(problem.prior, 0, why=f"the reference model of DoReMi: {name} on the prior")]

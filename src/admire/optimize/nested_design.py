@@ -12,6 +12,7 @@ from admire.errors import ConfigError
 from admire.optimize.admire import Admire
 from admire.optimize.design import REDRAWS
 from admire.optimize.problem import Observations, Pending, Problem, Proposal
+from admire.space import money
 from admire.space.counts import exact_counts
 
 
@@ -37,8 +38,13 @@ class NestedDesign(Admire):
             for size, n in enumerate(counts)
             for i, weights in enumerate(mixtures[:n])
         ]
-        spent = np.cumsum([costs[proposal.size] for proposal in wanted])
-        return wanted[: int((spent <= budget * (1 + 1e-9)).sum())]
+        bought = []
+        for proposal in wanted:
+            if not money.buys(budget, costs[proposal.size]):
+                break
+            bought.append(proposal)
+            budget = money.left(budget, costs[proposal.size])
+        return bought
 
 
 def _distinct(problem: Problem, n: int, concentration: float, rng: np.random.Generator) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 from admire.optimize.design import Tried, offered, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.random_search import Random
+from admire.space import money
 
 ETA = 3  # of so many mixtures one goes on
 
@@ -33,7 +34,7 @@ class SuccessiveHalving:
             found = self._promotion(problem, seen, tried, budget)
             if found is None:
                 size = self._new_size(problem, sizes)
-                mixtures = random_mixtures(problem, tried, size, int(costs[size] <= budget + 1e-9), rng)
+                mixtures = random_mixtures(problem, tried, size, int(money.buys(budget, costs[size])), rng)
                 if not mixtures:
                     break
                 found = Proposal(mixtures[0], size, why=f"a random mixture begins at {names[size]}")
@@ -41,7 +42,7 @@ class SuccessiveHalving:
                 tried.add(found.weights, found.size)
             proposals.append(found)
             sizes = np.append(sizes, found.size)
-            budget -= tried.price(found.weights, found.size)
+            budget = money.left(budget, tried.price(found.weights, found.size))
         return proposals
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
@@ -65,7 +66,7 @@ class SuccessiveHalving:
                 rung = np.flatnonzero((seen.size == size) & (bracket == first) & np.isfinite(values))
                 for i in rung[np.argsort(-values[rung], kind="stable")][: len(rung) // ETA]:
                     x = seen.X[i]
-                    affordable = tried.price(x, size + 1) <= budget + 1e-9
+                    affordable = money.buys(budget, tried.price(x, size + 1))
                     if affordable and (x, size + 1) not in tried and offered(problem, x, size + 1):
                         up, here = problem.fidelities.names[size + 1], problem.fidelities.names[size]
                         return Proposal(x, size + 1, why=f"promoted to {up}: in the best third at {here}")

@@ -13,6 +13,7 @@ from admire.optimize.design import Tried, random_mixtures, sample
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.surrogates import mixing_law, regressions
 from admire.optimize.surrogates.regressions import Predict
+from admire.space.money import affordable
 
 SIMULATED = 20_000  # mixtures whose scores are predicted in the continuous space
 TOP = 100  # of these the best are averaged (arXiv 2407.01492, section 3.3)
@@ -31,7 +32,7 @@ class Proxy:
         """Up to `q` random mixtures at the cheapest size."""
         cost, name = problem.fidelities.costs[0], problem.fidelities.names[0]
         tried = Tried(problem, seen, pending)
-        mixtures = random_mixtures(problem, tried, 0, min(q, int(budget / cost + 1e-9)), rng)
+        mixtures = random_mixtures(problem, tried, 0, min(q, affordable(budget, cost)), rng)
         return [Proposal(weights, 0, why=f"a random mixture at {name} for {self.name}") for weights in mixtures]
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:

@@ -6,6 +6,7 @@ import numpy as np
 
 from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+from admire.space.money import affordable
 
 
 class Random:
@@ -16,8 +17,8 @@ class Random:
     ) -> list[Proposal]:
         """Up to `q` mixtures drawn like ADMIRE's initial design."""
         target = problem.fidelities.target
-        affordable = int(budget / problem.fidelities.costs[target] + 1e-9)
-        mixtures = random_mixtures(problem, Tried(problem, seen, pending), target, min(q, affordable), rng)
+        n = min(q, affordable(budget, problem.fidelities.costs[target]))
+        mixtures = random_mixtures(problem, Tried(problem, seen, pending), target, n, rng)
         return [Proposal(weights, target, why="a random mixture at the target size") for weights in mixtures]
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:

@@ -9,6 +9,7 @@ from admire.campaign.course import lanes
 from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.errors import ConfigError
+from admire.space import money
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger
 
@@ -20,16 +21,17 @@ def check_budget(campaign: Campaign, origin: str) -> None:
         ConfigError: says how much is missing.
     """
     unit, total = campaign.budget.unit, campaign.budget.total
-    final = campaign.target.cost * campaign.budget.final_replicates
+    final = campaign.reserve
     whole, cheapest = campaign.design_cost, fidelities(campaign)[0]
-    design = whole or campaign.optimizer.initial * cheapest.cost
-    if total < final:
+    design = whole or money.times(campaign.optimizer.initial, cheapest.cost)
+    both = money.total([final, design])
+    if not money.buys(total, final):
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the target's final training "
             f"({campaign.budget.final_replicates} x {campaign.target.name} = {final:g} {unit}); "
-            f"raise it to {final + design:g} or more, which buys the initial design too"
+            f"raise it to {both:.12g} or more, which buys the initial design too"
         )
-    if total < final + design - 1e-9:  # sums of decimal costs carry rounding errors
+    if not money.buys(total, both):
         if whole:
             raise ConfigError(
                 f"{origin}: budget.total: {total:g} {unit} do not reach the design ({design:g} {unit}) and the target's final "
@@ -38,7 +40,7 @@ def check_budget(campaign: Campaign, origin: str) -> None:
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the initial design ({campaign.optimizer.initial} x "
             f"{cheapest.name} = {design:g} {unit}) beside the target's final training ({final:g} {unit}); "
-            f"raise it to {final + design:g} or more, or lower optimizer.initial"
+            f"raise it to {both:.12g} or more, or lower optimizer.initial"
         )
 
 
@@ -56,13 +58,13 @@ def check_raised_budget(campaign: Campaign, origin: str) -> None:
         return
     before = read_json(decided[last])["budget"]
     unit, total, committed = campaign.budget.unit, campaign.budget.total, Ledger.read(campaign).committed
-    trial, final = fidelities(campaign)[0].cost, campaign.target.cost * campaign.budget.final_replicates
-    needed = committed + trial + final
-    if before < total < needed - 1e-9 * total:
+    trial, final = fidelities(campaign)[0].cost, campaign.reserve
+    needed = money.total([committed, trial, final])
+    if before < total and not money.buys(total, needed):
         raise ConfigError(
-            f"{origin}: budget.total: {total:g} {unit} leave {total - committed:.4g} beside what is spent, too little for another "
-            f"trial ({trial:g}) and the final training after it ({final:g}); raise it to {needed:.4g} or more, or leave it at "
-            f"{before:g}"
+            f"{origin}: budget.total: {total:g} {unit} leave {money.left(total, committed):.4g} beside what is spent, too little "
+            f"for another trial ({trial:g}) and the final training after it ({final:g}); raise it to {needed:.12g} or more, or "
+            f"leave it at {before:g}"
         )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from admire.space import money
+
 
 @dataclass(frozen=True)
 class Fidelities:
@@ -58,7 +60,9 @@ class Fidelities:
 
     def price(self, size: int, reached: float = 0.0) -> float:
         """What a trial costs whose mixture was trained at the same model to the share `reached` already (0: to none)."""
-        return self.costs[size] - self.kept * reached * self.costs[self.whole[size]]
+        if not reached:
+            return self.costs[size]
+        return money.left(self.costs[size], money.times(self.kept, reached, self.costs[self.whole[size]]))
 
     @property
     def least(self) -> float:

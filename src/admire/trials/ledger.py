@@ -21,6 +21,7 @@ from admire.campaign.config import Campaign
 from admire.campaign.fidelities import label
 from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
+from admire.space import money
 from admire.trials.files import read_json, write_text
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
 from admire.trials.spec import Spec
@@ -115,12 +116,12 @@ class Ledger:
     @property
     def committed(self) -> float:
         """Nominal cost of everything proposed, whatever became of it."""
-        return sum(trial.cost for trial in self.trials)
+        return money.total(trial.cost for trial in self.trials)
 
     @property
     def spent(self) -> float:
         """Nominal cost of the trials whose training has ended."""
-        return sum(trial.cost for trial in self.trials if trial.record is not None)
+        return money.total(trial.cost for trial in self.trials if trial.record is not None)
 
     def write_table(self) -> Path:
         """Write `results.csv` whole: a row a trial, every state, every metric, provenance. Hold the lock around it."""

@@ -14,6 +14,7 @@ from admire.campaign.fidelities import Fidelity, fidelities, kept, label
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, source_digest, tokenizer_digest, tokenizer_owner
 from admire.campaign.site import Site
+from admire.space import money
 from admire.trials.costs import measured_cost, seconds_of_unit
 from admire.trials.ledger import Ledger, Trial
 from admire.trials.progress import duration, measure
@@ -65,7 +66,7 @@ class Plan:
     @property
     def open(self) -> float:
         """What the optimiser may still decide on."""
-        return max(self.total - self.committed - self.reserved, 0.0)
+        return max(money.left(self.total, self.committed, self.reserved), 0.0)
 
     def trials(self) -> tuple[int, int]:
         """Fewest and most further trials: all at the target, or all at the cheapest size (after the initial design); a design
@@ -74,9 +75,9 @@ class Plan:
             ahead = 0 if self.committed else sum(self.campaign.design_counts)
             return ahead, ahead
         dearest, cheapest = self.campaign.target.cost, self.lines[0].fidelity.cost
-        initial = 0 if self.committed else min(self.campaign.optimizer.initial, int(self.open / cheapest))
-        rest = self.open - initial * cheapest
-        return initial + int(rest / dearest + 1e-9), initial + int(rest / cheapest + 1e-9)
+        initial = 0 if self.committed else min(self.campaign.optimizer.initial, money.affordable(self.open, cheapest))
+        rest = money.left(self.open, money.times(initial, cheapest))
+        return initial + money.affordable(rest, dearest), initial + money.affordable(rest, cheapest)
 
     def jobs(self) -> tuple[int, int]:
         """Fewest and most jobs: those trials with their decisions, the final training and the report; sources not counted."""
@@ -105,12 +106,12 @@ def make_plan(campaign: Campaign) -> Plan:
     """The plan at this moment: on a fresh clone everything is ahead, later what is spent and committed is counted."""
     ledger = Ledger.read(campaign)
     progress = measure(campaign, ledger)
-    left = max(campaign.budget.total - progress.committed - progress.reserved, 0.0)
+    left = money.left(campaign.budget.total, progress.committed, progress.reserved)
     lines = []
     for place, fidelity in enumerate(fidelities(campaign)):
         trials = [trial for trial in ledger.trials if trial.fidelity == fidelity.name]
         designed = campaign.optimizer.design is not None
-        ahead = campaign.design_counts[place] - len(trials) if designed else int(left / fidelity.cost + 1e-9)
+        ahead = campaign.design_counts[place] - len(trials) if designed else money.affordable(left, fidelity.cost)
         lines.append(Line(fidelity, len(trials), ahead, _measured(campaign, trials), _speed(trials)))
     bases = {}
     for model in campaign.models:

@@ -40,7 +40,7 @@ def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
         trials["running" if held else trial.state].append(trial)
     final = final_step(campaign)
     decided = final is not None and standing(layout.campaign(campaign.name).special(f"{FINAL}_{final:04d}")).is_file()
-    reserved = 0.0 if decided else campaign.target.cost * campaign.budget.final_replicates
+    reserved = 0.0 if decided else campaign.reserve
     return Progress(
         trials,
         ledger.spent,
