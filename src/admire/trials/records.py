@@ -14,6 +14,7 @@ import platform
 import socket
 import subprocess
 from collections.abc import Mapping
+import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,18 @@ from pydantic import BaseModel, ConfigDict
 from admire import __version__
 from admire.campaign.layout import kept, standing
 from admire.trials.files import read_json, write_json
+
+# variables that make git look elsewhere than at the folder it is given (`git rev-parse --local-env-vars` lists them)
+ELSEWHERE = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_COMMON_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+}
 
 
 class Record(BaseModel):
@@ -159,16 +172,38 @@ def provenance(*packages: str) -> dict[str, Any]:
 
 @functools.cache
 def _commit() -> str | None:
-    """The commit of this code, `+dirty` when the package's files differ from it; None when it does not run from a repository."""
-    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", str(Path(__file__).parents[1]))
+    """The commit of this code, `+dirty` when the package's files differ from it; None when it does not run from its own repository.
+
+    A package that lies unpacked or installed within another repository has that one's commit around it, which says nothing
+    about this code.
+    """
+    package = Path(__file__).resolve().parents[1]
+    own = package.parents[1]
+    top = _git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != own or not _is_project(own):
+        return None
+    if _git("ls-files", "--error-unmatch", "--", str(package / "__init__.py")) is None:
+        return None
+    commit, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--", str(package))
     return f"{commit}+dirty" if commit and changes else commit
+
+
+def _is_project(folder: Path) -> bool:
+    """Whether a folder is this project's, and not another's into which the package was copied."""
+    try:
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
+    return project.get("project", {}).get("name") == "admire"
 
 
 def _git(*arguments: str) -> str | None:
     """What git prints; None where there is no git, no repository or nothing to print."""
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
+    # a hook, or somebody's shell, may point git at another repository
+    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     try:
-        out = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        out = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return out.stdout.strip() or None
