@@ -59,7 +59,8 @@ class Source(Strict):
     column: str = "text"
     """The column that holds the text, or, for fine-tuning, the conversation (a list of `{role, content}`)."""
     revision: str | None = None
-    """The dataset's commit, or any label of your own: changing it says that new content is meant."""
+    """Of a dataset on the hub: its commit, or a branch or tag; another one in the cache is refused, and the commit that was read
+    is in the source's card. Of anything else a label of your own: changing it says that new content is meant."""
     max_documents: PositiveInt | None = None
     """Take at most this many documents."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from admire.campaign.config import Source
+from admire.data import hub_cache
 from admire.data.corpora import Document, corpus
 from admire.errors import SourceError
 
@@ -169,16 +170,12 @@ def _read_parquet(path: Path, key: str, source: Source) -> Iterator[Read]:
 def _read_dataset(key: str, source: Source) -> Iterator[Read]:
     import datasets
 
-    is_local = Path(source.dataset).is_dir()
     try:
-        # A local folder is streamed: no second copy in the hub's cache. Its `revision` is a label of the user's.
-        rows = datasets.load_dataset(
-            source.dataset,
-            source.subset,
-            split=source.split,
-            revision=None if is_local else source.revision,
-            streaming=is_local,
-        )
+        if _is_path(source.dataset):
+            # streamed: no second copy in the hub's cache. Its `revision` is a label of the user's.
+            rows = datasets.load_dataset(source.dataset, source.subset, split=source.split, streaming=True)
+        else:
+            rows = hub_cache.load(key, source)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise SourceError(

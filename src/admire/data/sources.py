@@ -16,6 +16,7 @@ from typing import Any
 from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout, kept
 from admire.campaign.recipes import source_digest, source_recipe
+from admire.data import hub_cache
 from admire.data.documents import local_files
 from admire.data.preparation import SHARDS, assemble, write_shards
 from admire.data.tokenizers import campaign_tokenizer, tokenizer_sha256
@@ -91,7 +92,10 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
     versions = provenance("datasets", "pyarrow", "tokenizers", "transformers")
     tokenizer = tokenizer_sha256(campaign_tokenizer(campaign))
     paths = local_files(name, campaign.sources[name])
-    files = _begin(folder, paths, {"tokenizer": tokenizer, "python": versions["python"], **versions["versions"]})
+    commit = _commit(campaign, name)
+    read = {"commit": commit} if commit else {}
+    begun_with = {"tokenizer": tokenizer, "python": versions["python"], **versions["versions"], **read}
+    files = _begin(folder, paths, begun_with)
     counted = write_shards(campaign, name, folder, workers)
     for entry in files:
         if _stat(Path(entry["path"])) != {key: entry[key] for key in ("path", "size", "mtime_ns")}:
@@ -108,11 +112,21 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
         "tokenizer_sha256": tokenizer,
         "splits": assemble(campaign, name, folder, counted["documents"]),
         "files": files,
+        **read,
         "seconds": round(time.monotonic() - started, 3),
         "provenance": versions,
     }
     write_json(kept(folder / "card.json"), card)
     write_json(folder / "card.json", card)
+
+
+def _commit(campaign: Campaign, name: str) -> str | None:
+    """The commit that a source from the hub is read at."""
+    source = campaign.sources[name]
+    if source.dataset is None or Path(source.dataset).is_dir():
+        return None
+    folder = hub_cache.find(f"sources.{name}", source)
+    return folder.name if folder else None
 
 
 def _begin(folder: Path, paths: list[Path], versions: dict[str, str]) -> list[dict[str, Any]]:

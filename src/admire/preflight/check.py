@@ -16,7 +16,7 @@ from admire.preflight.hub import check_fetched
 from admire.preflight.machines import check_machines
 from admire.preflight.method import check_methods
 from admire.preflight.models import check_models
-from admire.preflight.sources import check_sources
+from admire.preflight.sources import check_commits, check_sources
 from admire.preflight.tasks import check_tasks
 from admire.trials.files import read_json, write_json, write_text
 
@@ -47,6 +47,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     check_tasks(campaign, origin)
     check_machines(campaign, origin)
     if not begun:  # it takes seconds, and what it looks at is frozen from then on
+        check_commits(campaign, origin)
         check_models(campaign, origin)
     if fetched:
         check_fetched(campaign, origin)

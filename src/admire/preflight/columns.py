@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from admire.campaign.config import Source
+from admire.data.hub_cache import prepared
 from admire.errors import SourceError
-from admire.preflight.hub import on_hub, prepared
+from admire.preflight.hub import on_hub
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +29,7 @@ def check_columns(name: str, source: Source) -> None:
     Raises:
         SourceError: names the key, and the nearest known value.
     """
-    if source.dataset is None or (columns := _columns(source.dataset, source.subset)) is None:
+    if source.dataset is None or (columns := _columns(source.dataset, source.subset, source.revision)) is None:
         return
     for key, column in [("column", source.column), *(("where", column) for column in source.where)]:
         if column not in columns and column.partition(".")[0] not in columns:
@@ -36,7 +37,7 @@ def check_columns(name: str, source: Source) -> None:
             hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(columns)}"
             raise SourceError(f"sources.{name}.{key}: {source.dataset} has no column '{column}'; {hint}")
     for column, value in source.where.items():
-        values = _values(source.dataset, source.subset, column)
+        values = _values(source.dataset, source.subset, source.revision, column)
         if values is not None and value not in values:
             near = difflib.get_close_matches(value, values, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else "correct the value, or leave `where` out"
@@ -44,19 +45,19 @@ def check_columns(name: str, source: Source) -> None:
 
 
 @functools.cache
-def _columns(dataset: str, subset: str | None) -> tuple[str, ...] | None:
+def _columns(dataset: str, subset: str | None, revision: str | None) -> tuple[str, ...] | None:
     """Names of the columns; None when they cannot be known cheaply."""
-    return next((tuple(names) for _, names, _ in _files(dataset, subset)), None)
+    return next((tuple(names) for _, names, _ in _files(dataset, subset, revision)), None)
 
 
 @functools.cache
-def _values(dataset: str, subset: str | None, column: str) -> frozenset[str] | None:
+def _values(dataset: str, subset: str | None, revision: str | None, column: str) -> frozenset[str] | None:
     """All values of a column, of whatever split, as text; None when there are too many rows, or they cannot be known cheaply."""
     import pyarrow.compute as pc
 
     found: set[str] = set()
     rows = 0
-    for path, names, rows_here in _files(dataset, subset):
+    for path, names, rows_here in _files(dataset, subset, revision):
         rows += rows_here
         if rows > MOST_ROWS:
             return None
@@ -67,13 +68,13 @@ def _values(dataset: str, subset: str | None, column: str) -> frozenset[str] | N
     return frozenset(found) if rows else None
 
 
-def _files(dataset: str, subset: str | None) -> Iterator[tuple[Path, list[str], int]]:
+def _files(dataset: str, subset: str | None, revision: str | None) -> Iterator[tuple[Path, list[str], int]]:
     """Files with their columns and numbers of rows (0 where that would mean to read them)."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if on_hub(dataset):
-        folder = prepared(dataset, subset)
+        folder = prepared(dataset, subset, revision)
         for path in sorted(folder.glob("*.arrow")) if folder else ():
             with pa.memory_map(str(path)) as stream, pa.ipc.open_stream(stream) as reader:
                 yield path, reader.schema.names, sum(batch.num_rows for batch in reader)

@@ -13,6 +13,7 @@ from pathlib import Path
 from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.campaign.recipes import base_campaign
+from admire.data.hub_cache import commits, prepared
 from admire.errors import ConfigError
 
 # `dataset_path` of tasks whose data are files beside them, read by datasets itself
@@ -66,7 +67,11 @@ def missing(wanted: Needs) -> list[str]:
     """What of it is not on this machine, a phrase a kind."""
     models = [name for name in wanted.models if not (_has_weights(name) and _has_tokenizer(name))]
     tokenizers = [name for name in wanted.tokenizers if not _has_tokenizer(name)]
-    datasets = [source.dataset for source in wanted.datasets if prepared(source.dataset, source.subset) is None]
+    datasets = [
+        _at_revision(source)
+        for source in wanted.datasets
+        if prepared(source.dataset, source.subset, source.revision) is None
+    ]
     tasks = [
         task
         for task, places in wanted.tasks.items()
@@ -116,18 +121,13 @@ def model_file(path: str, name: str) -> Path | None:
     return Path(cached) if isinstance(cached, str) else None
 
 
-def prepared(dataset: str, subset: str | None) -> Path | None:
-    """The folder of Arrow files that `datasets` made of a dataset on the hub, the newest; None when there is none.
-
-    This is where `datasets` itself looks when it is offline.
-    """
-    from datasets import config
-    from datasets.naming import camelcase_to_snakecase
-
-    owner, _, name = dataset.rpartition("/")
-    root = Path(config.HF_DATASETS_CACHE, f"{owner}___{camelcase_to_snakecase(name)}" if owner else name)
-    found = [path.parent for path in root.glob(f"{subset or '*'}/*/*/dataset_info.json")]
-    return max(found, key=lambda path: path.stat().st_mtime, default=None)
+def _at_revision(source: Source) -> str:
+    """A dataset as it is asked for, and which commits of it are here instead."""
+    if source.revision is None:
+        return str(source.dataset)
+    here = commits(str(source.dataset), source.subset)
+    instead = f" (here at {', '.join(here)})" if here else ""
+    return f"{source.dataset} at revision {source.revision}{instead}"
 
 
 def _has_weights(name: str) -> bool:

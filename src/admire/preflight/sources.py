@@ -11,9 +11,11 @@ from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
 from admire.data.bounds import rows_at_most
 from admire.data.documents import inspect
+from admire.data.hub_cache import check_commit
 from admire.errors import ConfigError, SourceError
 from admire.optimize.evidence import prior_of, space_of
 from admire.preflight.columns import check_columns
+from admire.preflight.hub import on_hub
 from admire.trials.files import read_json
 
 
@@ -49,3 +51,19 @@ def check_sources(campaign: Campaign, origin: str) -> None:
     except ConfigError as error:
         known = "" if prepared else " (the sizes of the files tell already; there can be less)"
         raise ConfigError(f"{origin}: {error}{known}") from None
+
+
+def check_commits(campaign: Campaign, origin: str) -> None:
+    """Refuse sources from the hub that were prepared at another commit than the one that this machine now has.
+
+    Raises:
+        ConfigError: names the configuration, the source and both commits.
+    """
+    layout = Layout(Path(campaign.results))
+    for name, source in campaign.sources.items():
+        path = layout.card(name, source_digest(campaign, name))
+        if source.dataset is not None and on_hub(source.dataset) and path.is_file():
+            try:
+                check_commit(f"sources.{name}", source, read_json(path))
+            except SourceError as error:
+                raise ConfigError(f"{origin}: {error}") from None

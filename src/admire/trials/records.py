@@ -13,8 +13,8 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Mapping
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
