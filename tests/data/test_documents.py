@@ -15,7 +15,8 @@ from admire.errors import SourceError
 
 
 def read(kind="pretrain", **entry):
-    return [found.document for found in documents("mine", Source(**entry), kind)]
+    found = [found.document for found in documents("mine", Source(**entry), kind)]
+    return [document.turns for document in found] if kind == "sft" else found
 
 
 def test_all_origins_give_the_same_texts(tmp_path):

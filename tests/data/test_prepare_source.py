@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from small_campaign import CHAT, campaign, talks, texts, write_jsonl
 
 from admire.campaign.config import HeldOut
+from admire.data.conversation import Conversation
 from admire.data.documents import Read
 from admire.data.rows import load_split
 from admire.data.sources import check_files, prepare_source, read_card
@@ -159,7 +160,7 @@ def test_conversations_are_masked_cut_and_counted(tmp_path, tokenizer_path):
     _, folder = prepare(tmp_path, tokenizer_path, entry, kind="sft", training=training)
     card, tokenizer = read_card(folder), load_tokenizer({"path": tokenizer_path}, folder)
     assert card["dropped"]["without_assistant"] == 5
-    wanted = [talk for talk in talks() if split_of(talk, HELD_OUT) == "train"]
+    wanted = [talk for talk in talks() if split_of(Conversation(talk), HELD_OUT) == "train"]
     rows = load_split(folder, "train")
     assert len(rows) == len(wanted)
     for row, talk in zip(rows, wanted, strict=True):
@@ -173,7 +174,7 @@ def test_conversations_are_masked_cut_and_counted(tmp_path, tokenizer_path):
 def test_fine_tuning_on_all_tokens_counts_all_of_them(tmp_path, tokenizer_path):
     training = {"kind": "sft", "sequence_length": 90, "batch_size": 4, "learning_rate": 1e-3, "loss_on": "all"}
     _, folder = prepare(tmp_path, tokenizer_path, jsonl(tmp_path, talks(), "messages"), kind="sft", training=training)
-    first = next(talk for talk in talks() if split_of(talk, HELD_OUT) == "train")
+    first = next(talk for talk in talks() if split_of(Conversation(talk), HELD_OUT) == "train")
     row = load_split(folder, "train")[0]
     assert set(row["assistant_masks"]) == {1}
     assert row["bytes"] == sum(len(turn["content"].encode()) for turn in first)

@@ -3,8 +3,8 @@
 import pytest
 
 from admire.campaign.digest import digest
-from admire.data.conversations import CONVERSATIONS, SIZES
 from admire.data.skills import SKILLS
+from admire.data.synthetic_chats import CONVERSATIONS, SIZES
 from admire.evaluate.items import ITEMS, items
 
 # A change here changes what scores mean: raise `metadata.version` in the task's YAML with it, and campaigns score anew.

@@ -1,7 +1,7 @@
 """The corpora that `sources.<name>.corpus` can name: made from what every Python carries, or from a seed.
 
 A corpus is a function without arguments that yields its documents in a fixed order: texts (str) for pre-training, or
-conversations (lists of `{role, content}`) for fine-tuning.
+conversations (lists of `{role, content}`, as a row of a file would hold them) for fine-tuning.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import difflib
 from collections.abc import Callable, Iterator
 
 from admire.data import installed_text, synthetic_text
-from admire.data.conversations import CONVERSATIONS, Conversation
+from admire.data.synthetic_chats import CONVERSATIONS, Turns
 from admire.errors import SourceError
 
-Document = str | Conversation
-
-CORPORA: dict[str, Callable[[], Iterator[Document]]] = {
+CORPORA: dict[str, Callable[[], Iterator[str]] | Callable[[], Iterator[Turns]]] = {
     "stdlib-code": installed_text.stdlib_code,
     "docs": installed_text.documentation,
     "unicode": installed_text.unicode_table,
@@ -27,7 +25,7 @@ CORPORA: dict[str, Callable[[], Iterator[Document]]] = {
 }
 
 
-def corpus(name: str, key: str) -> Callable[[], Iterator[Document]]:
+def corpus(name: str, key: str) -> Callable[[], Iterator[str]] | Callable[[], Iterator[Turns]]:
     """The corpus called `name`.
 
     Args:

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from admire.campaign.config import Source
 from admire.data import hub_cache
-from admire.data.corpora import Document, corpus
+from admire.data.conversation import Conversation, Document
+from admire.data.corpora import corpus
 from admire.errors import SourceError
 
 SUFFIXES = (".jsonl", ".parquet", ".txt")
@@ -229,7 +230,7 @@ def _checked(read: Read, key: str, source: Source, kind: str) -> Document:
     else:
         if not isinstance(document, list) or not document or not all(_is_turn(turn) for turn in document):
             raise SourceError(f"{place}: fine-tuning needs a list of {{role, content}}{column}; {mend}")
-        document = [{"role": turn["role"], "content": turn["content"]} for turn in document]
+        document = Conversation([{"role": turn["role"], "content": turn["content"]} for turn in document])
     return document
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from admire.campaign.config import HeldOut
-from admire.data.corpora import Document
+from admire.data.conversation import Document
 from admire.data.documents import Read
 from admire.errors import SourceError
 
@@ -17,10 +16,8 @@ SPLITS = ("train", "validation", "test")
 
 
 def content_bytes(document: Document) -> bytes:
-    """What is hashed: the text, or the conversation's turns in order; UnicodeEncodeError for unpaired surrogates."""
-    if isinstance(document, str):
-        return document.encode()
-    return json.dumps([[turn["role"], turn["content"]] for turn in document], ensure_ascii=False).encode()
+    """What is hashed: the text, or what makes a conversation this one; UnicodeEncodeError for unpaired surrogates."""
+    return document.encode() if isinstance(document, str) else document.identity()
 
 
 def split_of(document: Document, held_out: HeldOut) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from admire.campaign.config import Campaign, HeldOut
-from admire.data.corpora import Conversation
+from admire.data.conversation import Document
 from admire.data.documents import Read
 from admire.data.splits import SPLITS, Placed, placed
 from admire.data.tokenizers import campaign_tokenizer
@@ -168,11 +168,11 @@ def _chats(
         tokenizer_kwargs={"verbose": False},
     )
     try:
-        encoded = encode([placed.read.document for placed in batch])
+        encoded = encode([placed.read.document.turns for placed in batch])
     except TemplateError:
         for placed in batch:  # which one
             try:
-                encode([placed.read.document])
+                encode([placed.read.document.turns])
             except TemplateError as error:
                 raise SourceError(
                     f"{placed.read.place}: the chat template refuses this conversation ({error}); "
@@ -184,8 +184,8 @@ def _chats(
     return encoded["input_ids"], [[1] * len(ids) for ids in encoded["input_ids"]]
 
 
-def _characters(document: str | Conversation) -> int:
-    return len(document) if isinstance(document, str) else sum(len(turn["content"]) for turn in document)
+def _characters(document: Document) -> int:
+    return len(document) if isinstance(document, str) else sum(map(len, document.texts))
 
 
 def _tokens_and_bytes(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[tuple[np.ndarray, np.ndarray]]:

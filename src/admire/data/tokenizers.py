@@ -149,4 +149,4 @@ def _training_texts(owner: Campaign) -> Iterator[str]:
         whole = placed(documents(name, source, owner.training.kind), owner.held_out, Counter())
         training = (found.read.document for found in whole if found.split == "train")
         for document in itertools.islice(training, owner.tokenizer.documents_per_source):
-            yield document if isinstance(document, str) else "\n".join(turn["content"] for turn in document)
+            yield document if isinstance(document, str) else "\n".join(document.texts)

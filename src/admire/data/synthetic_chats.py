@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from admire.data.skills import SKILLS
 from admire.data.synthetic_text import ANIMALS, FEELINGS, NAMES, PLACES, THINGS, WEATHER
 
-Conversation = list[dict[str, str]]
+Turns = list[dict[str, str]]
 
 # how many conversations there are; safety is scarce, small talk abounds
 SIZES = {
@@ -24,13 +24,13 @@ SIZES = {
 SMALL_TALK = 4000
 
 
-def skill(name: str) -> Iterator[Conversation]:
+def skill(name: str) -> Iterator[Turns]:
     """Questions of the skill's training split with their answers."""
     for item in SKILLS[name].items("train", SIZES[name]):
         yield [{"role": "user", "content": item.question}, {"role": "assistant", "content": item.answer}]
 
 
-def small_talk() -> Iterator[Conversation]:
+def small_talk() -> Iterator[Turns]:
     """Pleasantries."""
     rng = random.Random(20)
     for _ in range(SMALL_TALK):
@@ -40,7 +40,7 @@ def small_talk() -> Iterator[Conversation]:
         yield [{"role": "user", "content": said}, {"role": "assistant", "content": reply}]
 
 
-CONVERSATIONS: dict[str, Callable[[], Iterator[Conversation]]] = {
+CONVERSATIONS: dict[str, Callable[[], Iterator[Turns]]] = {
     **{f"chat-{name}": functools.partial(skill, name) for name in SIZES},
     "chat-small-talk": small_talk,
 }
