@@ -62,7 +62,7 @@ def make_campaign(tmp_path):
                 "models": [{"name": "S", "cost": 1, "target": True, "architecture": {"model_type": "llama"}}],
                 "training": {"sequence_length": 16, "batch_size": 4, "learning_rate": 0.001},
                 "evaluation": evaluation,
-                "objective": {metric: 1},
+                "objective": {metric: -1 if evaluation[metric.split("/")[0]]["kind"] == "domain-loss" else 1},
                 "budget": {"total": 10},
             },
             "tiny.yaml",

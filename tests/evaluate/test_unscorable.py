@@ -30,7 +30,6 @@ NAN, INF = float("nan"), float("inf")
 def trial(make_campaign, make_trial):
     """A campaign and its only trial, trained and proposed."""
     campaign = make_campaign(LOSS, "loss/a")
-    campaign = campaign.model_copy(update={"objective": {"loss/a": -1.0}})
     files = make_trial(campaign, status="ok")
     files.model().mkdir(parents=True)
     proposal = files.results.campaign(campaign.name).proposal(0, 0)

@@ -440,6 +440,8 @@ class Campaign(Strict):
     objective: dict[str, float]
     """Metric (`<suite>/<metric>`) -> signed weight: positive, higher is better; negative, lower is better. The objective is
     the weighted sum divided by the sum of absolute weights; it is maximised."""
+    directions: dict[str, Literal["maximise", "minimise"]] = Field(default_factory=dict)
+    """Consent to an unusual sign, metric by metric: a loss that is maximised, or a metric against what its task says."""
     optimizer: Optimizer = Optimizer()
     """How the next trial is chosen."""
     budget: Budget
@@ -493,6 +495,30 @@ class Campaign(Strict):
             raise ValueError("training.kind: sft needs weights to start from: give each model a path or a base")
         if self.tokenizer.path is None and self.tokenizer.vocabulary is None and "architecture" in origins:
             raise ValueError("tokenizer: models from random weights need one; give path or vocabulary")
+        return self
+
+    @model_validator(mode="after")
+    def _directions_are_meant(self) -> Campaign:
+        verbs = {
+            metric: "maximise" if weight > 0 else "minimise" for metric, weight in self.objective.items() if weight
+        }
+        for metric, meant in self.directions.items():
+            if metric not in verbs:
+                raise ValueError(f"directions.{metric}: the objective gives it no weight; it has {', '.join(verbs)}")
+            if meant != verbs[metric]:
+                weight = self.objective[metric]
+                raise ValueError(
+                    f"directions.{metric}: {meant} contradicts objective.{metric}, whose weight {weight:g} {verbs[metric]}s it; "
+                    f"write {-weight:g} there, or {verbs[metric]} here"
+                )
+        for metric, verb in verbs.items():
+            suite = self.evaluation[metric.partition("/")[0]]
+            if isinstance(suite, DomainLoss) and verb == "maximise" and metric not in self.directions:
+                weight = self.objective[metric]
+                raise ValueError(
+                    f"objective.{metric}: weight {weight:g} maximises a loss, which is better when lower; write {-weight:g}, or "
+                    f"say directions: {{{metric}: maximise}} if that is meant"
+                )
         return self
 
     @model_validator(mode="after")

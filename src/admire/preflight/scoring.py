@@ -1,4 +1,4 @@
-"""What a plan says of the suites: what the YAML has lm-eval do otherwise than its task files say."""
+"""What a plan says of the suites: what the YAML has lm-eval do otherwise than its task files say, and which way metrics go."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign
 from admire.campaign.shots import overrides
+from admire.evaluate.directions import direction_notes
 
 
 def scoring_notes(campaign: Campaign) -> list[str]:
-    """A line a suite that has anything to say; suites that were checked."""
+    """A line a suite that has anything to say, and one a metric whose direction is unknown or unusual."""
     notes = []
     for name, suite in campaign.evaluation.items():
         if isinstance(suite, Benchmarks) and (said := list(_notes(suite))):
             notes.append(f"evaluation.{name}: {'; '.join(said)}")
-    return notes
+    return notes + direction_notes(campaign)
 
 
 def _notes(suite: Benchmarks) -> Iterator[str]:

@@ -1,14 +1,15 @@
-"""Are the benchmark tasks known?"""
+"""Are the benchmark tasks known, and does the objective go their way?"""
 
 from __future__ import annotations
 
 from admire.campaign.config import Benchmarks, Campaign
 from admire.errors import ConfigError
 from admire.evaluate.benchmarks import check_tasks as check_suite
+from admire.evaluate.directions import check_directions
 
 
 def check_tasks(campaign: Campaign, origin: str) -> None:
-    """Refuse suites with tasks that do not exist.
+    """Refuse suites with tasks that do not exist or cannot be scored as asked, and objectives against a task's direction.
 
     Raises:
         ConfigError: names the key.
@@ -19,3 +20,7 @@ def check_tasks(campaign: Campaign, origin: str) -> None:
                 check_suite(suite)
             except ConfigError as error:
                 raise ConfigError(f"{origin}: evaluation.{name}: {error}") from None
+    try:
+        check_directions(campaign)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
