@@ -5,14 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
-import psutil
 import pytest
+from ended_processes import all_end
 from small_campaign import CHAT, campaign, talks, texts, write_jsonl
 
 from admire.data import preparation, shards, tokenise
-from admire.data.parallel import AHEAD, in_order
 from admire.data.rows import load_split
 from admire.data.shards import arrow_files
 from admire.data.sources import prepare_source
@@ -92,16 +90,6 @@ def killed_life(folder, workers, last, when):
     return [int(pid) for pid in done.stdout.split()]
 
 
-def end(pids):
-    """Whether all of these processes end in a minute."""
-    limit = time.monotonic() + 60
-    while living := [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]:
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.05)
-    return not living
-
-
 def test_a_killed_preparation_goes_on_behind_its_last_finished_shard(tmp_path, tokenizer_path, monkeypatch):
     asked = wanted(tmp_path, tokenizer_path, "pretrain")
     (tmp_path / "campaign.yaml").write_text(json.dumps(asked.model_dump(exclude_defaults=True)), encoding="utf-8")
@@ -109,7 +97,7 @@ def test_a_killed_preparation_goes_on_behind_its_last_finished_shard(tmp_path, t
     begun = next((tmp_path / "results" / "sources" / "mine").glob(".*.partial")) / "shards"
     assert [path.name for path in begun.glob("finished-*.json")] == ["finished-00000.json"]
     first = (begun / "train" / "data-00000.arrow").stat()
-    assert end(killed_life(tmp_path, workers=2, last=2, when="after"))
+    assert all_end(killed_life(tmp_path, workers=2, last=2, when="after"))
     assert len(list(begun.glob("finished-*.json"))) == 3
     seen = []
     monkeypatch.setattr(
@@ -147,17 +135,7 @@ def suicidal(campaign):
 
 def test_a_process_that_is_killed_is_told_in_a_sentence(tmp_path, tokenizer_path, monkeypatch):
     monkeypatch.setattr(preparation, "tokeniser", suicidal)
-    with pytest.raises(SourceError, match=r"sources\.mine: a process .* for want of memory; give the job more memory"):
+    with pytest.raises(
+        SourceError, match=r"sources\.mine: a process .* \(signal 9\), .* for want of memory; give the job more memory"
+    ):
         prepare_source(wanted(tmp_path, tokenizer_path, "pretrain"), "mine", workers=2)
-
-
-def doubling():
-    return lambda number: 2 * number
-
-
-def test_work_comes_back_in_order_and_little_is_under_way():
-    taken = []
-    results = in_order(doubling, (taken.append(i) or i for i in range(50)), processes=2)
-    assert next(results) == 0
-    assert len(taken) == AHEAD * 2
-    assert [0, *results] == [2 * i for i in range(50)]

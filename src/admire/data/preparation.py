@@ -57,9 +57,9 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> C
                 if shards.full:
                     finish(whole=False)
                 bar.update(batch.counted["documents"])
-    except BrokenProcessPool:
+    except BrokenProcessPool as error:
         raise SourceError(
-            f"sources.{name}: a process that tokenised it was ended from outside, most often for want of memory; "
+            f"sources.{name}: a process that tokenised it was {error}, most often for want of memory; "
             "give the job more memory or fewer threads, and run again: it goes on from its last shard"
         ) from None
     finish(whole=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 
-from admire.data.parallel import end_with_parent
+from admire.data.parallel import workers
+from admire.errors import TableError
 from admire.optimize.methods import build, entry
 from admire.replay.case import Setting, make_case
 from admire.replay.play import Trace, play
 from admire.replay.table import Table
+
+WANT_OF_MEMORY = "most often for want of memory; give it more memory or fewer --cores, and run again"
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,16 @@ def replay(
         jobs: (method, seed) of each run.
         budget, until: as in `play`.
         cores: processes; the results are the same whatever their number.
+
+    Raises:
+        TableError: if a process was ended from outside.
     """
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=start_worker) as pool:
-        waiting = [pool.submit(_play, table, setting, method, seed, budget, until) for method, seed in jobs]
-        try:
-            for done in as_completed(waiting):
+    try:
+        with workers(partial(_player, table, setting, budget, until), cores) as submit:
+            for done in as_completed([submit(job) for job in jobs]):
                 yield done.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    except BrokenProcessPool as error:
+        raise TableError(f"replay: a process was {error}, {WANT_OF_MEMORY}: with --out it goes on") from None
 
 
 def start_worker() -> None:
@@ -75,10 +80,16 @@ def start_worker() -> None:
     import torch
     from gpytorch.utils.warnings import NumericalWarning
 
-    end_with_parent()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore", NumericalWarning)
 
 
-def _play(table: Table, setting: Setting, method: str, seed: int, budget: float, until: float) -> Run:
-    return Run(method, seed, play(build(method), make_case(table, setting, seed), seed, budget, until))
+def _player(table: Table, setting: Setting, budget: float, until: float) -> Callable[[tuple[str, int]], Run]:
+    """What a process does with a (method, seed)."""
+    start_worker()
+
+    def player(job: tuple[str, int]) -> Run:
+        method, seed = job
+        return Run(method, seed, play(build(method), make_case(table, setting, seed), seed, budget, until))
+
+    return player

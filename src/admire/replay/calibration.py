@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 
 import pandas as pd
 
+from admire.data.parallel import workers
 from admire.errors import TableError
 from admire.optimize.problem import Observations
 from admire.optimize.surrogates.experts import Experts
-from admire.replay.benchmark import start_worker
+from admire.replay.benchmark import WANT_OF_MEMORY, start_worker
 from admire.replay.case import Case, Setting, make_case
 from admire.replay.play import observations
 from admire.replay.table import Table
@@ -26,14 +27,17 @@ def coverage(table: Table, setting: Setting, seeds: range, cores: int) -> Iterat
     The model sees the initial design and the first rows of the pool, which the seed has shuffled.
 
     Raises:
-        TableError: if the pool is too small to leave rows out.
+        TableError: if the pool is too small to leave rows out, or a process was ended from outside.
     """
     rows = len(make_case(table, setting, 0).truth)
     if rows < FEWEST:
         raise TableError(f"--calibration: {table.name} has {rows} rows at the target; {FEWEST} or more are needed")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(cores, mp_context=context, initializer=start_worker) as pool:
-        yield from pool.map(_of_seed, [(table, setting, seed) for seed in seeds])
+    try:
+        with workers(partial(_calibrator, table, setting), cores) as submit:
+            for lines in [submit(seed) for seed in seeds]:
+                yield lines.result()
+    except BrokenProcessPool as error:
+        raise TableError(f"--calibration: a process was {error}, {WANT_OF_MEMORY}") from None
 
 
 def summary(lines: pd.DataFrame) -> pd.DataFrame:
@@ -43,8 +47,13 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
     return mean.join(se.add_suffix("_se")).reset_index()
 
 
-def _of_seed(job: tuple[Table, Setting, int]) -> pd.DataFrame:
-    table, setting, seed = job
+def _calibrator(table: Table, setting: Setting) -> Callable[[int], pd.DataFrame]:
+    """What a process does with a seed."""
+    start_worker()
+    return partial(_of_seed, table, setting)
+
+
+def _of_seed(table: Table, setting: Setting, seed: int) -> pd.DataFrame:
     case = make_case(table, setting, seed)
     n = len(case.truth)
     lines = []
