@@ -1,14 +1,52 @@
-"""Programs of a model: run against tests in a process of their own, and counted."""
+"""Programs of a model: run against tests in processes of their own, counted, and kept from what they might reach for."""
 
+import os
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import psutil
 import pytest
 
+from admire.errors import ConfigError
 from admire.evaluate import programs
+from admire.evaluate.sandbox import box, isolation
+from admire.evaluate.sandbox.box import Sandbox, opened
+from admire.evaluate.sandbox.isolation import Isolation
+from admire.evaluate.sandbox.limits import MEGABYTE, Limits
 
 PROBLEM = {
     "prompt": 'from math import sqrt\n\n\ndef root(x):\n    """The square root."""\n',
     "test": "def check(candidate):\n    assert candidate(9) == 3",
     "entry_point": "root",
 }
+# Every isolation that this machine has; the weakest is always there.
+KINDS = [Isolation("none", ())]
+for name, tool, prefix in (
+    ("namespaces", "unshare", isolation._namespaces),
+    ("bubblewrap", "bwrap", isolation._bubblewrap),
+):
+    if isolation._works(prefix()):
+        KINDS.append(Isolation(name, prefix()))
+
+
+@pytest.fixture(scope="module", params=KINDS, ids=lambda kind: kind.name)
+def sandbox(request):
+    made = Sandbox(isolation=request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def opened_sandbox(sandbox, monkeypatch):
+    monkeypatch.setattr(box, "_open", [sandbox])
+    return sandbox
+
+
+def limited(**limits):
+    return Sandbox(Limits(**limits), KINDS[-1])
 
 
 @pytest.mark.parametrize(
@@ -22,32 +60,268 @@ PROBLEM = {
         ("I cannot do that.", False),
     ],
 )
-def test_an_answer_is_run_against_the_problems_tests(answer, right):
+def test_an_answer_is_run_against_the_problems_tests(answer, right, opened_sandbox):
     assert programs.humaneval(PROBLEM, [[answer] * 2]) == {"pass_at_10": float(right)}
 
 
-def test_a_program_that_never_ends_is_ended(monkeypatch):
-    monkeypatch.setattr(programs, "SECONDS", 1)
-    assert not programs.passes("while True:\n    pass", "")
-    assert not programs.passes("import time\ntime.sleep(60)", "")
-
-
-def test_a_program_sees_nothing_of_this_process(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_TOKEN", "secret")
-    monkeypatch.chdir(tmp_path)
-    assert programs.passes("import os\nassert 'HF_TOKEN' not in os.environ", "")
-    assert programs.passes("open('left', 'w').close()", "") and not list(tmp_path.iterdir())
-    assert not programs.passes("x = bytearray(20 << 30)", "")
-
-
-def test_unit_tests_of_a_problem_are_counted():
+def test_unit_tests_of_a_problem_are_counted(opened_sandbox):
     problem = {
         "code_prompt": "import random\ndef task_func(x):",
-        "test": "import unittest\nclass TestCases(unittest.TestCase):\n"
-        "    def test_it(self):\n        self.assertEqual(task_func(2), 4)\n",
+        "test": "import unittest\nfrom unittest.mock import patch\nclass TestCases(unittest.TestCase):\n"
+        "    @patch('random.random', return_value=2)\n"
+        "    def test_it(self, drawn):\n        self.assertEqual(task_func(random.random()), 4)\n",
     }
     assert programs.bigcodebench(problem, ["```python\ndef task_func(x):\n    return 2 * x\n```"]) == {"pass_at_1": 1.0}
     assert programs.bigcodebench(problem, ["```python\ndef task_func(x):\n    return x\n```"]) == {"pass_at_1": 0.0}
+    nothing = {**problem, "test": "import unittest\n"}
+    assert programs.bigcodebench(nothing, ["pass"]) == {"pass_at_1": 0.0}  # no test was passed where there is none
+
+
+@pytest.mark.parametrize(
+    ("value", "check"),
+    [
+        ("(1, [2.5, None], {'a': {1, 2}})", "== (1, [2.5, None], {'a': {1, 2}})"),
+        ("3 ** 5000", "== 3 ** 5000"),
+        ("0.1 + 0.2", "== 0.1 + 0.2"),
+        ("float('inf')", "> 10 ** 300"),
+        ("'caf\\u00e9 \\ud800'", "== 'caf\\u00e9 \\ud800'"),
+        ("b'\\x00\\xff'", "== b'\\x00\\xff'"),
+        ("__import__('collections').Counter('aab')", "== {'a': 2, 'b': 1}"),
+        ("__import__('numpy').float64(2.5)", "== 2.5"),
+        ("__import__('numpy').bool_(True)", "== True"),
+        ("1 + 2j", "== 1 + 2j"),
+        ("range(3)", "!= [0, 1, 2]"),
+        ("None", "is None"),
+    ],
+)
+def test_values_pass_to_the_judge_as_they_are(value, check, sandbox):
+    test = f"def check(candidate):\n    assert candidate(0) {check}"
+    assert sandbox.passes_calls(f"def root(x):\n    return {value}\n", **{**PROBLEM, "test": test})
+
+
+def test_exceptions_pass_to_the_judge_by_their_name(sandbox):
+    test = "def check(candidate):\n    try:\n        candidate(-1)\n    except ValueError:\n        return\n    assert False"
+    assert sandbox.passes_calls(
+        "from math import sqrt\ndef root(x):\n    return sqrt(x)\n", **{**PROBLEM, "test": test}
+    )
+    assert not sandbox.passes_calls("def root(x):\n    return sqrt(x)\n", **{**PROBLEM, "test": test})
+
+
+@pytest.mark.parametrize(
+    "cheat",
+    [
+        # looks for its test in its own text, its arguments and every object that it can reach
+        """
+import gc, sys
+drow = ')9(etadidnac'
+seen = open(__file__).read() + str(sys.argv) + ''.join(one for one in gc.get_objects() if isinstance(one, str))
+frame = sys._getframe()
+while frame:
+    seen += str(frame.f_locals)
+    frame = frame.f_back
+def root(x):
+    return 3 if drow[::-1] in seen else 0
+""",
+        # is equal to everything
+        """
+class Yes:
+    def __eq__(self, other):
+        return True
+def root(x):
+    return Yes()
+""",
+        # writes a verdict to every file that it has
+        """
+import os
+for file in range(256):
+    try:
+        os.write(file, b'passed')
+    except OSError:
+        pass
+def root(x):
+    return 0
+""",
+        # writes a verdict to every file that others have
+        """
+import glob
+def root(x):
+    for path in glob.glob('/proc/[0-9]*/fd/*'):
+        try:
+            open(path, 'wb', buffering=0).write(b'passed')
+        except OSError:
+            pass
+    return 0
+""",
+        # looks for the tests in the memory of others; process 1 is bubblewrap's own, which knows none
+        """
+import glob, os
+def root(x):
+    for path in glob.glob('/proc/[0-9]*/mem'):
+        if path.split('/')[2] not in ('1', str(os.getpid())):
+            try:
+                open(path, 'rb')
+                return 3
+            except OSError:
+                pass
+    return 0
+""",
+        # leaves when it is asked
+        "import os\ndef root(x):\n    os._exit(0)",
+        # patches what it believes to judge
+        """
+import builtins, unittest
+builtins.AssertionError = Exception
+unittest.main = lambda *a, **k: None
+def root(x):
+    return 0
+""",
+    ],
+)
+def test_a_program_cannot_forge_its_verdict(cheat, sandbox):
+    assert not sandbox.passes_calls(cheat, **PROBLEM)
+    assert sandbox.passes_calls("def root(x):\n    return 3", **PROBLEM)  # and the next one is judged as ever
+
+
+def test_a_program_sees_nothing_of_the_scorers_environment(sandbox, monkeypatch, tmp_path):
+    """A scorer of its own, whose environment holds a token from its start, as `/proc` would show it."""
+    code = f"""
+from admire.evaluate.sandbox import box, isolation
+box.best = lambda: isolation.Isolation({sandbox.isolation.name!r}, {sandbox.isolation.prefix!r})
+with box.opened(required=False) as sandbox:
+    print(sandbox.runs_through('''
+import os
+assert 'HF_TOKEN' not in os.environ
+for process in filter(str.isdigit, os.listdir('/proc')):
+    try:
+        seen = open('/proc/' + process + '/environ', 'rb').read()
+    except OSError:
+        continue
+    assert b'{(word := uuid.uuid4().hex)}' not in seen
+'''))
+"""
+    environment = {**os.environ, "HF_TOKEN": f"hf_{word}"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "True", done.stderr
+
+
+def test_a_program_leaves_nothing_behind(sandbox, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert sandbox.runs_through("open('left', 'w').close()")
+    assert not list(tmp_path.iterdir())
+    assert sandbox.runs_through("import os\nassert os.listdir('.') == ['program.py']")
+
+
+@pytest.mark.skipif(KINDS[-1].name != "bubblewrap", reason="needs bubblewrap")
+def test_bubblewrap_keeps_programs_from_files_and_network(tmp_path):
+    sandbox = Sandbox(isolation=KINDS[-1])
+    (tmp_path / "token").write_text("secret")
+    assert not sandbox.runs_through(f"open({str(tmp_path / 'token')!r})")
+    assert not sandbox.runs_through("open('/etc/hostname')")
+    assert not sandbox.runs_through("import sys\nopen(sys.executable, 'ab')")
+    assert not sandbox.runs_through("import socket\nsocket.create_connection(('127.0.0.1', 22), 1)")
+    assert sandbox.runs_through("import socket\nassert [name for _, name in socket.if_nameindex()] == ['lo']")
+    assert sandbox.runs_through("import os\nassert os.listdir(os.environ['HOME']) == ['program.py']")
+    assert sandbox.runs_through("open('/tmp/note', 'w').close()\nopen('/dev/shm/note', 'w').close()")
+    assert sandbox.runs_through(
+        "import os\nassert not os.path.exists('/tmp/note') and not os.path.exists('/dev/shm/note')"
+    )
+    sandbox.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "program"),
+    [
+        ({"seconds": 1}, "while True:\n    pass"),
+        ({"seconds": 1}, "import time\ntime.sleep(60)"),
+        (
+            {"seconds": 1},
+            "import signal, time\nfor n in range(1, 32):\n    try:\n        signal.signal(n, signal.SIG_IGN)\n"
+            "    except OSError:\n        pass\ntime.sleep(60)",
+        ),
+        ({}, "x = bytearray(20 << 30)"),
+        ({"memory": 100 * MEGABYTE}, "import time\nx = bytearray(b'x') * (300 << 20)\ntime.sleep(5)"),
+        ({"file_bytes": MEGABYTE}, "open('big', 'wb').write(bytes(2 << 20))"),
+        (
+            {"folder_bytes": MEGABYTE},
+            "import time\nfor n in range(40):\n    open(str(n), 'wb').write(bytes(1 << 16))\ntime.sleep(5)",
+        ),
+        ({"processes": 4}, "import os, time\nfor _ in range(8):\n    os.fork() or time.sleep(5)\ntime.sleep(5)"),
+        ({"open_files": 32}, "kept = [open('/dev/null') for _ in range(64)]"),
+        ({"message_bytes": 1000}, None),
+    ],
+)
+def test_what_a_program_uses_is_bounded(limits, program):
+    sandbox = limited(**limits)
+    if program is None:
+        test = "def check(candidate):\n    candidate(9)"
+        assert not sandbox.passes_calls("def root(x):\n    return 'x' * 2000\n", **{**PROBLEM, "test": test})
+        assert sandbox.passes_calls("def root(x):\n    return 'x' * 200\n", **{**PROBLEM, "test": test})
+    else:
+        assert not sandbox.runs_through(program)
+    assert sandbox.runs_through("pass")
+    sandbox.close()
+
+
+def test_output_goes_nowhere(sandbox):
+    before = psutil.Process().memory_info().rss
+    assert sandbox.runs_through(
+        "import sys\nfor _ in range(100):\n    sys.stdout.write('x' * (4 << 20))\n    sys.stderr.write('x')"
+    )
+    assert psutil.Process().memory_info().rss - before < 50 * MEGABYTE
+
+
+def test_everything_that_a_program_started_ends_with_it(sandbox):
+    mark = f"mark-{uuid.uuid4().hex}"
+    program = (
+        "import os, sys, time\n"
+        "for _ in range(3):\n"
+        "    if os.fork() == 0:\n"
+        "        os.setsid()\n"
+        "        if os.fork() == 0:\n"
+        f"            os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(60)', '{mark}'])\n"
+        "        os._exit(0)\n"
+        "time.sleep(0.2)\n"
+    )
+    assert sandbox.runs_through(program)
+    assert not [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or [])]
+
+
+def test_a_keeper_that_is_killed_costs_one_program(sandbox):
+    assert sandbox.runs_through("pass")
+    sandbox._keeper.kill()
+    sandbox._keeper.wait()
+    assert sandbox.runs_through("pass")
+
+
+def test_the_keeper_ends_with_its_scorer(tmp_path):
+    code = (
+        "import os\nfrom admire.evaluate.sandbox.box import Sandbox\nsandbox = Sandbox()\nassert sandbox.runs_through('pass')\n"
+        "print(sandbox._keeper.pid, flush=True)\nos.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    keeper = int(done.stdout)
+    end = time.monotonic() + 20
+    while (
+        psutil.pid_exists(keeper) and psutil.Process(keeper).status() != psutil.STATUS_ZOMBIE and time.monotonic() < end
+    ):
+        time.sleep(0.05)
+    assert not Path(f"/proc/{keeper}").exists() or psutil.Process(keeper).status() == psutil.STATUS_ZOMBIE
+
+
+def test_required_isolation_is_refused_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(box, "best", lambda: Isolation("none", ()))
+    with (
+        pytest.raises(ConfigError, match="isolation: required, and this machine has no bubblewrap"),
+        opened(required=True),
+    ):
+        pass
+    with opened(required=False) as sandbox:
+        assert sandbox.isolation.name == "none"
+
+
+def test_programs_run_only_while_a_suite_is_scored():
+    with pytest.raises(ConfigError, match="only while a suite"):
+        programs.humaneval(PROBLEM, [["pass"]])
 
 
 def test_pass_at_k_is_the_share_of_draws_with_a_pass():

@@ -1,0 +1,209 @@
+"""The process between scorer and programs: forks a program and its judge, bounds them, ends them with all that they started.
+
+It is told programs over its standard input and answers over its standard output, a line of JSON each. What judges know comes as an
+open file that only judges read: neither the keeper nor a program ever holds it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psutil
+
+from admire.evaluate.sandbox import children
+from admire.evaluate.sandbox.limits import Limits
+from admire.evaluate.sandbox.privileges import adopt_orphans, close_to_others, drop_privileges
+
+LOOK = 0.1  # seconds between two looks at what a program uses
+THREADS = 4  # per process
+ENDING = 10  # seconds in which every process must end once it is killed
+
+
+def serve(files: int) -> None:
+    """Answer until standard input ends. The first line holds the limits, each further one a program.
+
+    Args:
+        files: a socket over which the files with the judges' tests come.
+    """
+    adopt_orphans()
+    close_to_others()
+    drop_privileges()
+    told = json.loads(sys.stdin.readline())
+    keeper = Keeper(Limits(**told["limits"]), told["apart"], socket.socket(fileno=files))
+    _say({"ready": True})
+    for line in sys.stdin:
+        _say(keeper.judged(json.loads(line)))
+
+
+def _say(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+class Keeper:
+    """Runs programs one after the other.
+
+    Args:
+        limits: what one program may use.
+        apart: whether processes and temporary folders here are the keeper's own, so that all that a program leaves may be removed.
+        files: a socket over which the files with the judges' tests come.
+    """
+
+    def __init__(self, limits: Limits, apart: bool, files: socket.socket) -> None:
+        self.limits, self.apart, self.files = limits, apart, files
+        self.before = _left() if apart else set()
+
+    def judged(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Run one program; whether it passed, or why it was ended."""
+        folder = tempfile.mkdtemp(prefix="program-")
+        reading, writing = os.pipe()
+        try:
+            if request["kind"] == "calls":
+                self._start_with_judge(request, folder, writing)
+            else:
+                run = children.run_unit_tests if request["kind"] == "unit tests" else children.run_script
+                self._fork(functools.partial(run, request["program"], writing), folder, (writing,), is_program=True)
+            os.close(writing)
+            writing = -1
+            return _watched(reading, folder, self.limits)
+        finally:
+            _end_all()
+            os.close(reading)
+            if writing >= 0:
+                os.close(writing)
+            self._remove(folder)
+
+    def _start_with_judge(self, request: dict[str, Any], folder: str, verdict: int) -> None:
+        ours, theirs = socket.socketpair()
+        most = self.limits.message_bytes
+        answer = functools.partial(children.answer_calls, request["program"], request["entry_point"], theirs, most)
+        self._fork(answer, folder, (theirs.fileno(),), is_program=True)
+        theirs.close()
+        # Only now, so that the program's fork never had it.
+        _, (tests,), _, _ = socket.recv_fds(self.files, 1, 1)
+        judge = functools.partial(children.judge_by_calls, tests, ours, verdict, most)
+        self._fork(judge, "/", (ours.fileno(), verdict, tests), is_program=False)
+        os.close(tests)
+        ours.close()
+
+    def _fork(self, work: Callable[[], NoReturn], folder: str, keeps: tuple[int, ...], is_program: bool) -> None:
+        if os.fork():
+            return
+        try:
+            os.setsid()
+            os.chdir(folder)
+            os.environ["HOME"] = folder
+            _keep_open(keeps)
+            _limit(self.limits, self.apart)
+            if is_program:
+                close_to_others(False)
+            work()
+        finally:
+            os._exit(1)
+
+    def _remove(self, folder: str) -> None:
+        """Remove what the program left: its folder, and what lies beside it where nobody else can have put it."""
+        shutil.rmtree(folder, ignore_errors=True)
+        for path in _left() - self.before if self.apart else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+
+
+def _left() -> set[Path]:
+    """What lies in the folders that everybody may write to."""
+    return {path for place in ("/tmp", "/dev/shm") for path in Path(place).iterdir()}
+
+
+def _keep_open(kept: tuple[int, ...]) -> None:
+    """Close every file but these. What is said goes nowhere, what is read is empty."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    low = 3
+    for file in sorted(kept):
+        os.closerange(low, file)
+        low = file + 1
+    os.closerange(low, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 16))
+    # The buffered objects that held the keeper's pipes are replaced with their files.
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+
+
+def _limit(limits: Limits, apart: bool) -> None:
+    seconds = max(int(limits.seconds), 1)
+    for what, most in (
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_AS, limits.address_space),
+        (resource.RLIMIT_FSIZE, limits.file_bytes),
+        (resource.RLIMIT_NOFILE, limits.open_files),
+        (resource.RLIMIT_CORE, 0),
+        # The kernel counts a user's threads, here and elsewhere, unless the sandbox has users of its own.
+        *([(resource.RLIMIT_NPROC, THREADS * limits.processes)] if apart else []),
+    ):
+        hard = resource.getrlimit(what)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
+
+
+def _watched(verdict: int, folder: str, limits: Limits) -> dict[str, Any]:
+    """Wait for the verdict, or for a limit that is passed."""
+    end = time.monotonic() + limits.seconds
+    while True:
+        left = end - time.monotonic()
+        if left <= 0:
+            return {"passed": False, "ended": f"after {limits.seconds:g} s"}
+        if select.select([verdict], [], [], min(LOOK, left))[0]:
+            return {"passed": os.read(verdict, len(children.PASSED)) == children.PASSED, "ended": None}
+        if excess := _excess(folder, limits):
+            return {"passed": False, "ended": excess}
+
+
+def _excess(folder: str, limits: Limits) -> str | None:
+    """Which limit the processes pass together, None for none."""
+    running = psutil.Process().children(recursive=True)
+    if len(running) > limits.processes + 1:  # the judge is one of them
+        return f"for more than {limits.processes} processes"
+    resident = 0
+    for process in running:
+        with contextlib.suppress(psutil.Error):
+            resident += process.memory_info().rss
+    if resident > limits.memory:
+        return f"for more than {limits.memory >> 20} MB of memory"
+    size = 0
+    for path in Path(folder).rglob("*"):
+        with contextlib.suppress(OSError):
+            size += path.lstat().st_size
+        if size > limits.folder_bytes:
+            return f"for files of more than {limits.folder_bytes >> 20} MB"
+    return None
+
+
+def _end_all() -> None:
+    """Kill every descendant. Stopped first: what is stopped starts nothing more while the others are looked for."""
+    keeper, end = psutil.Process(), time.monotonic() + ENDING
+    while running := keeper.children(recursive=True):
+        for kind in (signal.SIGSTOP, signal.SIGKILL):
+            for process in running:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(kind)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        if time.monotonic() > end:  # the scorer starts another keeper
+            raise SystemExit("a process of a program cannot be ended")
+        time.sleep(0.0005)

@@ -1,0 +1,32 @@
+"""How much a program may use. Each limit ends the program, which has then not passed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one program with everything that it starts.
+
+    Attributes:
+        seconds: wall time, imports of its libraries included; CPU time of each process as well.
+        address_space: bytes per process; scientific libraries map gigabytes that they do not use.
+        memory: resident bytes of all its processes together.
+        file_bytes: size of one file.
+        folder_bytes: size of all files in its folder together.
+        processes: how many it may have at once.
+        open_files: file descriptors per process.
+        message_bytes: size of one value that it returns to the judge.
+    """
+
+    seconds: float = 20.0
+    address_space: int = 8192 * MEGABYTE
+    memory: int = 4096 * MEGABYTE
+    file_bytes: int = 64 * MEGABYTE
+    folder_bytes: int = 256 * MEGABYTE
+    processes: int = 64
+    open_files: int = 256
+    message_bytes: int = 64 * MEGABYTE
