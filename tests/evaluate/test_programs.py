@@ -328,3 +328,30 @@ def test_pass_at_k_is_the_share_of_draws_with_a_pass():
     assert programs.pass_at_k(20, 0, 10) == 0
     assert programs.pass_at_k(20, 11, 10) == 1
     assert programs.pass_at_k(4, 1, 2) == pytest.approx(0.5)
+
+
+def test_a_suite_runs_its_programs_in_a_sandbox_and_says_which(tiny_model, make_campaign, make_trial, tmp_path):
+    import json
+    import shutil
+
+    from admire.evaluate.run import evaluate
+
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "items.jsonl").write_text(json.dumps(PROBLEM) + "\n")
+    (tasks / "roots.yaml").write_text(
+        "task: roots\ndataset_path: json\n"
+        f"dataset_kwargs: {{data_files: {{test: {tasks / 'items.jsonl'}}}}}\n"
+        "test_split: test\nunsafe_code: true\noutput_type: generate_until\ndoc_to_text: '{{prompt}}'\ndoc_to_target: ''\n"
+        "generation_kwargs: {until: ['</s>'], do_sample: false, max_gen_toks: 8}\nrepeats: 2\n"
+        "filter_list: [{name: none, filter: [{function: take_first_k, k: 2}]}]\n"
+        "process_results: !function admire.evaluate.programs.humaneval\n"
+        "metric_list: [{metric: pass_at_10, aggregation: mean, higher_is_better: true}]\nmetadata: {version: 1.0}\n"
+    )
+    suite = {"kind": "lm-eval", "include_path": str(tasks), "tasks": {"roots": "pass_at_10"}, "runs_code": True}
+    campaign = make_campaign({"code": suite}, "code/roots")
+    trial = make_trial(campaign, status="ok", steps=1)
+    shutil.copytree(tiny_model, trial.model())
+    record = evaluate(campaign, trial, "code")
+    assert record.status == "ok" and record.metrics["roots"].value == 0
+    assert record.provenance["isolation"].split()[0] == KINDS[-1].name

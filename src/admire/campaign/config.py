@@ -327,6 +327,9 @@ class Benchmarks(Strict):
     """Examples shown in the prompt, instead of what the tasks' files say (`num_fewshot`; 0 where they say nothing)."""
     runs_code: bool = False
     """Consent to run, on the machine that scores, programs that the model wrote; tasks that do so are refused without it."""
+    isolation: Literal["available", "required"] = "available"
+    """How such programs are kept from files and the network: by bubblewrap where it is installed (`available`), or not run at
+    all without it (`required`). The record says what was used."""
     batch_size: PositiveInt = 32
     """Fixed, because it changes scores."""
     limit: PositiveInt | None = None

@@ -13,6 +13,7 @@ are drawn at random are other ones.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import logging
@@ -28,6 +29,7 @@ from admire.campaign.shots import check_shots
 from admire.campaign.task_files import TaskFile
 from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
+from admire.evaluate.sandbox.box import opened
 from admire.trials.records import Score
 
 if TYPE_CHECKING:
@@ -87,16 +89,17 @@ def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str
     model = _model(suite, model_folder, ranks, shared)
     torch.manual_seed(SEED)
     random.seed(SEED)
-    results = evaluate(
-        model,
-        loaded,
-        limit=suite.limit,
-        apply_chat_template=suite.chat_template,
-        fewshot_as_multiturn=suite.chat_template,
-        bootstrap_iters=BOOTSTRAP,
-        log_samples=False,
-        confirm_run_unsafe_code=suite.runs_code,
-    )
+    with opened(suite.isolation == "required") if suite.runs_code else contextlib.nullcontext():
+        results = evaluate(
+            model,
+            loaded,
+            limit=suite.limit,
+            apply_chat_template=suite.chat_template,
+            fewshot_as_multiturn=suite.chat_template,
+            bootstrap_iters=BOOTSTRAP,
+            log_samples=False,
+            confirm_run_unsafe_code=suite.runs_code,
+        )
     return {task: _score(results, task, suite.metric_of(task)) for task in suite.tasks} if ranks.first else {}
 
 

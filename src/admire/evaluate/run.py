@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from admire.campaign.config import Campaign, Resources
+from admire.campaign.config import Benchmarks, Campaign, Resources, Suite
 from admire.campaign.layout import TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.distributed.launch import ProcessEndedError
 from admire.errors import AdmireError, ConfigError, SourceError, TrialError
 from admire.evaluate import processes
+from admire.evaluate.sandbox.isolation import best
 from admire.evaluate.stopping import STOPS, StoppedError, stoppable
 from admire.trials.attempts import Attempts
 from admire.trials.reasons import last_reason
@@ -202,6 +203,12 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
             "batch_size": campaign.evaluation[suite].batch_size,
             "processes": resources.evaluation_processes,
             "threads": outcome.threads,
+            **_isolation(campaign.evaluation[suite]),
         },
         **scoring.told,
     )
+
+
+def _isolation(suite: Suite) -> dict[str, str]:
+    """What kept programs of the model apart, for the record; nothing where none could run."""
+    return {"isolation": best().name} if isinstance(suite, Benchmarks) and suite.runs_code else {}
