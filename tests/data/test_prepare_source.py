@@ -159,7 +159,7 @@ def test_conversations_are_masked_cut_and_counted(tmp_path, tokenizer_path):
     training = {"kind": "sft", "sequence_length": 40, "batch_size": 4, "learning_rate": 1e-3}
     _, folder = prepare(tmp_path, tokenizer_path, entry, kind="sft", training=training)
     card, tokenizer = read_card(folder), load_tokenizer({"path": tokenizer_path}, folder)
-    assert card["dropped"]["without_assistant"] == 5
+    assert card["dropped"]["behind_the_cut"] == 5
     wanted = [talk for talk in talks() if split_of(Conversation(talk), HELD_OUT) == "train"]
     rows = load_split(folder, "train")
     assert len(rows) == len(wanted)

@@ -63,6 +63,15 @@ class Source(Strict):
     is in the source's card. Of anything else a label of your own: changing it says that new content is meant."""
     max_documents: PositiveInt | None = None
     """Take at most this many documents."""
+    left_out_at_most: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """The fraction of documents that may be left out, each counted with its reason in the source's card (blank, no turn of an
+    assistant, its answer behind the cut, ...); with more the source is refused. Up to ten are left out whatever fraction of a small
+    source they are, unless this is 0. It may change at any time."""
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """What decides the source's rows, where it is not the default."""
+        return self.model_dump(exclude_defaults=True, exclude={"left_out_at_most"})
 
     @model_validator(mode="after")
     def _one_origin(self) -> Source:

@@ -23,7 +23,7 @@ def deciding(campaign: Campaign) -> dict[str, Any]:
     stops = {"fidelity": campaign.fidelity.model_dump(include={"steps"})} if len(campaign.fidelity.steps) > 1 else {}
     return {
         **stops,
-        "sources": {name: source.model_dump(exclude_defaults=True) for name, source in campaign.sources.items()},
+        "sources": {name: source.deciding for name, source in campaign.sources.items()},
         "tokenizer": campaign.tokenizer.model_dump(exclude_none=True),
         "held_out": campaign.held_out.model_dump(),
         "mixture": campaign.mixture.model_dump(),

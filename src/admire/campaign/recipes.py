@@ -28,7 +28,7 @@ def tokenizer_recipe(campaign: Campaign) -> dict[str, Any]:
     if tokenizer.path is not None:
         return {"path": tokenizer.path}
     if tokenizer.vocabulary is not None:
-        entries = {name: source.model_dump(exclude_defaults=True) for name, source in campaign.sources.items()}
+        entries = {name: source.deciding for name, source in campaign.sources.items()}
         return {
             "version": VERSION,
             "vocabulary": tokenizer.vocabulary,
@@ -59,7 +59,7 @@ def source_recipe(campaign: Campaign, name: str) -> dict[str, Any]:
     """What decides a prepared source: its entry, the tokenizer, the row's form and length, the splits."""
     recipe: dict[str, Any] = {
         "version": VERSION,
-        "entry": campaign.sources[name].model_dump(exclude_defaults=True),
+        "entry": campaign.sources[name].deciding,
         "tokenizer": tokenizer_recipe(campaign),
         "kind": campaign.training.kind,
         "length": campaign.training.sequence_length,

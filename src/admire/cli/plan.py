@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
     campaign = resolve(args)
+    from admire.health.check import findings
     from admire.preflight.check import check
     from admire.preflight.hub import still_to_fetch
     from admire.preflight.scoring import scoring_notes
@@ -34,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
     print(render(make_plan(campaign), args.concurrency, resolve_site(args), args.queue_minutes))
     if notes := scoring_notes(campaign):
         print("\n" + "\n".join(f"  {note}" for note in notes))
+    for finding in findings(campaign):
+        print(finding)
     if sentence := still_to_fetch(campaign, origin):
         print(f"\n{sentence}")
     return 0

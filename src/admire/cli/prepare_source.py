@@ -23,10 +23,14 @@ def run(args: argparse.Namespace) -> None:
     if args.threads < 1:
         raise ConfigError(f"--threads: {args.threads} processes can do nothing; give 1 or more")
     campaign = resolve(args)
+    from admire.data.left_out import Tally
     from admire.data.sources import prepare_source
     from admire.trials.files import read_json
 
     path = prepare_source(campaign, args.source, args.threads)
-    for split, found in read_json(path)["splits"].items():
+    card = read_json(path)
+    for line in Tally.of(card).lines().values():
+        print(f"{args.source}: {line}")
+    for split, found in card["splits"].items():
         print(f"{args.source} {split}: {found['rows']:,} rows, {found['tokens']:,} tokens, {found['bytes']:,} bytes")
     print(path)

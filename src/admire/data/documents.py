@@ -13,6 +13,7 @@ from admire.campaign.config import Source
 from admire.data import hub_cache
 from admire.data.conversation import Conversation, Document
 from admire.data.corpora import corpus
+from admire.data.left_out import LeftOut
 from admire.errors import SourceError
 
 SUFFIXES = (".jsonl", ".parquet", ".txt")
@@ -21,9 +22,9 @@ SAMPLE = 1 << 20  # bytes of a file that `inspect` looks at
 
 
 class Read(NamedTuple):
-    """A document and where it was read, for messages."""
+    """A document and where it was read, for messages; a `LeftOut` stands for one that cannot be used."""
 
-    document: Document
+    document: Document | LeftOut
     place: str
 
 

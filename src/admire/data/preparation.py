@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from admire.campaign.config import Campaign, DomainLoss
 from admire.data.contents import contents
 from admire.data.documents import documents
 from admire.data.keyed_order import key_of, permutation
+from admire.data.left_out import Tally
 from admire.data.parallel import in_order
 from admire.data.progress import progress
 from admire.data.shards import Shards, arrow_files
@@ -27,8 +27,8 @@ from admire.errors import SourceError
 SHARDS = "shards"  # in a folder that is being prepared; what only its preparation needs
 
 
-def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> Counter[str]:
-    """Tokenise what no finished shard in `folder` holds; what was counted over all documents.
+def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> Tally:
+    """Tokenise what no finished shard in `folder` holds; what became of all documents.
 
     Raises:
         SourceError: if a document cannot be read or prepared, or a process was ended from outside.
@@ -36,37 +36,37 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> C
     source, training = campaign.sources[name], campaign.training
     shards = Shards(folder / SHARDS, with_masks=training.kind == "sft")
     reached = shards.reached or {"counted": {}, "rest": {}, "whole": False}
-    counted = Counter(reached["counted"])
+    tally = Tally.of(reached["counted"])
     windows = Windows(training.sequence_length, reached["rest"]) if training.kind == "pretrain" else None
     if reached["whole"]:
-        return counted
+        return tally
 
     def finish(whole: bool) -> None:
-        shards.finish({"counted": counted, "rest": windows.rest if windows else {}, "whole": whole})
+        shards.finish({"counted": tally.to_json(), "rest": windows.rest if windows else {}, "whole": whole})
 
-    reads = documents(name, source, training.kind, skip=counted["documents"])
+    reads = documents(name, source, training.kind, skip=tally.documents)
     try:
         with progress(name, "documents") as bar:
-            bar.update(counted["documents"])
+            bar.update(tally.documents)
             for batch in in_order(partial(tokeniser, campaign), batches(reads), workers):
-                counted.update(batch.counted)
+                tally.add(batch.tally)
                 for split, part in batch.splits.items():
                     rows = windows.cut(split, part) if windows else part
                     if rows is not None:
                         shards.write(split, rows)
                 if shards.full:
                     finish(whole=False)
-                bar.update(batch.counted["documents"])
+                bar.update(batch.tally.documents)
     except BrokenProcessPool as error:
         raise SourceError(
             f"sources.{name}: a process that tokenised it was {error}, most often for want of memory; "
             "give the job more memory or fewer threads, and run again: it goes on from its last shard"
         ) from None
     finish(whole=True)
-    return counted
+    return tally
 
 
-def assemble(campaign: Campaign, name: str, folder: Path, documents: int) -> dict[str, dict[str, Any]]:
+def assemble(campaign: Campaign, name: str, folder: Path, tally: Tally) -> dict[str, dict[str, Any]]:
     """Put the splits into their places, safe to repeat; what the card says about them.
 
     Raises:
@@ -74,20 +74,22 @@ def assemble(campaign: Campaign, name: str, folder: Path, documents: int) -> dic
     """
     described = {}
     for split in SPLITS:
+        spare = 0
         whole, place = folder / SHARDS / split, folder / split
         if split == "train" and whole.exists():  # moved, not copied
             os.rename(whole, place)
         filled = bool(arrow_files(place if split == "train" else whole))
         if not filled and (split == "train" or _is_scored(campaign, name)):
             share = "" if split == "train" else f" or raise held_out.{split}"
+            left = f" ({'; '.join(tally.lines().values())})" if tally.lines() else ""
             raise SourceError(
-                f"sources.{name}: its {documents} documents leave no row for the {split} split; "
+                f"sources.{name}: its {tally.documents} documents leave no row for the {split} split{left}; "
                 f"give it more text{share}"
             )
         if split != "train" and filled:
             shutil.rmtree(place, ignore_errors=True)
-            _save_held_out(whole.parent, split, campaign.held_out.max_rows, place)
-        described[split] = contents(arrow_files(place))
+            spare = _save_held_out(whole.parent, split, campaign.held_out.max_rows, place)
+        described[split] = contents(arrow_files(place)) | ({"rows_beyond_max_rows": spare} if spare else {})
     return described
 
 
@@ -97,14 +99,16 @@ def _is_scored(campaign: Campaign, name: str) -> bool:
     return any(suite.sources is None or name in suite.sources for suite in suites)
 
 
-def _save_held_out(shards: Path, split: str, most: int, place: Path) -> None:
-    """Copy at most so many rows of a split."""
+def _save_held_out(shards: Path, split: str, most: int, place: Path) -> int:
+    """Copy at most so many rows of a split; how many there were beyond."""
     import datasets
 
     from admire.data.rows import load_split
 
     datasets.disable_progress_bars()  # it takes no time
     rows = load_split(shards, split)
-    if len(rows) > most:  # spread over all held-out documents, not the first few
+    spare = max(len(rows) - most, 0)
+    if spare:  # spread over all held-out documents, not the first few
         rows = rows.select(np.sort(permutation(len(rows), key_of("held-out rows", split))[:most]))
     rows.save_to_disk(place)
+    return spare

@@ -25,6 +25,8 @@ from admire.trials.files import read_json, write_json
 from admire.trials.lease import Lease
 from admire.trials.records import provenance
 
+COUNTS = "2"  # the form in which shards keep what was counted; a preparation that was begun in another begins again
+
 
 def prepare_source(campaign: Campaign, name: str, workers: int = 1) -> Path:
     """Prepare one source of a campaign unless it is there; its card's path. Safe to repeat and to kill: what was prepared is
@@ -94,23 +96,28 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
     paths = local_files(name, campaign.sources[name])
     commit = _commit(campaign, name)
     read = {"commit": commit} if commit else {}
-    begun_with = {"tokenizer": tokenizer, "python": versions["python"], **versions["versions"], **read}
+    begun_with = {
+        "counts": COUNTS,
+        "tokenizer": tokenizer,
+        "python": versions["python"],
+        **versions["versions"],
+        **read,
+    }
     files = _begin(folder, paths, begun_with)
-    counted = write_shards(campaign, name, folder, workers)
+    tally = write_shards(campaign, name, folder, workers)
     for entry in files:
         if _stat(Path(entry["path"])) != {key: entry[key] for key in ("path", "size", "mtime_ns")}:
             raise SourceError(
                 f"{entry['path']}: this file changed while it was read; run again when nobody writes to it"
             )
+    tally.check(name, campaign.sources[name].left_out_at_most)
     card = {
         "source": name,
         "digest": digest,
         "recipe": source_recipe(campaign, name),
-        "documents": counted["documents"],
-        "dropped": {reason: counted[reason] for reason in ("blank", "without_assistant")},
-        "truncated": counted["truncated"],
+        **tally.to_json(),
         "tokenizer_sha256": tokenizer,
-        "splits": assemble(campaign, name, folder, counted["documents"]),
+        "splits": assemble(campaign, name, folder, tally),
         "files": files,
         **read,
         "seconds": round(time.monotonic() - started, 3),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from admire.campaign.config import HeldOut
 from admire.data.conversation import Document
 from admire.data.documents import Read
-from admire.errors import SourceError
+from admire.data.left_out import LeftOut, Tally
 
 SPLITS = ("train", "validation", "test")
 
@@ -42,24 +41,26 @@ class Placed(NamedTuple):
     read: Read
 
 
-def placed(reads: Iterable[Read], held_out: HeldOut, counted: Counter[str]) -> Iterator[Placed]:
-    """Give each document its split; blank texts are dropped and counted.
+def placed(reads: Iterable[Read], held_out: HeldOut, tally: Tally) -> Iterator[Placed]:
+    """Give each document its split; what the reader left out, blank texts and what is no UTF-8 are counted.
 
     Args:
-        counted: `documents` and `blank` are counted here.
-
-    Raises:
-        SourceError: if a document cannot be written as UTF-8.
+        tally: documents, and those that are left out, are counted here.
     """
     for read in reads:
-        counted["documents"] += 1
+        tally.documents += 1
+        if isinstance(read.document, LeftOut):
+            tally.leave_out(*read.document)
+            continue
         if isinstance(read.document, str) and not read.document.strip():
-            counted["blank"] += 1
+            tally.leave_out("blank", read.place)
             continue
         try:
             split = split_of(read.document, held_out)
         except UnicodeEncodeError:
-            raise SourceError(
-                f"{read.place}: the text holds half a surrogate pair, which is no character; mend or drop the row"
-            ) from None
+            tally.leave_out(
+                "no_text",
+                f"{read.place}: the text holds half a surrogate pair, which is no character; mend or drop the row",
+            )
+            continue
         yield Placed(split, read)

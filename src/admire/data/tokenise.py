@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import numpy as np
 from admire.campaign.config import Campaign, HeldOut
 from admire.data.conversation import Document
 from admire.data.documents import Read
+from admire.data.left_out import LeftOut, Tally
 from admire.data.splits import SPLITS, Placed, placed
 from admire.data.tokenizers import campaign_tokenizer
 from admire.errors import ConfigError, SourceError
@@ -65,11 +65,11 @@ class Tokenised:
     """What a batch of documents became.
 
     Attributes:
-        counted: `documents`, `blank`, `truncated` and `without_assistant` in it.
+        tally: what became of its documents.
         splits: split -> its part of the batch, in the documents' order.
     """
 
-    counted: Counter[str]
+    tally: Tally
     splits: dict[str, Text] | dict[str, Rows]
 
 
@@ -115,15 +115,15 @@ def tokeniser(campaign: Campaign) -> Callable[[list[Read]], Tokenised]:
 
 
 def _texts(batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: HeldOut) -> Tokenised:
-    counted: Counter[str] = Counter()
-    whole = list(placed(batch, held_out, counted))
+    tally = Tally()
+    whole = list(placed(batch, held_out, tally))
     tokens = _tokens_and_bytes([found.read.document for found in whole], tokenizer) if whole else []
     splits = {}
     for split in SPLITS:
         pieces = [piece for found, piece in zip(whole, tokens, strict=True) if found.split == split]
         if pieces:
             splits[split] = Text(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
-    return Tokenised(counted, splits)
+    return Tokenised(tally, splits)
 
 
 def _conversations(
@@ -132,16 +132,16 @@ def _conversations(
     """A conversation becomes a row: in the tokenizer's chat template, cut to `length` tokens. A row's `bytes` are those
     of the tokens that count in the loss, special tokens aside; a conversation without such a token is dropped.
     """
-    counted: Counter[str] = Counter()
-    whole = list(placed(batch, held_out, counted))
+    tally = Tally()
+    whole = list(placed(batch, held_out, tally))
     kept: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
     for found, ids, mask in zip(whole, *_chats(whole, tokenizer, loss_on), strict=True):
-        counted["truncated"] += len(ids) > length
         if any(mask[:length]):
+            tally.cut += len(ids) > length
             row = np.array(ids[:length], np.int32), np.array(mask[:length], np.int8)
             kept.setdefault(found.split, []).append(row)
         else:
-            counted["without_assistant"] += 1
+            tally.leave_out(*_nothing_learnt(found.read, any(mask)))
     special = np.array(tokenizer.all_special_ids)
     splits = {}
     for split, rows in kept.items():
@@ -153,7 +153,15 @@ def _conversations(
             np.array([len(text.encode()) for text in texts], np.int32),
             np.concatenate([mask for _, mask in rows]),
         )
-    return Tokenised(counted, splits)
+    return Tokenised(tally, splits)
+
+
+def _nothing_learnt(read: Read, cut: bool) -> LeftOut:
+    """Why a conversation has no token that counts in the loss."""
+    if cut:
+        return LeftOut("behind_the_cut", read.place)
+    roles = ", ".join(dict.fromkeys(turn["role"] for turn in read.document.turns))
+    return LeftOut("without_assistant", f"{read.place}, its turns are of {roles}")
 
 
 def _chats(
@@ -184,7 +192,9 @@ def _chats(
     return encoded["input_ids"], [[1] * len(ids) for ids in encoded["input_ids"]]
 
 
-def _characters(document: Document) -> int:
+def _characters(document: Document | LeftOut) -> int:
+    if isinstance(document, LeftOut):
+        return 0
     return len(document) if isinstance(document, str) else sum(map(len, document.texts))
 
 

@@ -10,7 +10,6 @@ import itertools
 import json
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from admire.campaign.digest import canonical
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
 from admire.data.documents import documents
+from admire.data.left_out import Tally
 from admire.data.splits import placed
 from admire.errors import ConfigError
 from admire.trials.lease import Lease
@@ -146,7 +146,7 @@ def _training_texts(owner: Campaign) -> Iterator[str]:
     from tqdm import tqdm
 
     for name, source in tqdm(owner.sources.items(), desc="tokenizer: reading sources", unit="source", disable=None):
-        whole = placed(documents(name, source, owner.training.kind), owner.held_out, Counter())
+        whole = placed(documents(name, source, owner.training.kind), owner.held_out, Tally())
         training = (found.read.document for found in whole if found.split == "train")
         for document in itertools.islice(training, owner.tokenizer.documents_per_source):
             yield document if isinstance(document, str) else "\n".join(document.texts)

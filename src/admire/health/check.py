@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable
 from admire.campaign.config import Campaign
 from admire.health.failures import failed_trials
 from admire.health.finding import Finding
+from admire.health.rows import rows_left_out
 from admire.trials.ledger import Ledger
 
 # a kind of finding is one function in a file of its own, and one line here; the order is the order in which they are shown
 KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
     failed_trials,
+    rows_left_out,
 ]
 
 

@@ -12,6 +12,7 @@ from admire.campaign.recipes import source_digest
 from admire.data.bounds import rows_at_most
 from admire.data.documents import inspect
 from admire.data.hub_cache import check_commit
+from admire.data.left_out import Tally
 from admire.errors import ConfigError, SourceError
 from admire.optimize.evidence import prior_of, space_of
 from admire.preflight.columns import check_columns
@@ -37,6 +38,8 @@ def check_sources(campaign: Campaign, origin: str) -> None:
             if path.is_file():
                 card = read_json(path)
                 check_files(campaign, name, card)
+                if "first_dropped" in card:  # one that an earlier version prepared stands as it is
+                    Tally.of(card).check(name, source.left_out_at_most)
                 most.append(card["splits"]["train"]["rows"])
             else:
                 inspect(name, source)

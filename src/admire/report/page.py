@@ -7,6 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from admire.data.left_out import Tally
+from admire.health.check import findings
 from admire.report import calibration, costs, influence, mixture, progress, purchases, validation, words
 from admire.report.dossier import Dossier
 from admire.report.markup import code, document, paragraph, picture, section, table, tiles
@@ -32,6 +34,7 @@ def write(dossier: Dossier) -> Path:
         f"<div>{_weights(dossier)}</div>",
         pictures[mixture],
         "</div>",
+        *_worth_knowing(dossier),
         section(
             "How it was reached",
             paragraph(_sentence(dossier.recommendation["how"])),
@@ -46,6 +49,12 @@ def write(dossier: Dossier) -> Path:
     ]
     write_text(dossier.layout.report, document(f"Campaign {dossier.campaign.name}", body))
     return dossier.layout.report
+
+
+def _worth_knowing(dossier: Dossier) -> list[str]:
+    """What is wrong, or should be known by who reads the numbers; no section where there is nothing."""
+    found = findings(dossier.campaign, dossier.ledger)
+    return [section("Worth knowing", *(paragraph(str(finding)) for finding in found))] if found else []
 
 
 def _drawn(figure: ModuleType, dossier: Dossier) -> str:
@@ -209,14 +218,19 @@ def _provenance(dossier: Dossier) -> list[str]:
         ("libraries", ", ".join(sorted(versions))),
     ]
     sources = [
-        (name, card["splits"]["train"]["sha256"][:16], f"{card['splits']['train']['rows']:,}")
+        (name, card["splits"]["train"]["sha256"][:16], f"{card['splits']['train']['rows']:,}", *_left_out(card))
         for name, card in dossier.cards.items()
     ]
     return [
         table(["what", "value"], [row for row in rows if row[1]], text=2),
         "<h3>Sources</h3>",
-        table(["source", "content sha256", "training rows"], sources, text=2),
+        table(["source", "content sha256", "training rows", "documents", "left out", "cut"], sources, text=2),
     ]
+
+
+def _left_out(card: dict[str, Any]) -> tuple[str, str, str]:
+    tally = Tally.of(card)
+    return f"{tally.documents:,}", f"{tally.left_out.total():,}", f"{tally.cut:,}"
 
 
 def _listed(values: Iterable[Any]) -> str:

@@ -1,0 +1,122 @@
+"""What is told of rows that a preparation left out or cut: how many, why, and the first of each kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from admire.errors import SourceError
+
+SAID_ABOVE = 0.01  # a fraction that nobody should have to look for
+A_HANDFUL = 10  # so few rows stop no source, whatever fraction of a small one they are
+
+WORDS = {
+    "blank": "blank",
+    "no_text": "that hold half a surrogate pair, which is no character",
+    "without_assistant": "with no turn of an assistant",
+    "behind_the_cut": "whose first answer begins behind the length that rows are cut to",
+    "nothing_learnt": "of which no turn is to be learnt",
+}
+
+
+class LeftOut(NamedTuple):
+    """Stands in the place of a document that is left out.
+
+    Attributes:
+        reason: a key of `WORDS`, or the words themselves; the same for all rows with this fault.
+        sentence: about this very row: what is wrong with it and what would mend it.
+    """
+
+    reason: str
+    sentence: str
+
+
+@dataclass
+class Tally:
+    """What became of the documents that were read.
+
+    Attributes:
+        documents: documents read.
+        cut: rows that were longer than `training.sequence_length` and lost their end.
+        left_out: reason -> how many documents.
+        first: reason -> the place of the first of them, and what is to be said about it.
+    """
+
+    documents: int = 0
+    cut: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, reason: str, sentence: str) -> None:
+        """Count a document that is left out."""
+        self.left_out[reason] += 1
+        self.first.setdefault(reason, sentence)
+
+    def add(self, later: Tally) -> None:
+        """Add what became of documents that come behind these."""
+        self.documents += later.documents
+        self.cut += later.cut
+        self.left_out.update(later.left_out)
+        self.first = later.first | self.first
+
+    def to_json(self) -> dict[str, Any]:
+        """As a shard or a card holds it."""
+        dropped = {"blank": 0, "without_assistant": 0} | dict(self.left_out)
+        return {"documents": self.documents, "dropped": dropped, "truncated": self.cut, "first_dropped": self.first}
+
+    @classmethod
+    def of(cls, held: dict[str, Any]) -> Tally:
+        """From a shard or a card; those of earlier versions hold fewer counts."""
+        dropped = {reason: n for reason, n in held.get("dropped", {}).items() if n}
+        first = dict(held.get("first_dropped", {}))
+        return cls(held.get("documents", 0), held.get("truncated", 0), Counter(dropped), first)
+
+    @property
+    def fraction(self) -> float:
+        """The fraction of documents that is left out."""
+        return self.left_out.total() / max(self.documents, 1)
+
+    def reasons(self) -> str:
+        """Each reason with its count and its first document; empty when nothing is left out."""
+        return "; ".join(
+            f"{n:,} {WORDS.get(reason, reason)}" + (f" (first: {self.first[reason]})" if reason in self.first else "")
+            for reason, n in self.left_out.most_common()
+        )
+
+    def lines(self) -> dict[str, str]:
+        """What is to be said, in capital letters where it is much: `left out` and `cut`, where there are such rows."""
+        said = {}
+        if self.left_out.total():
+            words = "LEFT OUT" if self.fraction > SAID_ABOVE else "left out"
+            said["left out"] = f"{self._of(self.left_out.total())} {words}: {self.reasons()}"
+        if self.cut:
+            words = "CUT" if self.cut > SAID_ABOVE * self.documents else "cut"
+            said["cut"] = (
+                f"{self._of(self.cut)} {words} to training.sequence_length, what stands behind is not trained on"
+            )
+        return said
+
+    def much(self) -> dict[str, str]:
+        """Those of `lines` that are about much."""
+        return {kind: line for kind, line in self.lines().items() if kind.upper() in line}
+
+    def check(self, name: str, at_most: float) -> None:
+        """Refuse a source of which too much is left out.
+
+        Args:
+            name: the source's name.
+            at_most: `left_out_at_most`; unless it is 0, a handful is left out of a small source all the same.
+
+        Raises:
+            SourceError: says how much is left out, and why.
+        """
+        if self.left_out.total() > max(at_most * self.documents, A_HANDFUL if at_most else 0):
+            raise SourceError(
+                f"sources.{name}: {self._of(self.left_out.total())} would be left out, more than "
+                f"sources.{name}.left_out_at_most allows ({at_most:.2g}): {self.reasons()}; mend that, "
+                "or raise left_out_at_most if it is meant"
+            )
+
+    def _of(self, n: int) -> str:
+        return f"{n:,} of {self.documents:,} documents ({100 * n / max(self.documents, 1):.3g} %)"

@@ -1,0 +1,24 @@
+"""Sources of which rows were left out or cut, more than anybody should have to look for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.campaign.recipes import source_digest
+from admire.data.left_out import Tally
+from admire.health.finding import Finding
+from admire.trials.files import read_json
+from admire.trials.ledger import Ledger
+
+
+def rows_left_out(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
+    """What the cards of the sources that are prepared say, where it is above `left_out.SAID_ABOVE`."""
+    layout = Layout(Path(campaign.results))
+    for name in campaign.sources:
+        card = layout.card(name, source_digest(campaign, name))
+        if card.is_file():
+            for kind, line in Tally.of(read_json(card)).much().items():
+                yield Finding(kind, f"source {name}: {line}")
