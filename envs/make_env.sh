@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes .venv/ from envs/requirements.lock, or does nothing when it is up to date. Called by `make env`.
+# Makes .venv/ from envs/requirements.lock, or does nothing when it is up to date. Called by `make env`, or `make env PYTHON=...`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,13 +9,13 @@ stamp=.venv/.made-from-$(cat envs/requirements.lock pyproject.toml | sha256sum |
 [ -L .venv ] && { echo "make env: .venv is a link to an environment made from other files than these; remove the link (rm .venv), and it is made here" >&2; exit 1; }
 
 python=
-for candidate in python3 python3.13 python3.12 python3.11; do
+for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
   if command -v "$candidate" >/dev/null && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     python=$candidate
     break
   fi
 done
-[ -n "$python" ] || { echo "make env: Python 3.11 or newer is needed; install it (Debian/Ubuntu: apt-get install python3 python3-venv)" >&2; exit 1; }
+[ -n "$python" ] || { echo "make env: ${PYTHON:+PYTHON=$PYTHON: }Python 3.11 or newer is needed; install it (Debian/Ubuntu: apt-get install python3 python3-venv)" >&2; exit 1; }
 
 if ! "$python" -m venv --clear .venv 2>/dev/null; then
   # Debian and Ubuntu ship venv apart from Python
@@ -27,7 +27,7 @@ if ! "$python" -m venv --clear .venv 2>/dev/null; then
     exit 1
   fi
 fi
-echo "make env: installing $(grep -c '==' envs/requirements.lock) pinned packages into .venv/ (some minutes)"
+echo "make env: $("$python" --version) ($(command -v "$python")), installing $(grep -c '==' envs/requirements.lock) pinned packages into .venv/ (some minutes)"
 export PIP_DISABLE_PIP_VERSION_CHECK=1
 .venv/bin/python -m pip install --quiet --use-pep517 --requirement envs/requirements.lock
 .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
