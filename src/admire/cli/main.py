@@ -10,6 +10,7 @@ import os
 import sys
 
 from admire.errors import AdmireError
+from admire.output.screen import guard_streams, printable
 
 # What a person types first, then what the workflow's rules type.
 VERBS = (
@@ -81,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.run(args) or 0
     except AdmireError as error:
-        print(f"admire {args.verb}: {error}", file=sys.stderr)
+        print(f"admire {args.verb}: {printable(str(error))}", file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
@@ -103,6 +104,7 @@ def command() -> int:
     more at the end: a quarter of the time that a short one takes (docs/decisions.md).
     """
     gc.set_threshold(10_000)
+    guard_streams()
     try:
         return main()
     finally:

@@ -209,6 +209,7 @@ def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: 
     import pandas as pd
     from tqdm import tqdm
 
+    from admire.output.spreadsheet import frame_text
     from admire.replay import calibration
     from admire.trials.files import write_text
 
@@ -216,7 +217,7 @@ def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: 
     lines = pd.concat(tqdm(found, total=args.seeds, desc="calibration", unit="seed", disable=None))
     print(calibration.summary(lines).round(3).to_string(index=False))
     if args.out is not None:
-        write_text(args.out / "calibration.csv", lines.to_csv(index=False, float_format="%.6g"))
+        write_text(args.out / "calibration.csv", frame_text(lines))
         print(f"\nwritten: {args.out}/calibration.csv")
 
 
@@ -232,6 +233,7 @@ def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[s
     if args.out is None:
         return
     from admire import __version__
+    from admire.output.spreadsheet import frame_text
     from admire.report import replay as picture
     from admire.report import replay_page, replay_purchases
     from admire.trials.files import write_json, write_text
@@ -240,7 +242,7 @@ def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[s
     curves = summary.curves(runs, summary.grid(runs), target)
     purchases = summary.purchases(runs)
     for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
-        write_text(args.out / f"{name}.csv", frame.to_csv(index=False, float_format="%.6g"))
+        write_text(args.out / f"{name}.csv", frame_text(frame))
     if len(purchases):
         picture.draw(curves, more["until"], table.unit, args.out)
         replay_purchases.draw(purchases, more["methods"], table.sizes, table.unit, args.out)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from admire.errors import TableError
+from admire.output.spreadsheet import plain
 
 SUM_TOLERANCE = 0.005  # published weights are rounded: their sums are off by up to .003
 AVERAGE_TOLERANCE = 1e-4  # a stated average may be off its metrics by rounding
@@ -27,8 +29,11 @@ def read(path: Path, columns: Iterable[str] = (), named: Iterable[str] = ()) -> 
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            heads = next(csv.reader(stream), [])
+            heads = [plain(head) for head in next(csv.reader(stream), [])]
         frame = pd.read_csv(path, dtype=dict.fromkeys(named, str), skip_blank_lines=False) if heads else pd.DataFrame()
+        frame = frame.rename(columns=plain).apply(
+            lambda column: column if is_numeric_dtype(column) else column.map(plain)
+        )
     except OSError as error:
         raise TableError(f"{path}: cannot be read ({error.strerror}); name the CSV file") from None
     except UnicodeDecodeError:

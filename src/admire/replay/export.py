@@ -3,13 +3,10 @@ read it."""
 
 from __future__ import annotations
 
-import csv
-import io
-from typing import Any
-
 from admire.campaign.config import Campaign, Model
 from admire.campaign.fidelities import fidelities
 from admire.errors import TableError
+from admire.output.spreadsheet import csv_text
 from admire.trials.ledger import Ledger, Trial
 
 # Tasks of config/tulu.yaml -> the columns of the ADMIRE IFT Runs, in their order: ten in distribution, seven out of it.
@@ -50,7 +47,7 @@ def table(campaign: Campaign, ledger: Ledger) -> str:
         )
     kinds = [f"{kind}:{metric}" for kind in ("metric", "stderr") for metric in metrics]
     stop = ["steps"] if len(campaign.fidelity.steps) > 1 else []
-    return _csv(["run", "size", "cost", *stop, *(f"weight:{name}" for name in campaign.sources), *kinds], rows)
+    return csv_text(["run", "size", "cost", *stop, *(f"weight:{name}" for name in campaign.sources), *kinds], rows)
 
 
 def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
@@ -86,7 +83,7 @@ def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
         *(f"ratio_{name}" for name in campaign.sources),
         *(f"metric_{column}" for column in columns.values()),
     ]
-    return _csv([*head, "train_time", "metric_avg_id+ood", "metric_avg_id", "metric_avg_ood"], rows)
+    return csv_text([*head, "train_time", "metric_avg_id+ood", "metric_avg_id", "metric_avg_ood"], rows)
 
 
 FORMATS = {"table": table, "admire-ift": admire_ift}
@@ -107,11 +104,3 @@ def _finished(ledger: Ledger) -> list[Trial]:
 def _published_name(model: Model) -> str:
     """The base model's name without its owner, `Qwen2.5-7B`."""
     return (model.path or model.name).rpartition("/")[2]
-
-
-def _csv(columns: list[str], rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from admire.campaign.config import Campaign
 from admire.campaign.layout import BENCHMARK, Layout
 from admire.campaign.recipes import suite_digest
 from admire.errors import TrialError
+from admire.output.spreadsheet import csv_text
 from admire.trials.files import read_json
 from admire.trials.ledger import objective
 from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
@@ -117,10 +116,7 @@ def summary_csv(campaign: Campaign, rows: list[Row]) -> str:
     """A line a mixture: n, mean objective, standard error, how far behind the recommendation, metrics, weights."""
     columns = ["mixture", "n", "objective", "stderr", "behind_recommended", "behind_stderr", "behind_in_stderrs"]
     columns += [f"metric:{metric}" for metric in campaign.metrics] + [f"weight:{name}" for name in campaign.sources]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    best = recommended(rows)
+    lines, best = [], recommended(rows)
     for row in rows:
         line: dict[str, object] = {
             "mixture": row.mixture,
@@ -134,8 +130,8 @@ def summary_csv(campaign: Campaign, rows: list[Row]) -> str:
             line["behind_in_stderrs"] = _number(gap / stderr if stderr > 0 else float("nan"))
         line |= {f"metric:{metric}": _number(value) for metric, value in row.metrics.items()}
         line |= {f"weight:{name}": _number(w) for name, w in zip(campaign.sources, row.weights, strict=True)}
-        writer.writerow(line)
-    return text.getvalue()
+        lines.append(line)
+    return csv_text(columns, lines)
 
 
 def _number(value: float) -> str:

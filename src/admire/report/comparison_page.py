@@ -7,6 +7,7 @@ from pathlib import Path
 
 from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
+from admire.output.markdown import inline
 from admire.report.comparison import RECOMMENDED, Row, recommended
 from admire.report.words import objective_in_words
 from admire.trials.files import read_json
@@ -15,13 +16,13 @@ from admire.trials.files import read_json
 def render(campaign: Campaign, rows: list[Row]) -> str:
     """The page in Markdown."""
     parts = [
-        f"# Benchmark of campaign {campaign.name}",
+        f"# Benchmark of campaign {inline(campaign.name)}",
         f"{verdict(rows)}",
         "\n".join(table(rows)),
         "![The mixtures' scores](benchmark.svg)",
-        f"Each mixture was trained on {campaign.target.name} with {campaign.benchmark.replicates} fresh seeds that no "
+        f"Each mixture was trained on {inline(campaign.target.name)} with {campaign.benchmark.replicates} fresh seeds that no "
         "campaign saw, and scored on the test split, which no campaign saw either. The objective is "
-        f"{objective_in_words(campaign)}; higher is better. Standard errors are over the replicates; that of a difference "
+        f"{inline(objective_in_words(campaign))}; higher is better. Standard errors are over the replicates; that of a difference "
         f"is the root of the sum of both squares. All mixtures are scored on the same test documents.{twins(rows)}",
         "## Metrics",
         "\n".join(_metrics(campaign, rows)),
@@ -46,9 +47,9 @@ def verdict(rows: list[Row]) -> str:
         word = "better" if gap >= 0 else "worse"
         errors = f", {abs(gap) / stderr:.1f} standard errors" if stderr > 0 else ""
         if stderr > 0 and abs(gap) < CLEAR * stderr:
-            found.append(f"level with {row.mixture} within noise (observed {word} by {abs(gap):.4f}{errors})")
+            found.append(f"level with {inline(row.mixture)} within noise (observed {word} by {abs(gap):.4f}{errors})")
         else:
-            found.append(f"{word} than {row.mixture} by {abs(gap):.4f}{errors}")
+            found.append(f"{word} than {inline(row.mixture)} by {abs(gap):.4f}{errors}")
     return f"The recommended mixture is {'; '.join(found)}." if found else "Nothing to compare with is finished yet."
 
 
@@ -56,7 +57,7 @@ def twins(rows: list[Row]) -> str:
     """Which methods recommend one and the same mixture: their rows are the same trainings."""
     groups: dict[tuple[float, ...], list[str]] = {}
     for row in rows:
-        groups.setdefault(tuple(row.weights), []).append(row.mixture)
+        groups.setdefault(tuple(row.weights), []).append(inline(row.mixture))
     same = [
         f"{' and '.join(names)} are the same mixture and the same trainings"
         for names in groups.values()
@@ -70,7 +71,11 @@ def table(rows: list[Row]) -> list[str]:
     best = recommended(rows)
     lines = ["| mixture | n | objective | recommended is better by | in standard errors |", "|---|---:|---:|---:|---:|"]
     for row in rows:
-        cells = [f"**{row.mixture}**" if row is best else row.mixture, f"{row.n}", _with_error(row.mean, row.stderr)]
+        cells = [
+            f"**{inline(row.mixture)}**" if row is best else inline(row.mixture),
+            f"{row.n}",
+            _with_error(row.mean, row.stderr),
+        ]
         if row is best or not row.n or not best.n:
             cells += ["", ""]
         else:
@@ -84,32 +89,34 @@ def table(rows: list[Row]) -> list[str]:
 
 
 def _metrics(campaign: Campaign, rows: list[Row]) -> list[str]:
-    names = [row.mixture for row in rows if row.n]
+    names = [inline(row.mixture) for row in rows if row.n]
     lines = [f"| metric | weight | {' | '.join(names)} |", "|---|---:|" + "---:|" * len(names)]
     for metric in campaign.metrics:
         values = [f"{row.metrics[metric]:.4f}" if metric in row.metrics else "" for row in rows if row.n]
-        lines.append(f"| {metric} | {campaign.objective.get(metric, 0):g} | {' | '.join(values)} |")
+        lines.append(f"| {inline(metric)} | {campaign.objective.get(metric, 0):g} | {' | '.join(values)} |")
     return lines
 
 
 def _weights(campaign: Campaign, rows: list[Row]) -> list[str]:
-    lines = [f"| source | {' | '.join(row.mixture for row in rows)} |", "|---|" + "---:|" * len(rows)]
+    lines = [f"| source | {' | '.join(inline(row.mixture) for row in rows)} |", "|---|" + "---:|" * len(rows)]
     for k, source in enumerate(campaign.sources):
-        lines.append(f"| {source} | {' | '.join(f'{100 * row.weights[k]:.1f}' for row in rows)} |")
+        lines.append(f"| {inline(source)} | {' | '.join(f'{100 * row.weights[k]:.1f}' for row in rows)} |")
     return lines
 
 
 def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
     """Command, budgets of the campaigns that recommended, versions."""
-    methods = ", ".join(campaign.benchmark.methods)
+    methods = ", ".join(map(inline, campaign.benchmark.methods))
     rivals = f", with `benchmark: {{methods: [{methods}]}}` there or in a second YAML behind it" if methods else ""
     lines = [f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`{rivals}"]
     folder = Layout(Path(campaign.results))
     lines.append(f"- proposal of {read_json(folder.campaign(campaign.name).special('benchmark'))['time']}")
-    unit = campaign.budget.unit
+    unit = inline(campaign.budget.unit)
     lines.append(f"- {RECOMMENDED}: method {campaign.optimizer.method}, budget {campaign.budget.total:g} {unit}")
     for method in campaign.benchmark.methods:
-        lines.append(f"- {method}: the same budget, {campaign.budget.total:g} {unit}, decided by method {method}")
+        lines.append(
+            f"- {inline(method)}: the same budget, {campaign.budget.total:g} {unit}, decided by method {inline(method)}"
+        )
     origins = [record.provenance for row in rows for record in row.records]
     for key in ("admire", "commit", "host"):
         values = sorted({str(origin[key]) for origin in origins if origin.get(key)})

@@ -39,7 +39,8 @@ def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
                 ax.plot(mine["cost"], mean, label=label, drawstyle="steps-post", **line)
                 band = {"step": "post", "color": colour, "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(mine["cost"], mean - se, mean + se, **band)
-            ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", title=f"regret {title}")
+            ax.set_title(f"regret {title}")
+            style.cost_axis(ax, f"cost of everything bought ({unit})")
             ax.set_ylim(-BELOW * ax.get_ylim()[1])  # a line at 0 is seen beside the axis
             ax.grid(color=style.FAINT, linewidth=0.6)
         axes[0].set_ylabel("regret, in the objective's units\n(mean over seeds ± standard error)")

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from admire.output import markdown
+from admire.output.markdown import block, code, inline
 from admire.report import replay_table
 
 POOLS = {"paper": "the published study's rows", "random": "rows drawn by seed", "all": "every row"}
@@ -25,19 +27,19 @@ def render(summary: pd.DataFrame, settings: dict[str, Any]) -> str:
     """
     asked = settings["asked"]
     parts = [
-        f"# Replay: {settings['table']}",
+        f"# Replay: {inline(settings['table'])}",
         _problem(asked, settings),
-        f"```\n{command(asked)}\n```",
+        block(command(asked)),
         _table(summary),
         "*Observed*: cost until the pool's best row had been trained at the target; *recommended*: first cost at which the current "
         "recommendation was that row; both over the seeds that got there, with their share where not all did. *Best observed*: of "
         "the rows trained at the target so far; – until every seed has one. Costs are those of everything bought, in "
-        f"{settings['unit']}; means ± standard errors over seeds. docs/replay.md explains every column of `summary.csv`.",
+        f"{inline(settings['unit'])}; means ± standard errors over seeds. docs/replay.md explains every column of `summary.csv`.",
     ]
     if settings["pictures"]:
         parts += ["![Regret against cost](replay.svg)", "![What was bought when](purchases.svg)"]
     if settings["skipped"]:
-        parts.append("\n".join(f"- {sentence}" for sentence in settings["skipped"]))
+        parts.append("\n".join(f"- {inline(sentence)}" for sentence in settings["skipped"]))
     origin = settings["provenance"]
     versions = ", ".join(f"{name} {version}" for name, version in origin["versions"].items())
     parts.append(
@@ -70,7 +72,7 @@ def command(asked: dict[str, Any]) -> str:
 def _problem(asked: dict[str, Any], settings: dict[str, Any]) -> str:
     """How the problems were made, in a sentence or two."""
     pool = POOLS["all" if settings["pool"] is None else asked["pool"]]
-    said = [f"Objective {settings['objective']}; rows of the target that can be bought: {pool}"]
+    said = [f"Objective {inline(settings['objective'])}; rows of the target that can be bought: {pool}"]
     if asked["metric_weights"] == "dirichlet":
         said.append("the metrics' weights are drawn by seed")
     if asked["mislead"]:
@@ -82,5 +84,9 @@ def _problem(asked: dict[str, Any], settings: dict[str, Any]) -> str:
 
 def _table(summary: pd.DataFrame) -> str:
     heads, rows = replay_table.heads(summary), replay_table.rows(summary)
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *([f"`{row[0]}`", *row[1:]] for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    lines = [
+        list(map(inline, heads)),
+        ["---", *["---:"] * (len(heads) - 1)],
+        *([code(row[0]), *map(inline, row[1:])] for row in rows),
+    ]
+    return "\n".join(map(markdown.row, lines))

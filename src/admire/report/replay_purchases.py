@@ -36,7 +36,8 @@ def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], 
             places = -(i * (lines + 1) + mine["seed"])
             # thousands of ticks: drawn as pixels in the SVG too
             ax.scatter(mine["cost"], places, c=mine["size"].map(colours), marker="|", s=TICK, rasterized=True)
-        ax.set(xscale="log", xlabel=f"cost of everything bought ({unit})", yticks=middles, yticklabels=methods)
+        ax.set(yticks=middles, yticklabels=methods)
+        style.cost_axis(ax, f"cost of everything bought ({unit})")
         ax.set_ylim(-(len(methods) * (lines + 1) - 1), 1)
         ax.tick_params(axis="y", length=0)
         ax.grid(axis="x", color=style.FAINT, linewidth=0.6)

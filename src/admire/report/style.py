@@ -13,6 +13,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 
 from admire.trials.files import write_bytes
 
@@ -55,6 +56,7 @@ SETTINGS = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
+    "text.parse_math": False,  # a dollar in a name or a unit is a dollar
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.6,
@@ -102,6 +104,20 @@ def budget_line(ax: Axes, total: float) -> None:
     ax.axvline(total, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     place = {"xycoords": ("data", "axes fraction"), "xytext": (-4, -2), "textcoords": "offset points"}
     ax.annotate("budget", (total, 1), **place, ha="right", va="top", color=QUIET, fontsize=9)
+
+
+class _PlainPowers(matplotlib.ticker.LogFormatter):
+    """Ticks of a logarithmic axis as numbers: powers as matplotlib sets them are formulas, which no figure of ours typesets."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def cost_axis(ax: Axes, label: str) -> None:
+    """A logarithmic x axis of costs."""
+    ax.set(xscale="log", xlabel=label)
+    ax.xaxis.set_major_formatter(_PlainPowers())
+    ax.xaxis.set_minor_formatter(_PlainPowers(minor_thresholds=(1, 0.4)))
 
 
 def note(ax: Axes, text: str) -> None:

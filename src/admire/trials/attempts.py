@@ -13,6 +13,7 @@ import socket
 from pathlib import Path
 from typing import Any, Literal
 
+from admire.output.credentials import masked_value
 from admire.trials.slurm import own_job
 
 Outcome = Literal["ok", "failed", "interrupted", "error"]
@@ -104,6 +105,6 @@ class Attempts:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size > 0
         with open(self.path, "a", encoding="utf-8") as stream:
-            stream.write(("\n" if torn else "") + json.dumps({**value, **who}) + "\n")
+            stream.write(("\n" if torn else "") + json.dumps({**masked_value(value), **who}) + "\n")
             stream.flush()
             os.fsync(stream.fileno())

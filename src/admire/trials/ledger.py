@@ -7,9 +7,7 @@ training), never read as evidence.
 from __future__ import annotations
 
 import contextlib
-import csv
 import fcntl
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +19,7 @@ from admire.campaign.config import Campaign
 from admire.campaign.fidelities import label
 from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
+from admire.output.spreadsheet import csv_text
 from admire.space import money
 from admire.trials.files import read_json, write_text
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
@@ -142,13 +141,8 @@ class Ledger:
             "attempts",
         ]
         columns += ["seed", "host", "commit", "torch", "transformers", "folder"]
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        for trial in self.trials:
-            writer.writerow(self._row(trial))
         path = Layout(Path(campaign.results)).campaign(campaign.name).table
-        write_text(path, text.getvalue())
+        write_text(path, csv_text(columns, map(self._row, self.trials)))
         return path
 
     def _row(self, trial: Trial) -> dict[str, Any]:

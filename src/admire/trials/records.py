@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from admire import __version__
 from admire.campaign.layout import kept, standing
+from admire.output.credentials import masked_value
 from admire.trials.files import read_json, write_json
 
 # variables that make git look elsewhere than at the folder it is given (`git rev-parse --local-env-vars` lists them)
@@ -123,7 +124,7 @@ def evaluation_record(found: Mapping[str, Score], **told: Any) -> EvaluationReco
 
 def publish(path: Path, record: Record) -> None:
     """Write a record: first the copy that nobody deletes, then the declared file."""
-    value = record.model_dump(mode="json")
+    value = masked_value(record.model_dump(mode="json"))
     write_json(kept(path), value)
     write_json(path, value)
 

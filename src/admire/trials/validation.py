@@ -7,10 +7,10 @@ and a column `bits:<source>` a source: bits per byte, in fine-tuning bits per as
 from __future__ import annotations
 
 import csv
-import io
 from pathlib import Path
 from typing import Any
 
+from admire.output.spreadsheet import csv_text
 from admire.trials.files import write_text
 
 BITS = "bits:"
@@ -27,8 +27,4 @@ def read_validation(path: Path) -> list[dict[str, Any]]:
 def write_validation(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the whole table, so that a reader never meets half a row."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    write_text(path, csv_text(columns, rows))

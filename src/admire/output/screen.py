@@ -1,0 +1,51 @@
+"""Text on a terminal or in a log: control characters are shown, not obeyed, and secrets are masked."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any, TextIO
+
+from admire.output.credentials import masked
+
+# C0 and C1 controls but tab and line feed, and the marks that reorder what is read (Unicode's bidirectional formatting).
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# What progress bars draw with: back to the line's beginning, up a line.
+BAR = re.compile(r"(\r|\x1b\[A)")
+
+
+def printable(text: str) -> str:
+    """One or more lines of text whose control characters are written out as Python writes them, e.g. `\\x1b`."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), masked(text))
+
+
+class Screen:
+    """A text stream that passes only `printable` text on to another.
+
+    Args:
+        stream: where it goes.
+        bars: whether progress bars are drawn on it.
+    """
+
+    def __init__(self, stream: TextIO, bars: bool = False) -> None:
+        self._stream, self._bars = stream, bars
+
+    def write(self, text: str) -> int:
+        """Write the text; returns its length as it was given."""
+        parts = BAR.split(text) if self._bars else [text]
+        self._stream.write("".join(part if i % 2 else printable(part) for i, part in enumerate(parts)))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write one text after the other."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def guard_streams() -> None:
+    """Put a `Screen` before this process's standard output and standard error."""
+    sys.stdout = Screen(sys.stdout)  # type: ignore[assignment]
+    sys.stderr = Screen(sys.stderr, bars=True)  # type: ignore[assignment]
