@@ -160,6 +160,20 @@ def test_typed_by_hand_an_error_is_raised_and_nothing_is_recorded(trial, scores)
     assert read_evaluation(files.evaluation("loss", suite_digest(campaign, "loss"))) is None
 
 
+def test_status_names_what_is_missing_and_what_was_warned_of(trial, scores, tmp_path, capsys):
+    campaign, files = trial
+    warned = {"items whose prompt was cut: odd": 6, "lm_eval: odd": 2}
+    scores(lambda: Outcome({"a": Score(value=1.0), "b": Score(value=INF)}, (), 1, 0.5, warned))
+    evaluate(campaign, files, "loss", attempts=3)
+    (tmp_path / "c.yaml").write_text(campaign.model_dump_json(exclude_defaults=True))
+    assert main(["status", str(tmp_path / "c.yaml")]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "warned: evaluation.loss, 1 trial, 6 times: items whose prompt was cut: odd" in said
+    assert "warned: evaluation.loss, 1 trial, 2 times: lm_eval: odd" in said
+    (line,) = [line for line in said if line.startswith("not scored: loss/b in 1 of 1 trials")]
+    assert f"admire retry {files.folder.name}" in line
+
+
 def test_retry_opens_what_was_not_scored_and_leaves_the_training(trial, scores, capsys):
     campaign, files = trial
     scores({"a": Score(value=NAN), "b": Score(value=1.0)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import multiprocessing
 import os
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,26 @@ def test_a_training_leaves_model_curve_and_record(make_trial: MakeTrial) -> None
     assert int(rows[-1]["tokens"]) == record.tokens
     assert record.loss == pytest.approx(sum(float(row["loss"]) for row in rows[-20:]) / 20)
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"]) - 0.5
+
+
+def test_what_the_trainer_warns_of_is_counted_in_the_record(
+    make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from transformers import Trainer
+
+    step = Trainer.training_step
+
+    def warning_step(self: Trainer, *told: Any, **more: Any) -> Any:
+        logging.getLogger("transformers.trainer").warning(f"step {self.state.global_step} is odd")
+        warnings.warn("a mask is missing", UserWarning, stacklevel=1)
+        return step(self, *told, **more)
+
+    monkeypatch.setattr(Trainer, "training_step", warning_step)
+    trial = make_trial()
+    assert train_trial(trial) == 0
+    found = read_training(trial.train()).warnings
+    assert found["transformers: step # is odd"] == found["python: a mask is missing"] == 50
+    assert "odd" not in capsys.readouterr().err
 
 
 def test_a_finished_trial_is_not_trained_again(make_trial: MakeTrial) -> None:

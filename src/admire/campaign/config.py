@@ -345,6 +345,9 @@ class Benchmarks(Strict):
     """Score only the first so many items of a task."""
     chat_template: bool = False
     """Wrap the prompts in the tokenizer's chat template."""
+    cut_prompts: bool = False
+    """Consent to prompts that are longer than the model reads: lm-eval cuts them on the left, and they are counted; refused
+    without it."""
 
     def metric_of(self, task: str) -> str:
         """The metric that a task of this suite is scored by."""

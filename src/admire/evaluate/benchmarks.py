@@ -16,9 +16,10 @@ from __future__ import annotations
 import contextlib
 import difflib
 import functools
-import logging
+import itertools
 import os
 import random
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ from admire.campaign.shots import check_shots
 from admire.campaign.task_files import TaskFile
 from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
+from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.trials.records import Score
 
@@ -67,26 +69,30 @@ def check_tasks(suite: Benchmarks) -> None:
         _check_once(task, leaves, owners)
 
 
-def scores(campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str) -> dict[str, Score]:
+def scores(
+    campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str, said: Counter[str] | None = None
+) -> dict[str, Score]:
     """Task -> its metric, as configured; of several processes the first one gets it, the others get nothing.
 
     Args:
         model_folder: the saved model with its tokenizer.
         split: `validation` or `test` items, for task files that know both.
+        said: where items that are cut or stand there repeatedly are counted.
 
     Raises:
-        ConfigError: if a task or metric is unknown, or a task runs code that the model wrote without consent.
+        ConfigError: if a task or metric is unknown, a task runs code that the model wrote without consent, or prompts would be cut
+            without consent.
     """
     check_tasks(suite)
     import torch
     from lm_eval.evaluator import evaluate
 
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # its remarks on each task are a screen a trial
     loaded, ranks = _load(suite, split), Ranks()
     shared = _share(list(loaded["tasks"].values()), suite.limit, ranks)
     if not shared and not ranks.first:
         return {}
     model = _model(suite, model_folder, ranks, shared)
+    _look_at_prompts(suite, model, loaded["tasks"], ranks, Counter() if said is None else said)
     torch.manual_seed(SEED)
     random.seed(SEED)
     with opened(suite.isolation == "required") if suite.runs_code else contextlib.nullcontext():
@@ -137,6 +143,32 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
     # it finds out by itself only where it sees several GPUs
     model._rank, model._world_size = (ranks.rank, ranks.size) if shared else (0, 1)
     return model
+
+
+def _look_at_prompts(
+    suite: Benchmarks, model: HFLM, tasks: dict[str, ConfigurableTask], ranks: Ranks, said: Counter[str]
+) -> None:
+    """Have the prompts looked at once lm-eval has built the last of them, before it asks the model."""
+
+    def look() -> None:
+        own = {name: cut_items(model, task) for name, task in tasks.items()}
+        several = ranks.gather(own) if model._world_size > 1 else [own]
+        cut = {name: tuple(map(sum, zip(*(one[name] for one in several), strict=True))) for name in tasks}
+        if not suite.cut_prompts:
+            check_cut(cut, model.max_length)
+        for name, task in tasks.items():
+            said[f"items whose prompt was cut: {name}"] += cut[name][0]
+            said[f"items that stand there repeatedly: {name}"] += repeated_items(
+                itertools.islice(task.eval_docs, suite.limit)
+            )
+
+    last = list(tasks.values())[-1]
+    last.build_all_requests = functools.partial(_build_then, last.build_all_requests, look)
+
+
+def _build_then(build: Callable[..., None], then: Callable[[], None], **told: Any) -> None:
+    build(**told)
+    then()
 
 
 def _share(tasks: list[ConfigurableTask], limit: int | None, ranks: Ranks) -> bool:

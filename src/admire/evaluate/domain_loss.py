@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "transformers", "datasets")
 
 
-def scores(campaign: Campaign, suite: DomainLoss, model_folder: Path, split: str) -> dict[str, Score]:
+def scores(
+    campaign: Campaign, suite: DomainLoss, model_folder: Path, split: str, _said: Counter[str] | None = None
+) -> dict[str, Score]:
     """Source -> held-out loss of the model; shared among the processes that are there, each of which gets all.
 
     Args:

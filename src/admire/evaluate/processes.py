@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from admire.campaign.config import Campaign, DomainLoss, Resources
 from admire.distributed.launch import launch
 from admire.errors import AdmireError, TrialError
+from admire.trials.complaints import counted
 from admire.trials.records import Score
 
 
@@ -22,12 +24,14 @@ class Outcome:
         packages: distributions that it was scored with.
         threads: CPU threads of each process.
         seconds: wall time of the scoring, without the processes' starts.
+        warnings: kind -> how often (the first process's own).
     """
 
     metrics: dict[str, Score]
     packages: tuple[str, ...]
     threads: int
     seconds: float
+    warnings: dict[str, int] = field(default_factory=dict)
 
 
 def score(
@@ -86,5 +90,9 @@ def _score(campaign: Campaign, suite: str, model: Path, split: str, threads: int
     if threads is not None:
         torch.set_num_threads(threads)
     begin = time.perf_counter()
-    metrics = room.scores(campaign, settings, model, split)
-    return Outcome(metrics, room.PACKAGES, torch.get_num_threads(), time.perf_counter() - begin)
+    for package in room.PACKAGES:  # or some would set up their own logs inside the block
+        importlib.import_module(package)
+    with counted() as said:
+        metrics = room.scores(campaign, settings, model, split, said)
+    seconds, warnings = time.perf_counter() - begin, {kind: count for kind, count in sorted(said.items()) if count}
+    return Outcome(metrics, room.PACKAGES, torch.get_num_threads(), seconds, warnings)

@@ -196,6 +196,7 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
         raise TrialError(str(error)) from None
     return evaluation_record(
         outcome.metrics,
+        warnings=outcome.warnings,
         seconds=outcome.seconds,
         cpu_seconds=sum(os.times()[:4]),  # those of processes that it started included
         provenance={

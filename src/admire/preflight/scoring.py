@@ -23,5 +23,7 @@ def _notes(suite: Benchmarks) -> Iterator[str]:
     files = task_files.places(suite)
     for task in suite.tasks:
         yield from overrides(task, task_files.leaves(files, task), suite.few_shot_of(task))
+    if suite.cut_prompts:
+        yield "prompts that are longer than the model reads are cut on the left (cut_prompts)"
     if suite.limit is not None:
         yield f"only the first {suite.limit} items of each task are scored (limit)"

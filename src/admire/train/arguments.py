@@ -64,7 +64,7 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
         # every step is logged: the loss curve is part of the record, and a NaN is known by its step
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
-        "log_level": "error",
+        "log_level": "warning",  # counted, not printed (`admire.trials.complaints`)
         "disable_tqdm": True,
         "report_to": "none",
         # checkpoints are asked for by admire.train.callbacks

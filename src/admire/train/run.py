@@ -15,6 +15,7 @@ import sys
 import textwrap
 import time
 import traceback
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ from admire.train.interruption import EXIT_CODE, Interruption
 from admire.train.launch import launch
 from admire.trials import slurm
 from admire.trials.attempts import Attempts
+from admire.trials.complaints import counted
 from admire.trials.lease import Lease
 from admire.trials.reasons import last_reason
 from admire.trials.records import TrainRecord, provenance, publish, read_training, restore
@@ -240,6 +242,7 @@ class _Run:
         self.health: Health | None = None
         self.validation: Validation | None = None
         self.packages: tuple[str, ...] = ()
+        self.said: Counter[str] = Counter()
 
     @property
     def step(self) -> int:
@@ -268,8 +271,9 @@ class _Run:
         if self.how.validation is not None:
             self.validation = self._validation(self.found.seconds if self.found else 0.0)
         watching = [self.health, self.saving, *early, *([self.validation] if self.validation else []), *shown]
-        self.trainer = self._build(watching)
-        self.trainer.train(resume_from_checkpoint=str(self.found.folder) if self.found else None)
+        with counted() as self.said:
+            self.trainer = self._build(watching)
+            self.trainer.train(resume_from_checkpoint=str(self.found.folder) if self.found else None)
         if self.ranks.first:
             callbacks.write_curve(curve, self.trainer.state)
 
@@ -409,6 +413,7 @@ class _Run:
             attempts=attempts.count,
             parameters=self.trainer.model.num_parameters(),
             learned=self._learned(),
+            warnings=dict(sorted(self.said.items())),
             provenance=provenance(*self.packages),
         )
 

@@ -64,6 +64,7 @@ class TrainRecord(Record):
     attempts: int = 1
     parameters: int | None = None
     learned: dict[str, float] = {}  # sha256 of a source -> the weight that a proxy of DoReMi arrived at
+    warnings: dict[str, int] = {}  # what the libraries warned of in the attempt that finished -> how often
     provenance: dict[str, Any] = {}
 
 
