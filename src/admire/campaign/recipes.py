@@ -86,7 +86,10 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
     """
     suite: Suite = campaign.evaluation[name]
     # consent and isolation decide whether there is a score, not which
-    recipe: dict[str, Any] = {"suite": suite.model_dump(exclude={"runs_code", "isolation", "cut_prompts"}), "split": split}
+    recipe: dict[str, Any] = {
+        "suite": suite.model_dump(exclude={"runs_code", "isolation", "cut_prompts"}),
+        "split": split,
+    }
     if isinstance(suite, Benchmarks):
         # evaluations of the time when 0 stood for what is left out keep their names, where the tasks' files say 0 as well
         recipe["suite"]["few_shot"] = suite.few_shot or 0
