@@ -36,9 +36,6 @@ ATTEMPTS = 3
 # Times that a training may be stopped by its scheduler and not be requeued there, besides.
 LEGS = 20
 
-# How messages name the configuration: the files it was read from.
-ORIGIN = " + ".join(map(str, workflow.overwrite_configfiles or ["config/laptop.yaml"]))
-
 
 def admire(*arguments, campaign):
     """Run a verb on a campaign's merged configuration; what it refuses ends the workflow with its sentence."""
@@ -56,9 +53,7 @@ def admire(*arguments, campaign):
 
 
 try:
-    # Snakemake lets a key that stands twice pass
-    schema.read(list(workflow.overwrite_configfiles))
-    CAMPAIGN = schema.parse(json.loads(json.dumps(config)), ORIGIN)
+    CAMPAIGN = schema.parse(CONFIGURATION, ORIGIN)
     # Campaigns that run here: this one, and its rivals in the benchmark.
     RUNS = {
         one.name: one

@@ -6,12 +6,12 @@ checked by `admire.preflight`.
 
 from __future__ import annotations
 
-import sys
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,11 +23,25 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from admire.campaign.reading import read
+from admire.campaign.typed import typed
 from admire.errors import ConfigError
 from admire.space import money
 from admire.space.steps import SCHEDULE, Steps
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+LONGEST_NAME = 100  # a file system takes 255 bytes, and names stand beside digests and each other in files' names
+
+
+def _no_refrain(name: str) -> str:
+    """Snakemake takes a name with a piece that stands 20 times in a row for a loop of its rules."""
+    if re.search(r"(.+)\1{19}", name):
+        raise ValueError("a part of this name stands 20 times in a row; choose another")
+    return name
+
+
+Name = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=LONGEST_NAME), AfterValidator(_no_refrain)
+]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -430,7 +444,7 @@ class Comparison(Strict):
 class Campaign(Strict):
     """A campaign: one question (which mixture is best for the target?), one budget, one YAML."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=LONGEST_NAME), AfterValidator(_no_refrain)]
     """Names the folder `results/campaigns/<name>`."""
     results: str = "results"
     """Where everything is written; on a cluster, on a file system that all nodes share."""
@@ -647,7 +661,9 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
         ConfigError: names the file, the key and what is expected.
     """
     try:
-        return Campaign.model_validate(_without_nulls(raw))
+        return Campaign.model_validate(_without_nulls(typed(raw, Campaign)))
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from None
     except ValidationError as error:
         # of the errors of a union's members, the deepest belongs to the member that was meant; a key that is missing may be
         # there misspelt
@@ -697,6 +713,9 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{place}: unknown key; {hint}"
     if error["type"] == "missing":
         return f"{place}: this key is missing; config/README.md says what it means"
+    if error["type"] == "string_too_long":
+        shown = place if len(place) < LONGEST_NAME else f"{place[:60]}..."
+        return f"{shown}: a name has at most {LONGEST_NAME} letters; shorten it"
     if error["type"] == "string_pattern_mismatch":
         letters = "lower-case letters, digits and -" if place == "name" else "letters, digits, _ . and -"
         return f"{place}: {error.get('input')!r} is no name; use {letters}, a letter or digit first"
@@ -718,54 +737,6 @@ def _keys_at(location: tuple[str | int, ...]) -> list[str]:
         fields = [model.model_fields[part] for model in here if part in model.model_fields]
         here = [found for field in fields for found in models(field.annotation)] if fields else here
     return [key for model in here for key in model.model_fields]
-
-
-def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """`base` with the keys of `over`, mapping by mapping, as Snakemake merges a second `--configfile`."""
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else value
-    return merged
-
-
-class _OnceLoader(yaml.SafeLoader):
-    """YAML in which a key stands once; plain YAML silently takes the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping, or an error at the line of the second of two equal keys."""
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.MarkedYAMLError(problem=f"the key '{key.value}' stands twice", problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def read(paths: list[str | Path]) -> tuple[dict[str, Any], str]:
-    """Read one or more YAML files, later ones over earlier ones; `-` is standard input. Returns the mapping and its origin.
-
-    Raises:
-        ConfigError: if a file is missing, not YAML, or not a mapping.
-    """
-    raw: dict[str, Any] = {}
-    for path in paths:
-        try:
-            text = sys.stdin.read() if str(path) == "-" else Path(path).read_text(encoding="utf-8")
-            part = yaml.load(text, _OnceLoader)
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: no such file; the shipped campaigns are in config/") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read ({error})") from None
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f", line {mark.line + 1}" if mark else ""
-            raise ConfigError(f"{path}{where}: this is not valid YAML ({getattr(error, 'problem', error)})") from None
-        if not isinstance(part, dict):
-            found = "nothing" if part is None else "a list" if isinstance(part, list) else "plain text"
-            raise ConfigError(f"{path}: expected keys with values, found {found}; config/laptop.yaml shows how")
-        raw = merge(raw, part)
-    return raw, " + ".join("the configuration" if str(path) == "-" else str(path) for path in paths)
 
 
 def load(*paths: str | Path) -> Campaign:

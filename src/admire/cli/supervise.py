@@ -28,9 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Supervise."""
+    """Supervise; first of all refuse a configuration that Snakemake would evaluate while it starts."""
+    from admire.campaign.reading import read
+    from admire.supervise.controller import configfiles
     from admire.supervise.watch import Settings, Watch
 
+    read(configfiles(args.command))
     settings = Settings(
         args.results, Path("logs/supervise.log"), args.orphans, args.hung_minutes * 60, args.poll_seconds
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -118,3 +119,21 @@ class Controller:
         with open(self.log, "rb") as stream:
             stream.seek(self._from)
             return stream.read().decode(errors="replace")
+
+
+def configfiles(command: list[str]) -> list[str]:
+    """The configuration files that a command names to Snakemake, in whatever shell it is wrapped."""
+    words = [
+        part for word in command for part in (shlex.split(word) if " " in word and "--configf" in word else [word])
+    ]
+    found: list[str] = []
+    follows = False
+    for word in words:
+        option, _, value = word.partition("=")
+        if word.startswith("-"):
+            follows = option.startswith("--configf")  # Snakemake takes it shortened, and with an s
+            found += [value] if follows and value else []
+        elif follows:
+            found.append(word)
+    # what a file is called is all that tells it from a target behind the last of them
+    return [path for path in found if Path(path).is_file()]
