@@ -1,6 +1,7 @@
 """What a campaign will cost: trials a size, cost, jobs, wall time, disk; what is spent, committed, reserved.
 
-What a run would refuse is refused here too.
+What a run would refuse is refused here too. It is the safe first look at a campaign file that is not yours: nothing in the file
+is evaluated, while Snakemake runs code that stands in one with `__use_yte__: true` before it reads the workflow.
 
 Every dry run of the workflow prints the same.
 """
