@@ -16,7 +16,8 @@ from admire.campaign import course
 from admire.campaign.fidelities import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
 from admire.campaign.recipes import (
-    source_digest,
+    base_campaign,
+    source_digests,
     suite_digest,
     tokenizer_digest,
     tokenizer_owner,
@@ -44,11 +45,11 @@ def admire(*arguments, campaign):
         [sys.executable, "-m", "admire.cli.main", *arguments, "-"],
         input=text,
         text=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,  # what it refuses, and what takes long, it says itself at once
     )
     if done.returncode:
-        # a sentence and exit code 1; an exception would add where in the workflow it was raised
-        sys.exit(done.stderr.strip() or f"admire {arguments[0]} failed")
+        # exit code 1; an exception would add where in the workflow it was raised
+        sys.exit(1)
     return done.stdout
 
 
@@ -61,7 +62,10 @@ try:
     }
     # Campaigns that only lend a base model: name -> (campaign, its YAML).
     LENDERS = {
-        (lent := schema.load(model.base.campaign)).name: (lent, model.base.campaign)
+        (lent := base_campaign(model, CAMPAIGN.results)).name: (
+            lent,
+            model.base.campaign,
+        )
         for model in CAMPAIGN.models
         if model.base
     }
@@ -106,9 +110,9 @@ OWNERS = [(name, one) for name, (one, _) in LENDERS.items()] + [
     (CAMPAIGN.name, CAMPAIGN)
 ]
 SOURCES = {
-    (source, source_digest(one, source)): name
+    (source, digest): name
     for name, one in OWNERS
-    for source in one.sources
+    for source, digest in source_digests(one).items()
 }
 VALIDATIONS = {name: validation_plan(one) for name, one in OWNERS}
 TOKENIZERS = {
@@ -128,8 +132,8 @@ SUITES = {
 
 def cards_of(campaign):
     return [
-        LAYOUT.card(source, source_digest(campaign, source))
-        for source in campaign.sources
+        LAYOUT.card(source, digest)
+        for source, digest in source_digests(campaign).items()
     ]
 
 
@@ -475,9 +479,10 @@ onstart:
     for one in RUNS.values():
         if one.name in wanted:
             unfetched = ["--unfetched"] if fetching else []
-            admire(
+            said = admire(
                 "preflight", "--begin", *unfetched, "--origin", ORIGIN, campaign=one
             )
+            print(said, end="", file=sys.stderr)
 
 
 onsuccess:

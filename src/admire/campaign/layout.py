@@ -244,6 +244,16 @@ class Layout:
         """One campaign."""
         return CampaignLayout(self.root / "campaigns" / name)
 
+    @property
+    def contents(self) -> Path:
+        """What paths held that earlier versions took for the identity of what lay there."""
+        return self.root / "contents.json"
+
+    @property
+    def hashes(self) -> Path:
+        """The sha256 of large files that lie elsewhere."""
+        return self.root / "hashes"
+
     def benchmark(self, name: str) -> Path:
         """Where `snakemake benchmark` writes."""
         return self.root / "benchmarks" / name

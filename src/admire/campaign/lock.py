@@ -1,4 +1,5 @@
-"""The part of a campaign that decides outcomes, frozen at its first real run and compared ever after.
+"""The part of a campaign that decides outcomes, frozen at its first real run and compared ever after: its settings, what lies
+under the paths that they name, and the content of its sources.
 
 Budget, lanes, costs, resources, objective, optimiser and further evaluation suites may change: they decide what is tried
 or looked at next, not what a finished trial means.
@@ -6,10 +7,18 @@ or looked at next, not what a finished trial means.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
+from admire.campaign import contents as of_paths
 from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.campaign.recipes import base_campaign, ready_tokenizer
 from admire.errors import ConfigError
+
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SHOWN = 16  # digits of one in a message
 
 
 def deciding(campaign: Campaign) -> dict[str, Any]:
@@ -30,6 +39,29 @@ def deciding(campaign: Campaign) -> dict[str, Any]:
         "training": campaign.training.model_dump(),
         "models": models,
     }
+
+
+def contents(campaign: Campaign) -> dict[str, Any]:
+    """What the paths hold that `deciding` names: key -> sha256 (None where nothing is), or of a campaign that lends a base model
+    all that decides that model.
+    """
+    layout = Layout(Path(campaign.results))
+    found: dict[str, Any] = {}
+    template = campaign.tokenizer.chat_template
+    if (path := ready_tokenizer(campaign)) is not None:
+        key = "tokenizer.path" if campaign.tokenizer.path else f"models.{campaign.target.name}.path (tokenizer)"
+        found[key] = of_paths.tokenizer(path, layout.hashes, own_template=template is None)
+    if template is not None:
+        found["tokenizer.chat_template"] = of_paths.text_file(template)
+    for model in campaign.models:
+        if model.path is not None:
+            found[f"models.{model.name}.path"] = of_paths.weights(model.path, layout.hashes)
+        if (lent := base_campaign(model, campaign.results)) is not None and model.base is not None:
+            alone = lent.model_copy(
+                update={"models": [lent.model(model.base.model).model_copy(update={"target": True})]}
+            )
+            found[f"models.{model.name}.base.campaign"] = {**deciding(alone), **contents(alone)}
+    return found
 
 
 def differences(before: Any, now: Any, place: str = "") -> list[str]:
@@ -56,13 +88,46 @@ def check(campaign: Campaign, frozen: dict[str, Any], origin: str) -> None:
         )
 
 
+def check_contents(campaign: Campaign, frozen: dict[str, Any], origin: str) -> None:
+    """Compare what the paths hold with what they held; a campaign of a version that did not look has nothing to compare.
+
+    Raises:
+        ConfigError: names every path whose content changed, with both digests.
+    """
+    if "contents" not in frozen:
+        return
+    before, now = frozen["contents"], contents(campaign)
+    found = []
+    for key in sorted(before.keys() | now.keys()):
+        if isinstance(before.get(key), dict) and isinstance(now.get(key), dict):
+            found += differences(before[key], now[key], key)
+        elif before.get(key) != now.get(key):
+            found.append(f"{key} holds {_other(key)} (was {_shown(before.get(key))}, is {_shown(now.get(key))})")
+    if found:
+        raise ConfigError(
+            f"{origin}: campaign '{campaign.name}' began with other files under the same names: {'; '.join(found)}; "
+            "old and new trials would not be comparable: restore the files, or give the campaign another name"
+        )
+
+
+def _other(key: str) -> str:
+    """What a path of the configuration holds, when it is not what it was."""
+    if key == "tokenizer.chat_template":
+        return "another chat template"
+    return "other weights" if key.endswith(".path") and key.startswith("models.") else "another tokenizer"
+
+
 def check_content(campaign: Campaign, frozen: dict[str, str], content: dict[str, str], origin: str) -> None:
     """Compare the sources' content (source -> sha256 of its training rows) with what was frozen.
 
     Raises:
-        ConfigError: names the sources whose content changed.
+        ConfigError: names the sources whose content changed, with both digests.
     """
-    changed = sorted(name for name in frozen if content.get(name) != frozen[name])
+    changed = [
+        f"{name} (was {_shown(frozen[name])}, is {_shown(content.get(name))})"
+        for name in sorted(frozen)
+        if content.get(name) != frozen[name]
+    ]
     if changed:
         raise ConfigError(
             f"{origin}: the content of source {', '.join(changed)} is not what campaign '{campaign.name}' began with; "
@@ -71,4 +136,6 @@ def check_content(campaign: Campaign, frozen: dict[str, str], content: dict[str,
 
 
 def _shown(value: Any) -> str:
-    return "not there" if value is None else repr(value)
+    if value is None:
+        return "not there"
+    return value[:SHOWN] if isinstance(value, str) and SHA256.fullmatch(value) else repr(value)

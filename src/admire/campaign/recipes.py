@@ -11,33 +11,51 @@ from typing import Any
 
 from admire.campaign.config import Benchmarks, Campaign, Model, Suite, load
 from admire.campaign.digest import digest, digest_files
+from admire.campaign.identity import tokenizer_identity
+from admire.campaign.layout import Layout
 from admire.campaign.shots import shots_by_files
 
 # Raise when the code that prepares sources or trains tokenizers changes what it makes from the same entry.
 VERSION = 1
 
 
-def base_campaign(model: Model) -> Campaign | None:
-    """The campaign whose model this one starts from, None for other origins."""
-    return load(model.base.campaign) if model.base else None
+def base_campaign(model: Model, results: str | None = None) -> Campaign | None:
+    """The campaign whose model this one starts from, None for other origins.
+
+    Args:
+        results: the folder that it is trained in, that of the campaign which borrows the model.
+    """
+    if model.base is None:
+        return None
+    base = load(model.base.campaign)
+    return base.model_copy(update={"results": results}) if results else base
+
+
+def ready_tokenizer(campaign: Campaign) -> str | None:
+    """The path of the tokenizer that a campaign takes as it is; None when one is trained."""
+    if campaign.tokenizer.path is not None:
+        return campaign.tokenizer.path
+    if campaign.tokenizer.vocabulary is not None:
+        return None
+    base = base_campaign(campaign.target, campaign.results)
+    return ready_tokenizer(base) if base else campaign.target.path
 
 
 def tokenizer_recipe(campaign: Campaign) -> dict[str, Any]:
-    """What decides the tokenizer: a path, a base model's path, or the entries it is trained on."""
-    tokenizer = campaign.tokenizer
-    if tokenizer.path is not None:
-        return {"path": tokenizer.path}
-    if tokenizer.vocabulary is not None:
-        entries = {name: source.deciding for name, source in campaign.sources.items()}
-        return {
-            "version": VERSION,
-            "vocabulary": tokenizer.vocabulary,
-            "documents_per_source": tokenizer.documents_per_source,
-            "sources": entries,
-            "held_out": campaign.held_out.model_dump(exclude={"max_rows"}),
-        }
-    base = base_campaign(campaign.target)
-    return tokenizer_recipe(base) if base else {"path": campaign.target.path}
+    """What decides the tokenizer: the content of a ready one, or the entries it is trained on."""
+    if (path := ready_tokenizer(campaign)) is not None:
+        own_template = campaign.tokenizer.chat_template is None
+        return dict(tokenizer_identity(path, Layout(Path(campaign.results)), own_template))
+    owner = tokenizer_owner(campaign)
+    assert owner is not None
+    entries = {name: source.deciding for name, source in owner.sources.items()}
+    return {
+        "version": VERSION,
+        "vocabulary": owner.tokenizer.vocabulary,
+        "documents_per_source": owner.tokenizer.documents_per_source,
+        "sources": entries,
+        "held_out": owner.held_out.model_dump(exclude={"max_rows"}),
+    }
 
 
 def tokenizer_owner(campaign: Campaign) -> Campaign | None:
@@ -46,7 +64,7 @@ def tokenizer_owner(campaign: Campaign) -> Campaign | None:
         return None
     if campaign.tokenizer.vocabulary is not None:
         return campaign
-    base = base_campaign(campaign.target)
+    base = base_campaign(campaign.target, campaign.results)
     return tokenizer_owner(base) if base else None
 
 
@@ -55,12 +73,16 @@ def tokenizer_digest(campaign: Campaign) -> str:
     return digest(tokenizer_recipe(campaign))
 
 
-def source_recipe(campaign: Campaign, name: str) -> dict[str, Any]:
-    """What decides a prepared source: its entry, the tokenizer, the row's form and length, the splits."""
+def source_recipe(campaign: Campaign, name: str, tokenizer: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What decides a prepared source: its entry, the tokenizer, the row's form and length, the splits.
+
+    Args:
+        tokenizer: the campaign's `tokenizer_recipe`, where it is known already.
+    """
     recipe: dict[str, Any] = {
         "version": VERSION,
         "entry": campaign.sources[name].deciding,
-        "tokenizer": tokenizer_recipe(campaign),
+        "tokenizer": tokenizer or tokenizer_recipe(campaign),
         "kind": campaign.training.kind,
         "length": campaign.training.sequence_length,
         "held_out": campaign.held_out.model_dump(),
@@ -76,6 +98,12 @@ def source_recipe(campaign: Campaign, name: str) -> dict[str, Any]:
 def source_digest(campaign: Campaign, name: str) -> str:
     """Names `results/sources/<source>/<digest>/`."""
     return digest(source_recipe(campaign, name))
+
+
+def source_digests(campaign: Campaign, names: list[str] | None = None) -> dict[str, str]:
+    """The same of several sources, of all when none are named; what they share is looked at once."""
+    tokenizer = tokenizer_recipe(campaign)
+    return {name: digest(source_recipe(campaign, name, tokenizer)) for name in names or campaign.sources}
 
 
 def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> str:
@@ -100,5 +128,5 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
             files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
             recipe["files"] = digest_files(files, folder)
     else:
-        recipe["sources"] = {source: source_digest(campaign, source) for source in suite.sources or campaign.sources}
+        recipe["sources"] = source_digests(campaign, suite.sources)
     return digest(recipe)[:8]

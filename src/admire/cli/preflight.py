@@ -39,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     for line in _ask_slurm(campaign, origin, args):
         print(line)
     if args.begin:
-        begin(campaign)
+        for line in begin(campaign):
+            print(line)
     else:
         print(f"{campaign.name}: nothing stands in the way")
     return 0

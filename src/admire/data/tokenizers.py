@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from admire.campaign import contents
 from admire.campaign.config import Campaign
 from admire.campaign.digest import canonical
 from admire.campaign.layout import Layout
@@ -63,13 +64,14 @@ def train_tokenizer(campaign: Campaign) -> Path | None:
 
 
 def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | None = None) -> PreTrainedTokenizerBase:
-    """A tokenizer from where a spec's labels say: `{"path": hub name or folder}`, or `{"folder": under results}`.
+    """A tokenizer from where a spec's labels say: `{"path": hub name or folder, "sha256": what it held}`, or
+    `{"folder": under results}`.
 
     Args:
         chat_template: a Jinja file with the template to use instead of the tokenizer's own.
 
     Raises:
-        ConfigError: if it is not there, has no fast version or no end-of-text token.
+        ConfigError: if it is not there, holds something else, has no fast version or no end-of-text token.
     """
     if "folder" in place:  # our own: AutoTokenizer would import torch to find that out
         from transformers import PreTrainedTokenizerFast as Reader
@@ -79,6 +81,7 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
         from transformers import AutoTokenizer as Reader
 
         path, mend = place["path"], "correct tokenizer.path, or fetch it once where there is a network"
+        _check_content(place, Layout(results), own_template=chat_template is None)
     try:
         tokenizer = Reader.from_pretrained(path)
     except (OSError, ValueError) as error:
@@ -101,6 +104,16 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
                 f"{chat_template}: the chat template cannot be read ({error}); correct tokenizer.chat_template"
             ) from None
     return tokenizer
+
+
+def _check_content(place: dict[str, str], layout: Layout, own_template: bool) -> None:
+    """Refuse a tokenizer that was changed in its place since a trial was decided with it."""
+    now = contents.tokenizer(place["path"], layout.hashes, own_template)
+    if "sha256" in place and now != place["sha256"]:
+        raise ConfigError(
+            f"{place['path']}: the tokenizer is not the one that this was decided with: it was {place['sha256'][:16]}, is "
+            f"{now[:16] if now else 'not there'}; restore its files, or give the campaign another name"
+        )
 
 
 def campaign_tokenizer(campaign: Campaign) -> PreTrainedTokenizerBase:

@@ -169,6 +169,7 @@ def _finished(ledger: Ledger, reference: Spec) -> Spec:
 
 def _final(campaign: Campaign) -> dict[str, Any]:
     cards = read_cards(campaign)
+    _freeze_content(campaign, cards)
     recommendation = newest_recommendation(campaign)
     target, base = campaign.target, _base_of(campaign, campaign.target)
     weights = _weights(campaign, recommendation)
@@ -197,10 +198,9 @@ def _base(campaign: Campaign) -> dict[str, Any]:
     """Every base model that the campaign's models start from: one model of another campaign, on that campaign's prior."""
     trials = {}
     for model in campaign.models:
-        owner = base_campaign(model)
+        owner = base_campaign(model, campaign.results)
         if owner is None or model.base is None:
             continue
-        owner = owner.model_copy(update={"results": campaign.results})
         cards = read_cards(owner)
         available = available_rows(owner, cards)
         prior = prior_of(owner, space_of(owner, available), available)
@@ -217,6 +217,7 @@ def _base(campaign: Campaign) -> dict[str, Any]:
 def _benchmark(campaign: Campaign) -> dict[str, Any]:
     """Fresh replicates of each mixture at the target; their seeds were seen by no campaign."""
     cards = read_cards(campaign)
+    _freeze_content(campaign, cards)
     available = available_rows(campaign, cards)
     space = space_of(campaign, available)
     mixtures = {"recommended": _weights(campaign, newest_recommendation(campaign))}
@@ -263,13 +264,16 @@ def _base_of(campaign: Campaign, model: Model) -> Spec | None:
 
 
 def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> None:
-    """Freeze the sources' content at the first decision, compare at every later one."""
+    """Freeze the sources' content and what the configuration's paths hold at the first decision, compare at every later one."""
     path = Layout(Path(campaign.results)).campaign(campaign.name).lock
-    frozen = read_json(path) if path.is_file() else {"decides": lock.deciding(campaign)}
+    frozen = (
+        read_json(path) if path.is_file() else {"decides": lock.deciding(campaign), "contents": lock.contents(campaign)}
+    )
     content = {name: card["splits"]["train"]["sha256"] for name, card in cards.items()}
     if "content" not in frozen:
         write_json(path, frozen | {"content": content})
     lock.check_content(campaign, frozen.get("content", content), content, str(path))
+    lock.check_contents(campaign, frozen, str(path))
 
 
 def _entry(

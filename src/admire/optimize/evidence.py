@@ -10,7 +10,7 @@ import numpy as np
 from admire.campaign.config import Campaign
 from admire.campaign.fidelities import fidelities, kept
 from admire.campaign.layout import Layout
-from admire.campaign.recipes import source_digest
+from admire.campaign.recipes import source_digests
 from admire.errors import ConfigError, SourceError
 from admire.optimize.problem import Objective, Observations, Pending, Problem
 from admire.space.fidelity import Fidelities
@@ -29,8 +29,8 @@ def read_cards(campaign: Campaign) -> dict[str, dict[str, Any]]:
     layout = Layout(Path(campaign.results))
     cards = {}
     by_content: dict[str, str] = {}
-    for name in campaign.sources:
-        path = layout.card(name, source_digest(campaign, name))
+    for name, digest in source_digests(campaign).items():
+        path = layout.card(name, digest)
         if not path.is_file():
             raise SourceError(
                 f"{path}: source '{name}' is not prepared; run `admire prepare-source {name}` or the workflow"
@@ -39,7 +39,19 @@ def read_cards(campaign: Campaign) -> dict[str, dict[str, Any]]:
         twin = by_content.setdefault(cards[name]["splits"]["train"]["sha256"], name)
         if twin != name:
             raise SourceError(f"sources.{name}: holds exactly the rows of source '{twin}'; remove one of them")
+    _check_tokenizers(cards)
     return cards
+
+
+def _check_tokenizers(cards: dict[str, dict[str, Any]]) -> None:
+    """Refuse sources whose numbers stand for different tokens."""
+    by_tokenizer = {card["tokenizer_sha256"]: name for name, card in cards.items()}
+    if len(by_tokenizer) > 1:
+        (first, one), (second, other) = list(by_tokenizer.items())[:2]
+        raise SourceError(
+            f"sources.{one} was prepared with tokenizer {first[:16]} and sources.{other} with {second[:16]}; remove the older "
+            "of the two from `sources` in the results folder, and run again"
+        )
 
 
 def space_of(campaign: Campaign, available: np.ndarray) -> CappedSimplex:

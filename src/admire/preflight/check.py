@@ -8,6 +8,7 @@ import yaml
 
 from admire.campaign import lock
 from admire.campaign.config import Campaign
+from admire.campaign.identity import to_write_down
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget, check_raised_budget
@@ -34,15 +35,17 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     files = Layout(Path(campaign.results)).campaign(campaign.name)
     begun = _begun(files)
     if begun:
-        lock.check(campaign, read_json(files.lock), origin)
+        frozen = read_json(files.lock)
+        lock.check(campaign, frozen, origin)
+        lock.check_contents(campaign, frozen, origin)
     check_methods(campaign, origin)
     check_budget(campaign, origin)
     check_raised_budget(campaign, origin)
     check_sources(campaign, origin)
     for model in campaign.models:
-        base = base_campaign(model)
+        base = base_campaign(model, campaign.results)
         if base is not None and model.base is not None:
-            check_sources(base.model_copy(update={"results": campaign.results}), model.base.campaign)
+            check_sources(base, model.base.campaign)
             check_machines(base, model.base.campaign)
     check_tasks(campaign, origin)
     check_machines(campaign, origin)
@@ -54,12 +57,27 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     check_folder(campaign, origin)
 
 
-def begin(campaign: Campaign) -> None:
-    """A real run starts: write the merged configuration that its verbs read, and freeze what decides outcomes."""
-    files = Layout(Path(campaign.results)).campaign(campaign.name)
+def begin(campaign: Campaign) -> list[str]:
+    """A real run starts: write the merged configuration that its verbs read, and freeze what decides outcomes.
+
+    Returns:
+        What is to be said of a campaign of a version that froze less; nothing as a rule.
+    """
+    layout = Layout(Path(campaign.results))
+    files = layout.campaign(campaign.name)
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
+    write_json(layout.contents, to_write_down(layout))
     if not _begun(files):
-        write_json(files.lock, {"decides": lock.deciding(campaign)})
+        write_json(files.lock, {"decides": lock.deciding(campaign), "contents": lock.contents(campaign)})
+        return []
+    frozen = read_json(files.lock)
+    if "contents" in frozen or not (held := lock.contents(campaign)):
+        return []
+    write_json(files.lock, frozen | {"contents": held})
+    return [
+        f"{files.lock}: campaign '{campaign.name}' began before a path's content was compared; what "
+        f"{', '.join(sorted(held))} holds today is taken for what it began with"
+    ]
 
 
 def _begun(files: CampaignLayout) -> bool:

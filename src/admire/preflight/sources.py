@@ -8,7 +8,7 @@ import numpy as np
 
 from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
-from admire.campaign.recipes import source_digest
+from admire.campaign.recipes import source_digests
 from admire.data.bounds import rows_at_most
 from admire.data.documents import inspect
 from admire.data.hub_cache import check_commit
@@ -32,8 +32,9 @@ def check_sources(campaign: Campaign, origin: str) -> None:
 
     layout = Layout(Path(campaign.results))
     most, prepared = [], True
+    digests = source_digests(campaign)
     for name, source in campaign.sources.items():
-        path = layout.card(name, source_digest(campaign, name))
+        path = layout.card(name, digests[name])
         try:
             if path.is_file():
                 card = read_json(path)
@@ -62,9 +63,9 @@ def check_commits(campaign: Campaign, origin: str) -> None:
     Raises:
         ConfigError: names the configuration, the source and both commits.
     """
-    layout = Layout(Path(campaign.results))
+    layout, digests = Layout(Path(campaign.results)), source_digests(campaign)
     for name, source in campaign.sources.items():
-        path = layout.card(name, source_digest(campaign, name))
+        path = layout.card(name, digests[name])
         if source.dataset is not None and on_hub(source.dataset) and path.is_file():
             try:
                 check_commit(f"sources.{name}", source, read_json(path))

@@ -18,6 +18,8 @@ from transformers import (
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from admire.campaign import contents
+from admire.campaign.identity import earlier
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
 from admire.train.filling import NOTHING, filled
@@ -31,10 +33,9 @@ def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
     """The weights to start from: a folder or hub name, or the model of a base trial.
 
     Raises:
-        TrialError: if they are not there.
+        TrialError: if they are not there, or others than those that the trial was decided with.
     """
-    origin = spec.decides["model"]
-    path = origin["path"] if "path" in origin else TrialLayout(results.root / spec.labels["base"]).model()
+    path = _starts_from(spec, results)
     if isinstance(path, Path) and not path.is_dir():
         raise TrialError(
             f"{path}: the base model's weights are not there; train it first: admire train {results.root / spec.labels['base']}"
@@ -48,6 +49,22 @@ def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
         raise TrialError(
             f"{path}: these weights cannot be loaded ({reason}); correct models.{spec.model}.path"
         ) from None
+
+
+def _starts_from(spec: Spec, results: Layout) -> str | Path:
+    """Where the weights lie, of which only the content is sure."""
+    origin = spec.decides["model"]
+    if "base" in origin:
+        return TrialLayout(results.root / spec.labels["base"]).model()
+    path = origin.get("path") or spec.labels["weights"]
+    meant = origin.get("sha256") or earlier(results, "weights").get(path)
+    now = contents.weights(path, results.hashes)
+    if meant is not None and now != meant:
+        raise TrialError(
+            f"{path}: these weights are not those that the trial was decided with: they were {meant[:16]}, are "
+            f"{now[:16] if now else 'not there'}; restore them, or give the campaign another name"
+        )
+    return path
 
 
 def trainer(

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from admire.campaign import contents
 from admire.campaign.config import Campaign, Model
 from admire.campaign.digest import digest
+from admire.campaign.identity import weights_identity
 from admire.campaign.layout import Layout, TrialLayout
-from admire.campaign.recipes import source_digest, tokenizer_digest
+from admire.campaign.recipes import ready_tokenizer, source_digests, tokenizer_digest
 from admire.errors import TrialError
 from admire.space.counts import exact_counts
 from admire.trials.files import read_json
@@ -125,9 +127,10 @@ def make_spec(
     training["seed"] += replicate
     if training["kind"] == "pretrain":
         del training["loss_on"]
+    layout = Layout(Path(campaign.results))
     decides: dict[str, Any] = {
         "recipe": RECIPE,
-        "model": _origin(model, base),
+        "model": _origin(model, base, layout),
         "tokenizer": next(iter(cards.values()))["tokenizer_sha256"],
         "sources": [],
         "training": training,
@@ -135,7 +138,6 @@ def make_spec(
     }
     if model.resources.gpus == 0:
         decides["threads"] = model.resources.threads
-    layout = Layout(Path(campaign.results))
     labels: dict[str, Any] = {
         "model": model.name,
         "campaign": campaign.name,
@@ -143,35 +145,38 @@ def make_spec(
         "chat_template": campaign.tokenizer.chat_template,
         "sources": {},
     }
+    if model.path is not None:
+        labels["weights"] = model.path
     if base is not None:
         labels["base"] = str(layout.trial(base.model, base.digest).folder.relative_to(layout.root))
     if reference is not None:
         decides["dro"] = {"reference": reference.digest, **DRO}
         labels["reference"] = str(layout.trial(reference.model, reference.digest).folder.relative_to(layout.root))
+    digests = source_digests(campaign)
     for name, count in zip(campaign.sources, counts, strict=True):
         if count:
             content = cards[name]["splits"]["train"]["sha256"]
-            folder = layout.source(name, source_digest(campaign, name)).relative_to(layout.root)
+            folder = layout.source(name, digests[name]).relative_to(layout.root)
             decides["sources"].append({"sha256": content, "rows": int(count)})
             labels["sources"][content] = {"name": name, "folder": str(folder)}
     decides["sources"].sort(key=lambda source: source["sha256"])
     return Spec(decides, labels)
 
 
-def _origin(model: Model, base: Spec | None) -> dict[str, Any]:
+def _origin(model: Model, base: Spec | None, layout: Layout) -> dict[str, Any]:
     if model.architecture is not None:
         return {"architecture": model.architecture}
     if model.path is not None:
-        return {"path": model.path}
+        return weights_identity(model.path, layout)
     if base is None:
         raise TrialError(f"model {model.name} starts from a base model, but its trial was not given")
     return {"base": base.digest}
 
 
 def tokenizer_place(campaign: Campaign, layout: Layout) -> dict[str, str]:
-    """Either a path as the user gave it or a folder under the results."""
-    if campaign.tokenizer.path is not None:
-        return {"path": campaign.tokenizer.path}
-    if campaign.tokenizer.vocabulary is None and campaign.target.path is not None:
-        return {"path": campaign.target.path}
-    return {"folder": str(layout.tokenizer(tokenizer_digest(campaign)).relative_to(layout.root))}
+    """Either a path as the user gave it, with the sha256 of what it holds, or a folder under the results."""
+    path = ready_tokenizer(campaign)
+    if path is None:
+        return {"folder": str(layout.tokenizer(tokenizer_digest(campaign)).relative_to(layout.root))}
+    content = contents.tokenizer(path, layout.hashes, own_template=campaign.tokenizer.chat_template is None)
+    return {"path": path} | ({"sha256": content} if content else {})
