@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.data.mixing import build_data
+from admire.data.tokenizers import tokenizer_sha256
 from admire.trials.files import write_json
 from admire.trials.spec import DRO, Spec
 
@@ -111,7 +112,7 @@ def make_trial(results: Layout) -> Callable[..., TrialLayout]:
         decides = {
             "recipe": 1,
             "model": model,
-            "tokenizer": "0" * 64,
+            "tokenizer": tokenizer_sha256(PreTrainedTokenizerFast.from_pretrained(results.tokenizer("t"))),
             "sources": sorted(sources, key=lambda source: source["sha256"]),
             "training": TRAINING | training,
             "replicate": 0,

@@ -112,6 +112,7 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
 
     from admire.campaign.layout import Layout
     from admire.data.mixing import build_data
+    from admire.data.tokenizers import tokenizer_sha256
     from admire.trials.files import write_json
     from admire.trials.spec import Spec
 
@@ -119,6 +120,7 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
     words = Tokenizer(models.WordLevel({f"t{i}": i for i in range(shape["vocab_size"])}, unk_token="t0"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="t1", pad_token="t2")
     tokenizer.save_pretrained(layout.tokenizer("t"))
+    content = tokenizer_sha256(PreTrainedTokenizerFast.from_pretrained(layout.tokenizer("t")))
     count, length = size["steps"] * size["batch"], size["length"]
     # conversations are as long as those of instruction mixtures are: many short ones, a few of full length
     lengths = np.full(count, length) if kind == "pretrain" else rng.lognormal(np.log(length / 5), 0.9, count)
@@ -149,7 +151,7 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
     }
     training |= {"epochs": 1, "dtype": "float32" if cpu else "bfloat16", "diverged_above": 50.0, "seed": 0}
     training |= {"loss_on": "all"} if kind == "sft" else {}
-    decides = {"recipe": 1, "model": model, "tokenizer": "0" * 64, "sources": [{"sha256": sha256, "rows": count}]}
+    decides = {"recipe": 1, "model": model, "tokenizer": content, "sources": [{"sha256": sha256, "rows": count}]}
     decides |= {"training": training, "replicate": 0} | ({"threads": torch.get_num_threads()} if cpu else {})
     labels = {"model": "bench", "campaign": "bench", "tokenizer": {"folder": "tokenizers/t"}, "chat_template": None}
     labels |= {"sources": {sha256: {"name": "random", "folder": f"sources/random/{kind}"}}}

@@ -319,3 +319,15 @@ def test_impossible_architectures_are_refused(make_trial: MakeTrial, wrong: dict
     trial = make_trial(architecture=wrong)
     with pytest.raises(TrialError, match=r"models\.XS\.architecture"):
         train_trial(trial)
+
+
+def test_another_tokenizer_than_that_of_the_rows_is_refused(make_trial: MakeTrial) -> None:
+    trial = make_trial()
+    path = trial.results.tokenizer("t") / "tokenizer_config.json"
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "unk_token": "<|endoftext|>"}))
+    with pytest.raises(TrialError, match=r"this tokenizer is .* the trial's rows were made with"):
+        train_trial(trial)
+    assert read_training(trial.train()) is None
+    path.write_text(json.dumps(told))
+    assert train_trial(trial) == 0

@@ -43,6 +43,7 @@ RULE_VERBS = (
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 ONLINE_VERB = "prefetch"
 
+OTHERS_WRITE = 0o002
 FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
 REFUSED = {
     errno.EROFS: "the file system is read-only",
@@ -105,6 +106,7 @@ def command() -> int:
     """
     gc.set_threshold(10_000)
     guard_streams()
+    os.umask(os.umask(0o077) | OTHERS_WRITE)  # what campaigns write is never for everybody to change
     try:
         return main()
     finally:

@@ -25,6 +25,9 @@ def run(args: argparse.Namespace) -> None:
 
     freed = 0
     for item in removable(Layout(Path(args.results))):
+        if item.linked is not None:
+            print(f"left alone: {item.path}; {item.linked} is a link, and what lies behind it may be wanted elsewhere")
+            continue
         print(f"{item.bytes / 1e6:10.1f} MB  {item.path}")
         freed += item.bytes
         if not args.dry_run:

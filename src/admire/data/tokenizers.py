@@ -22,7 +22,7 @@ from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
 from admire.data.documents import documents
 from admire.data.left_out import Tally
 from admire.data.splits import placed
-from admire.errors import ConfigError
+from admire.errors import ConfigError, TrialError
 from admire.trials.lease import Lease
 from admire.trials.spec import tokenizer_place
 
@@ -129,6 +129,25 @@ def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
         rules.pop(state, None)
     content = {"rules": rules, "special": tokenizer.special_tokens_map, "chat_template": tokenizer.chat_template}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase, sha256: str, place: dict[str, str]) -> None:
+    """Refuse a tokenizer that is not the one that a trial's rows were made with.
+
+    Args:
+        sha256: as `tokenizer_sha256` gave it when the rows were made.
+        place: where it was loaded from, for the message.
+
+    Raises:
+        TrialError: names both.
+    """
+    found = tokenizer_sha256(tokenizer)
+    if found != sha256:
+        where = next(iter(place.values()))
+        raise TrialError(
+            f"{where}: this tokenizer is {found[:12]}, the trial's rows were made with {sha256[:12]}; restore its files, "
+            "or give the campaign another name"
+        )
 
 
 def _trained(owner: Campaign) -> PreTrainedTokenizerBase:

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from admire.distributed.loopback import ADDRESS, use_loopback
 from admire.errors import TrialError
 from admire.trials import slurm
 
@@ -105,7 +106,7 @@ def _passing_on() -> Iterator[None]:
 def _meeting(nodes: int) -> dict[str, object]:
     """Where the processes find each other: on this machine, or on the first node of the Slurm job."""
     if nodes == 1:
-        return {"rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0", "run_id": uuid.uuid4().hex}
+        return {"rdzv_backend": use_loopback(), "rdzv_endpoint": ADDRESS, "run_id": uuid.uuid4().hex}
     job, head = slurm.own_job(), slurm.first_node()
     if job is None or head is None:
         raise TrialError(f"resources.nodes: {nodes} nodes train together in a Slurm job only; this is none")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from admire.campaign.config import Campaign
 from admire.health.failures import failed_trials
 from admire.health.finding import Finding
+from admire.health.folder import open_folders
 from admire.health.rows import rows_left_out
 from admire.health.unscored import unscored_metrics
 from admire.health.warnings import library_warnings
@@ -18,6 +19,7 @@ KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
     rows_left_out,
     unscored_metrics,
     library_warnings,
+    open_folders,
 ]
 
 

@@ -319,7 +319,7 @@ class _Run:
 
         from admire.campaign.batch import share
         from admire.data.rows import load_rows
-        from admire.data.tokenizers import load_tokenizer
+        from admire.data.tokenizers import check_tokenizer, load_tokenizer
         from admire.train.allocator import keep_freed_memory
         from admire.train.filling import fill
 
@@ -337,6 +337,7 @@ class _Run:
             rows = fill(rows, size * batch.rows)
         labels, results = self.spec.labels, self.trial.results
         tokenizer = load_tokenizer(labels["tokenizer"], results.root, labels["chat_template"])
+        check_tokenizer(tokenizer, self.spec.decides["tokenizer"], labels["tokenizer"])
         arguments = training_arguments(self.spec, self.trial, batch, resources)
         if "dro" in self.spec.decides:
             from admire.data.rows import row_sources

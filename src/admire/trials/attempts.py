@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from admire.output.credentials import masked_value
+from admire.trials.files import open_state
 from admire.trials.slurm import own_job
 
 Outcome = Literal["ok", "failed", "interrupted", "error"]
@@ -102,9 +103,8 @@ class Attempts:
     def _append(self, value: dict[str, Any]) -> None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         who = {"time": now, "host": socket.gethostname(), "pid": os.getpid(), "job": own_job()}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size > 0
-        with open(self.path, "a", encoding="utf-8") as stream:
+        with open_state(self.path) as stream:
             stream.write(("\n" if torn else "") + json.dumps({**masked_value(value), **who}) + "\n")
             stream.flush()
             os.fsync(stream.fileno())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal
+
+from admire.errors import TrialError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -31,6 +34,25 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         if os.path.exists(temporary):
             os.unlink(temporary)
+        raise
+
+
+def open_state(path: Path, mode: Literal["a", "ab"] = "a") -> IO[Any]:
+    """Open a file that is appended to or locked, and make it where there is none; never through a link, which could lead anywhere.
+
+    Raises:
+        TrialError: if the path is a link.
+    """
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return open(path, mode, encoding=None if "b" in mode else "utf-8", opener=opener)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise TrialError(f"{path}: is a link, and may lead to a file of somebody else; remove it") from None
         raise
 
 

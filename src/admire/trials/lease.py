@@ -23,6 +23,8 @@ from typing import Any
 
 import psutil
 
+from admire.trials.files import open_state
+
 PERIOD = 5.0  # seconds between renewals
 BEATS = 12  # renewals that may be missed: a minute, more than attribute caching on NFS delays
 LOOK = 3  # periods that count as watched between two looks, at most: who was stopped meanwhile has seen nothing
@@ -164,8 +166,7 @@ class Lease:
 
         Who wants the lease does not wait here: a process that is stopped while it looks must not block the others.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.with_name(f"{self.path.name}.lock"), "a", encoding="utf-8") as stream:
+        with open_state(self.path.with_name(f"{self.path.name}.lock")) as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:

@@ -21,7 +21,7 @@ from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLay
 from admire.campaign.recipes import suite_digest
 from admire.output.spreadsheet import csv_text
 from admire.space import money
-from admire.trials.files import read_json, write_text
+from admire.trials.files import open_state, read_json, write_text
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
 from admire.trials.spec import Spec
 
@@ -214,8 +214,7 @@ def objective(campaign: Campaign, scores: dict[str, Score]) -> float | None:
 @contextlib.contextmanager
 def locked(layout: CampaignLayout) -> Iterator[None]:
     """Hold the campaign's ledger lock; it is freed by the system when the process dies."""
-    layout.folder.mkdir(parents=True, exist_ok=True)
-    with open(layout.ledger_lock, "a", encoding="utf-8") as stream:
+    with open_state(layout.ledger_lock) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

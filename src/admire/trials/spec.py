@@ -94,7 +94,30 @@ class Spec:
         """Read a trial's `spec.json`."""
         if not trial.spec.is_file():
             raise TrialError(f"{trial.spec}: no such trial; its folder has no spec.json")
-        return cls.from_dict(read_json(trial.spec), trial.spec)
+        spec = cls.from_dict(read_json(trial.spec), trial.spec)
+        spec.check_places(trial)
+        return spec
+
+    def check_places(self, trial: TrialLayout) -> None:
+        """Refuse a spec that is not the one of its folder, or whose labels lead to other things than the digest stands for.
+
+        Raises:
+            TrialError: if it was copied or edited.
+        """
+        if self.digest != trial.folder.name:
+            raise TrialError(f"{trial.spec}: is the trial {self.digest}, not that of its folder; remove the folder")
+        decided = {"base": self.decides["model"].get("base"), "reference": self.decides.get("dro", {}).get("reference")}
+        for label, digest_there in decided.items():
+            if label in self.labels and Path(self.labels[label]).name != digest_there:
+                raise TrialError(
+                    f"{trial.spec}: labels.{label} leads to another trial than {digest_there}; remove the file"
+                )
+        inside = [source["folder"] for source in self.labels["sources"].values()]
+        inside += [self.labels[label] for label in ("base", "reference") if label in self.labels]
+        inside += [self.labels["tokenizer"]["folder"]] if "folder" in self.labels["tokenizer"] else []
+        for place in inside:
+            if Path(place).is_absolute() or ".." in Path(place).parts:
+                raise TrialError(f"{trial.spec}: a label leads out of the results folder ({place}); remove the file")
 
 
 def available_rows(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> np.ndarray:

@@ -18,10 +18,15 @@ from admire.trials.records import read_evaluation, read_training
 
 @dataclass(frozen=True)
 class Removable:
-    """A folder that nothing wants any more, and its size."""
+    """A folder that nothing wants any more, and its size.
+
+    Attributes:
+        linked: the link on the way to it from the results folder, behind which files may be somebody else's; None without one.
+    """
 
     path: Path
     bytes: int
+    linked: Path | None = None
 
 
 def removable(results: Layout) -> Iterator[Removable]:
@@ -43,7 +48,14 @@ def removable(results: Layout) -> Iterator[Removable]:
             folders.append(trial.trunk)
         for folder in folders:
             if folder.is_dir():
-                yield Removable(folder, sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()))
+                size = sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
+                yield Removable(folder, size, linked=_linked(folder, results.root))
+
+
+def _linked(folder: Path, root: Path) -> Path | None:
+    """The first link on the way from the results folder to one in it; that folder itself may be reached by a link."""
+    way = [folder, *folder.parents]
+    return next((path for path in reversed(way[: way.index(root)]) if path.is_symlink()), None)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,158 @@
+"""Other users of the file system: links, folders open to everybody, specs that were moved or edited."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from admire.campaign.config import parse
+from admire.campaign.layout import Layout, TrialLayout
+from admire.errors import TrialError
+from admire.health.check import findings
+from admire.trials.attempts import Attempts
+from admire.trials.files import open_state, write_json
+from admire.trials.lease import Lease
+from admire.trials.ledger import locked
+from admire.trials.records import TrainRecord, publish
+from admire.trials.spec import Spec, make_spec
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    return parse(
+        {
+            "name": "shared",
+            "results": str(tmp_path / "results"),
+            "sources": {"a": {"corpus": "arithmetic"}, "b": {"corpus": "stories"}},
+            "tokenizer": {"vocabulary": 300},
+            "mixture": {"rows": 8},
+            "models": [{"name": "S", "cost": 1, "target": True, "architecture": {"model_type": "llama"}}],
+            "training": {"sequence_length": 16, "batch_size": 4, "learning_rate": 0.001},
+            "evaluation": {"loss": {"kind": "domain-loss"}},
+            "objective": {"loss/a": -1},
+            "budget": {"total": 10},
+        },
+        "shared.yaml",
+    )
+
+
+@pytest.fixture
+def trial(campaign):
+    cards = {
+        name: {"tokenizer_sha256": "0" * 64, "splits": {"train": {"rows": 100, "sha256": name * 64}}}
+        for name in campaign.sources
+    }
+    spec = make_spec(campaign, cards, campaign.target, [0.5, 0.5])
+    files = Layout(Path(campaign.results)).trial(spec.model, spec.digest)
+    write_json(files.spec, spec.as_dict())
+    return files
+
+
+def edit(trial, change):
+    raw = json.loads(trial.spec.read_text())
+    change(raw)
+    raw["digest"] = Spec(raw["decides"], raw["labels"]).digest
+    trial.spec.write_text(json.dumps(raw))
+
+
+def test_a_spec_under_another_folders_name_is_refused(trial):
+    assert Spec.load(trial).digest == trial.folder.name
+    edit(trial, lambda raw: raw["decides"]["training"].update(learning_rate=1.0))
+    with pytest.raises(TrialError, match="not that of its folder"):
+        Spec.load(trial)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw["labels"].update(base="trials/L/0123456789abcdef"),
+        lambda raw: raw["labels"].update(reference="trials/L/0123456789abcdef"),
+        lambda raw: next(iter(raw["labels"]["sources"].values())).update(folder="/home/somebody/rows"),
+        lambda raw: next(iter(raw["labels"]["sources"].values())).update(folder="sources/../../rows"),
+        lambda raw: raw["labels"].update(tokenizer={"folder": "../tokenizer"}),
+    ],
+)
+def test_labels_that_lead_elsewhere_are_refused(trial, change):
+    edit(trial, change)
+    with pytest.raises(TrialError, match="label"):
+        Spec.load(trial)
+
+
+def test_state_files_are_not_opened_through_links(tmp_path, campaign):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("")
+    files = Layout(tmp_path / "results").campaign("shared")
+    ways = {
+        tmp_path / "t" / "attempts.jsonl": lambda path: Attempts(path).begin(1, 0),
+        files.ledger_lock: lambda path: locked(files).__enter__(),
+        tmp_path / "t" / "lease.json.lock": lambda path: Lease(tmp_path / "t" / "lease.json").take(),
+        tmp_path / "t" / "any": open_state,
+    }
+    for path, use in ways.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.symlink_to(elsewhere)
+        with pytest.raises(TrialError, match="is a link"):
+            use(path)
+    assert elsewhere.read_text() == ""
+
+
+@pytest.mark.parametrize("linked", ["trial", "model", "size", "trials"])
+def test_prune_deletes_nothing_behind_a_link(linked, trial, campaign, tmp_path, capsys):
+    from admire.cli.main import main
+
+    publish(trial.train(), TrainRecord(status="ok", digest=trial.folder.name))
+    trial.model().mkdir(parents=True)
+    (trial.model() / "model.safetensors").write_bytes(b"weights")
+    folder = {
+        "trial": trial.folder,
+        "model": trial.model(),
+        "size": trial.folder.parent,
+        "trials": trial.folder.parents[1],
+    }[linked]
+    shutil.move(folder, tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert main(["prune", "--results", campaign.results]) == 0
+    assert "left alone" in capsys.readouterr().out
+    assert list((tmp_path / "elsewhere").rglob("model.safetensors"))
+    folder.unlink()
+    shutil.move(tmp_path / "elsewhere", folder)
+    assert main(["prune", "--results", campaign.results]) == 0
+    assert not trial.model().exists()
+
+
+def test_results_behind_a_link_of_their_own_are_pruned(trial, campaign, tmp_path):
+    from admire.cli.main import main
+
+    publish(trial.train(), TrainRecord(status="ok", digest=trial.folder.name))
+    trial.model().mkdir(parents=True)
+    (tmp_path / "short").symlink_to(campaign.results)
+    assert main(["prune", "--results", str(tmp_path / "short")]) == 0
+    assert not trial.model().exists()
+
+
+def test_what_a_command_writes_is_not_for_everybody_to_change(tmp_path):
+    code = f"""
+import os, sys
+from pathlib import Path
+os.umask(0)
+sys.argv[1:] = ["methods"]
+from admire.cli.main import command
+from admire.trials.files import write_json
+command()
+write_json(Path({str(tmp_path / "a" / "b.json")!r}), 1)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    for path in (tmp_path / "a", tmp_path / "a" / "b.json"):
+        assert not path.stat().st_mode & stat.S_IWOTH and path.stat().st_mode & stat.S_IWGRP
+
+
+def test_a_folder_that_everybody_may_write_to_is_said(trial, campaign):
+    assert not [one for one in findings(campaign) if one.kind == "open to others"]
+    os.chmod(TrialLayout(trial.folder).folder.parents[1], 0o777)
+    (found,) = [one for one in findings(campaign) if one.kind == "open to others"]
+    assert "chmod -R o-w" in found.command and "trials" in found.sentence
