@@ -12,7 +12,7 @@ from admire.errors import BusyError, TrialError
 from admire.trials.files import write_json
 from admire.trials.lease import Lease
 from admire.trials.records import EvaluationRecord, TrainRecord, publish, read_evaluation, read_training, restore
-from admire.trials.reopen import find_trial, reopen
+from admire.trials.reopen import failed_trials, find_trial, reopen
 
 
 @pytest.fixture
@@ -86,3 +86,64 @@ def test_the_command(trial: TrialLayout, capsys: pytest.CaptureFixture[str]) -> 
     assert main(arguments) == 0
     assert str(trial.folder) in capsys.readouterr().out
     assert read_training(trial.train()) is None
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Layout:
+    """Three trials that failed for two reasons, one that could not be scored, one that is trained and scored."""
+    layout = Layout(tmp_path / "results")
+    for digest, reason in (
+        ("a" * 16, "OSError: no libcuda"),
+        ("b" * 16, "given up: OSError: no LibCuda"),
+        ("c" * 16, "diverged"),
+    ):
+        write_json(layout.trial("S", digest).spec, {})
+        publish(layout.trial("S", digest).train(), TrainRecord(status="failed", digest=digest, reason=reason))
+    for digest, status in (("d" * 16, "failed"), ("e" * 16, "ok")):
+        trial = layout.trial("M", digest)
+        write_json(trial.spec, {})
+        publish(trial.train(), TrainRecord(status="ok", digest=digest))
+        told = {"suite": "loss", "split": "validation", "digest": "01234567"}
+        publish(
+            trial.evaluation("loss", "01234567"),
+            EvaluationRecord(status=status, reason="TemplateError: no role", **told),
+        )
+    return layout
+
+
+def still_failed(layout: Layout) -> str:
+    return "".join(trial.folder.name[0] for trial in failed_trials(layout))
+
+
+def test_all_that_failed_are_opened_at_once(several: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["retry", "--all", "--results", str(several.root)]) == 0
+    assert "4 opened" in capsys.readouterr().out
+    assert read_training(several.trial("M", "d" * 16).train()).status == "ok", "it is only scored again"
+    assert main(["retry", "--all", "--results", str(several.root)]) == 1
+    assert "no trial under" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("reason", "left"), [("libcuda", "dc"), ("DIVERGED", "dab"), ("no role", "abc"), ("no", "c")])
+def test_those_with_a_reason_are_opened(several: Layout, reason: str, left: str) -> None:
+    assert main(["retry", "--reason", reason, "--results", str(several.root)]) == 0
+    assert still_failed(several) == left
+
+
+def test_several_digests_are_opened(several: Layout) -> None:
+    assert main(["retry", "aaa", "ccc", "--results", str(several.root)]) == 0
+    assert still_failed(several) == "db"
+
+
+def test_what_is_busy_is_said_and_the_others_are_opened(several: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    with Lease(several.trial("S", "b" * 16).lease).hold(wait=False):
+        assert main(["retry", "--all", "--results", str(several.root)]) == 1
+    said = capsys.readouterr()
+    assert "b" * 16 in said.err and "3 opened" in said.out and still_failed(several) == "b"
+
+
+@pytest.mark.parametrize("asked", [[], ["--reason", "nothing like it"], ["--all", "nobody"]])
+def test_what_names_nothing_is_refused_in_a_sentence(
+    several: Layout, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
+    assert main(["retry", *asked, "--results", str(several.root)]) == 1
+    assert capsys.readouterr().err.startswith("admire retry: ") and still_failed(several) == "dabc"

@@ -487,6 +487,9 @@ onstart:
 
 onsuccess:
     LEASE.release()
+    # the report is written, and yet it is no success when nothing of a size was ever trained
+    if course.final_step(CAMPAIGN) is not None:
+        admire("status", "--check", campaign=CAMPAIGN)
 
 
 onerror:

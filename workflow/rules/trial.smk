@@ -75,6 +75,7 @@ rule train:
         resources=resources_argument,
         validation=validation_argument,
         share=trial_share,
+        campaign=config_arguments(CAMPAIGN.name),
         cost=trial_cost,
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
@@ -83,7 +84,7 @@ rule train:
     # into the job's log: Snakemake deletes {log} when it tries again.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes} -n{resources.nodes} -c {threads} --cpu-bind=none "
-        "--kill-on-bad-exit=1}} admire train {params.folder} --share {params.share} --resources {params.resources:q} {params.validation} "
+        "--kill-on-bad-exit=1}} admire train {params.folder} --share {params.share} {params.campaign} --resources {params.resources:q} {params.validation} "
         "--attempt {resources.attempt} --attempts {params.attempts} --memory-mb {resources.mem_mb} 2>> {log} "
         '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
 

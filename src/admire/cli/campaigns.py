@@ -24,12 +24,12 @@ def add_campaign(parser: argparse.ArgumentParser, default: str | None = None) ->
     )
 
 
-def add_campaign_option(parser: argparse.ArgumentParser) -> None:
+def add_campaign_option(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Add `--campaign`, for verbs that rules call with something else as their positional argument."""
     parser.add_argument(
         "--campaign",
         nargs="+",
-        required=True,
+        required=required,
         metavar="CAMPAIGN",
         help="the campaign's YAML, or the name of one that has run",
     )

@@ -1,6 +1,8 @@
-"""Open a failed trial again, so that the next run of its campaign trains it once more, or scores it where only that failed.
+"""Open failed trials again, so that the next run of their campaign trains them once more, or scores them where only that failed.
 
-What failed is archived, not lost. Only failed trials can be opened: a finished one is never trained again.
+DIGEST ... names trials; `--all` takes every one that failed, `--reason TEXT` those whose reason holds TEXT, of the campaigns that
+are named or of all in the results folder. What failed is archived, not lost. Only failed trials can be opened: a finished one is
+never trained again.
 """
 
 from __future__ import annotations
@@ -10,17 +12,48 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("digest", metavar="DIGEST", help="the trial's digest, or enough digits of it")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="DIGEST",
+        help="the trials' digests, or enough digits of them; with --all or --reason the names of campaigns",
+    )
+    parser.add_argument("--all", action="store_true", help="every trial that failed")
+    parser.add_argument(
+        "--reason", metavar="TEXT", help="every trial whose reason holds TEXT, as `admire status` shows it"
+    )
     parser.add_argument("--results", default="results", help="the results folder (default: results)")
 
 
-def run(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> int:
     """Archive the records and say what comes next."""
+    import sys
     from pathlib import Path
 
     from admire.campaign.layout import Layout
-    from admire.trials.reopen import failed_training, find_trial, reopen
+    from admire.errors import BusyError, ConfigError
+    from admire.trials.breaker import release_all
+    from admire.trials.reopen import failed_training, failed_trials, find_trial, reopen
 
-    trial = failed_training(find_trial(Layout(Path(args.results)), args.digest))
-    archive = reopen(trial)
-    print(f"{trial.folder} is open again; its records are in {archive}. Run the campaign, which does what is missing.")
+    results = Layout(Path(args.results))
+    if args.all or args.reason is not None:
+        trials = failed_trials(results, args.names, args.reason or "")
+    elif args.names:
+        trials = [failed_training(find_trial(results, digest)) for digest in args.names]
+    else:
+        raise ConfigError(
+            "which trials? Name their digests, or `--all`, or `--reason TEXT`; `admire status NAME` lists what failed"
+        )
+    busy = 0
+    for trial in trials:
+        try:
+            archive = reopen(trial)
+        except BusyError as error:
+            print(f"admire retry: {error}", file=sys.stderr)
+            busy += 1
+        else:
+            print(f"{trial.outcome} is open again; its records are in {archive}")
+    back = release_all(results)
+    begun = f", and {back} that were not begun meanwhile" if back else ""
+    print(f"{len(trials) - busy} opened{begun}. Run the campaign, which does what is missing.")
+    return 1 if busy else 0

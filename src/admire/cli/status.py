@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING, Any
 from admire.cli.campaigns import add_campaign, resolve
 
 if TYPE_CHECKING:
+    from admire.campaign.config import Campaign
     from admire.trials.lease import Lease
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign."""
+    """The campaign, and whether only to judge it."""
     add_campaign(parser)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="print nothing; a sentence and exit code 1 when a size was tried and no trial of it came to its end",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the standing."""
     campaign = resolve(args)
+    if args.check:
+        _check(campaign)
+        return 0
     from pathlib import Path
 
     from admire.campaign.course import lanes
@@ -65,6 +74,17 @@ def run(args: argparse.Namespace) -> int:
         f"reserved {progress.reserved:.4g}, open {max(progress.total - progress.committed - progress.reserved, 0):.4g}"
     )
     return 0
+
+
+def _check(campaign: Campaign) -> None:
+    from admire.errors import TrialError
+    from admire.trials.breaker import never_trained
+    from admire.trials.ledger import Ledger
+
+    if said := never_trained(Ledger.read(campaign)):
+        raise TrialError(
+            f"campaign '{campaign.name}': {'; '.join(said)}; `admire status {campaign.name}` says what helps"
+        )
 
 
 def _silence(lease: Lease) -> str:

@@ -8,6 +8,8 @@ With `--share 0.25` it stops at a quarter of its steps, with a decay of its own;
 
 With `--resources '{"gpus": 8}'` it starts a process a GPU, as torchrun does; in a Slurm job with `"nodes": 2`, typed on each
 node (srun), those of all nodes train together.
+
+With `--campaign` a trial that was never begun is left so after the first ones of its size failed with the same error.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from admire.cli.campaigns import add_campaign_option, resolve
 from admire.cli.trials import add_trial, resolve_trial
 
 
@@ -38,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="a campaign's `validation`, with `sources`: name -> digest of each source whose held-out rows are scored meanwhile",
     )
+    add_campaign_option(parser, required=False)
     parser.add_argument("--attempt", type=int, default=1, help="which attempt this is, from 1")
     parser.add_argument("--memory-mb", type=int, help="the memory it is given, to be named when it was too little")
     parser.add_argument(
@@ -51,8 +55,25 @@ def run(args: argparse.Namespace) -> int:
     from admire.campaign.validation import ValidationPlan
     from admire.train.run import train_trial
 
+    if args.campaign and _kept_back(args):
+        return 0
+
     resources = parse_argument(Resources, args.resources, "--resources")
     plan = parse_argument(ValidationPlan, args.validation, "--validation") if args.validation else None
     return train_trial(
         resolve_trial(args), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan
     )
+
+
+def _kept_back(args: argparse.Namespace) -> bool:
+    """Whether the campaign asks for no further trial of this size."""
+    import sys
+
+    from admire.trials.breaker import keeps_back
+    from admire.trials.records import held_back
+
+    trial = resolve_trial(args)
+    if not keeps_back(resolve(args), trial):
+        return False
+    print(f"{trial.folder}: {held_back(trial.train())}", file=sys.stderr)
+    return True

@@ -29,6 +29,8 @@ from admire.trials.reasons import last_reason
 from admire.trials.records import (
     EvaluationRecord,
     evaluation_record,
+    held_back,
+    hold_back,
     provenance,
     publish,
     read_evaluation,
@@ -104,6 +106,9 @@ def evaluate(
         assert record is not None
         return record
     scoring = _Scoring(campaign, trial, suite, split, digest)
+    if (why := held_back(trial.train())) is not None:
+        hold_back(path, why)
+        return EvaluationRecord(status="skipped", reason=why, **scoring.told)
     spec = Spec.load(trial)
     training = read_training(trial.train())
     if training is None:

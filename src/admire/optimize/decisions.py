@@ -27,6 +27,7 @@ from admire.optimize.evidence import observations_of, pending_of, prior_of, prob
 from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
 from admire.space import money
+from admire.trials import breaker
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked
 from admire.trials.records import restore
@@ -46,6 +47,7 @@ def decide(campaign: Campaign, decision: str) -> Path:
 
     Raises:
         ConfigError: if the decision's name is none of these, or the campaign cannot go on as configured.
+        TrialError: if the first trials of a size failed alike, so that no further one is asked for.
     """
     started = time.monotonic()
     layout = Layout(Path(campaign.results)).campaign(campaign.name)
@@ -83,6 +85,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
     cards = read_cards(campaign)
     _freeze_content(campaign, cards)
     ledger = Ledger.read(campaign)
+    breaker.check(campaign, ledger)
     problem = problem_of(campaign, cards)
     reserved = campaign.reserve
     left = money.left(campaign.budget.total, ledger.committed, reserved)
@@ -173,7 +176,9 @@ def _final(campaign: Campaign) -> dict[str, Any]:
     recommendation = newest_recommendation(campaign)
     target, base = campaign.target, _base_of(campaign, campaign.target)
     weights = _weights(campaign, recommendation)
-    known = {trial.spec.digest for trial in Ledger.read(campaign).trials}
+    ledger = Ledger.read(campaign)
+    breaker.check(campaign, ledger, final=True)
+    known = {trial.spec.digest for trial in ledger.trials}
     specs: list[Spec] = []
     replicate = 0
     while len(specs) < campaign.budget.final_replicates:

@@ -19,7 +19,9 @@ from admire.preflight.method import check_methods
 from admire.preflight.models import check_models
 from admire.preflight.sources import check_commits, check_sources
 from admire.preflight.tasks import check_tasks
+from admire.trials import breaker
 from admire.trials.files import read_json, write_json, write_text
+from admire.trials.ledger import Ledger
 
 
 def check(campaign: Campaign, origin: str = "the configuration", fetched: bool = True) -> None:
@@ -38,6 +40,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
         frozen = read_json(files.lock)
         lock.check(campaign, frozen, origin)
         lock.check_contents(campaign, frozen, origin)
+        breaker.check(campaign, Ledger.read(campaign))
     check_methods(campaign, origin)
     check_budget(campaign, origin)
     check_raised_budget(campaign, origin)

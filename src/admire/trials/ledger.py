@@ -104,13 +104,7 @@ class Ledger:
     @classmethod
     def read(cls, campaign: Campaign) -> Ledger:
         """Read proposals and records from the campaign's results folder."""
-        layout = Layout(Path(campaign.results))
-        trials = []
-        for path in proposals(layout.campaign(campaign.name)):
-            decision = str(path.parent.relative_to(layout.campaign(campaign.name).folder))
-            for entry in read_json(standing(path))["trials"]:
-                trials.append(_trial(campaign, layout, decision, entry, path))
-        return cls(campaign, tuple(trials))
+        return cls(campaign, tuple(rows(campaign)))
 
     @property
     def committed(self) -> float:
@@ -178,6 +172,15 @@ class Ledger:
             row |= {key: trial.record.provenance.get(key) for key in ("host", "commit")}
             row |= {key: versions.get(key) for key in ("torch", "transformers")}
         return row
+
+
+def rows(campaign: Campaign) -> Iterator[Trial]:
+    """The ledger's trials, read one by one."""
+    layout = Layout(Path(campaign.results))
+    for path in proposals(layout.campaign(campaign.name)):
+        decision = str(path.parent.relative_to(layout.campaign(campaign.name).folder))
+        for entry in read_json(standing(path))["trials"]:
+            yield _trial(campaign, layout, decision, entry, path)
 
 
 def proposals(layout: CampaignLayout) -> list[Path]:

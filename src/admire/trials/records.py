@@ -36,6 +36,7 @@ ELSEWHERE = {
     "GIT_NAMESPACE",
     "GIT_PREFIX",
 }
+HELD_BACK = "held back"
 
 
 class Record(BaseModel):
@@ -139,16 +140,33 @@ def restore(path: Path) -> bool:
     return True
 
 
+def hold_back(path: Path, reason: str) -> None:
+    """Write where a record would stand that the work was not begun: the workflow asks no more for it, and it is no record."""
+    write_json(path, {"status": HELD_BACK, "reason": reason})
+
+
+def held_back(path: Path) -> str | None:
+    """Why work was not begun; None unless that is so."""
+    value = read_json(path) if path.is_file() and not kept(path).is_file() else {}
+    return value["reason"] if value.get("status") == HELD_BACK else None
+
+
 def read_training(path: Path) -> TrainRecord | None:
     """The training's record, or None while there is none."""
-    source = standing(path)
-    return TrainRecord.model_validate(read_json(source)) if source.is_file() else None
+    value = _read(path)
+    return None if value is None else TrainRecord.model_validate(value)
 
 
 def read_evaluation(path: Path) -> EvaluationRecord | None:
     """An evaluation's record, or None while there is none."""
+    value = _read(path)
+    return None if value is None else EvaluationRecord.model_validate(value)
+
+
+def _read(path: Path) -> Any:
     source = standing(path)
-    return EvaluationRecord.model_validate(read_json(source)) if source.is_file() else None
+    value = read_json(source) if source.is_file() else None
+    return None if value is None or value["status"] == HELD_BACK else value
 
 
 def provenance(*packages: str) -> dict[str, Any]:

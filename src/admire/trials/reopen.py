@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from admire.campaign.config import load
 from admire.campaign.layout import Layout, TrialLayout, kept
-from admire.errors import BusyError, TrialError
+from admire.errors import BusyError, ConfigError, TrialError
 from admire.trials.lease import Lease
+from admire.trials.ledger import base_specs, rows
 from admire.trials.records import read_evaluation, read_training
 
 
@@ -23,6 +26,65 @@ def find_trial(results: Layout, digest: str) -> TrialLayout:
         say = "no trial has this digest" if not found else f"{len(found)} trials begin with it, give more digits"
         raise TrialError(f"{digest}: {say}; {results.root}/campaigns/*/results.csv lists digests")
     return TrialLayout(found[0].parent)
+
+
+def failed_trials(results: Layout, campaigns: Sequence[str] = (), reason: str = "") -> list[TrialLayout]:
+    """The trainings that failed or could not be scored, of some campaigns or of all in the results folder.
+
+    Args:
+        campaigns: their names; none means every trial in the folder.
+        reason: only those whose reason holds this, in whatever case.
+
+    Raises:
+        TrialError: if there is none.
+        ConfigError: if a campaign is not there.
+    """
+    found = _failed_of(results, campaigns) if campaigns else _failed_in(results)
+    chosen = [trial for trial, why in found if reason.casefold() in why.casefold()]
+    if not chosen:
+        of = f" of {', '.join(campaigns)}" if campaigns else f" under {results.root}"
+        that = f" for a reason that holds '{reason}'" if reason else ""
+        raise TrialError(f"no trial{of} has failed{that}; `admire status NAME` lists what has")
+    return chosen
+
+
+def _failed_of(results: Layout, campaigns: Sequence[str]) -> Iterator[tuple[TrialLayout, str]]:
+    """The failed trials of campaigns, each once, with their reasons."""
+    seen = set()
+    for name in campaigns:
+        config = results.campaign(name).config
+        if not config.is_file():
+            known = (
+                ", ".join(sorted(path.parent.name for path in results.root.glob("campaigns/*/campaign.yaml"))) or "none"
+            )
+            raise ConfigError(f"no campaign called '{name}' has run under {results.root} (those that have: {known})")
+        campaign = load(config).model_copy(update={"results": str(results.root)})
+        said = {trial.files(results.root): trial.reason for trial in rows(campaign)}
+        said |= {results.trial(spec.model, spec.digest): None for spec, _ in base_specs(campaign)}
+        for trial, words in said.items():
+            if (why := reason_of(trial)) is not None and trial not in seen:
+                seen.add(trial)
+                yield trial, f"{words}; {why}"  # either is what `admire status` may have shown
+
+
+def _failed_in(results: Layout) -> Iterator[tuple[TrialLayout, str]]:
+    """The failed trials of a results folder, whoever asked for them, with their reasons."""
+    for path in sorted(results.root.glob("trials/*/*/spec.json")):
+        for trial in TrialLayout(path.parent).begun():
+            if (why := reason_of(trial)) is not None:
+                yield trial, why
+
+
+def reason_of(trial: TrialLayout) -> str | None:
+    """Why a training failed or could not be scored; None where neither is so."""
+    record = read_training(trial.train())
+    if record is None:
+        return None
+    if record.status == "failed":
+        return record.reason or ""
+    records = [read_evaluation(path) for path in failed_suites(trial)]
+    reasons = [record.reason or "; ".join(record.missing.values()) for record in records if record is not None]
+    return "; ".join(dict.fromkeys(reasons)) if reasons else None
 
 
 def failed_training(trial: TrialLayout) -> TrialLayout:

@@ -1,0 +1,188 @@
+"""The circuit breaker: when the first trials of a size fail with the same error, a campaign asks for no further one.
+
+A pure function of the ledger. It opens by itself: `admire retry` takes failed rows out of the ledger, and a trial of the size that
+succeeds shows that the error is none of the size. What a mixture brings about (a loss that diverges, a score that is no number)
+says nothing about the next mixture and does not count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout, TrialLayout, kept
+from admire.errors import TrialError
+from admire.trials.attempts import Attempts
+from admire.trials.ledger import Ledger, Trial, rows
+from admire.trials.records import held_back, hold_back
+
+FIRST = 3  # trials of a size that fail alike before one succeeds
+LATER = 5  # that fail alike one after the other when some succeeded before
+OF_THE_MIXTURE = re.compile(r"^(the loss is |the gradient's norm is |diverged\b)|which is no score")
+GIVEN_UP = re.compile(r"^given up after \d+ attempts?, the last one: ")
+ATTEMPTS = re.compile(r" \(\d+ attempts\)")
+# what differs between two occurrences of one error: folders, digests, places, numbers
+PARTICULARS = re.compile(r"\(Slurm job \d+ on \S+\)|(?<!\w)[~.\w-]*/\S+|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A size of which no further trial is asked for.
+
+    Attributes:
+        trials: those that failed with the same error.
+        of: `the first 3 trials of size S` or the like.
+    """
+
+    of: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def error(self) -> str:
+        """The error, as the last trial put it."""
+        return words_of(self.trials[-1].reason or "")
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{trial.fidelity} {trial.spec.digest}" for trial in self.trials[:3])
+        same = " with the same error" if len(self.trials) > 1 else ""
+        return f"{self.of} failed{same} ({self.error}): {named}"
+
+
+def words_of(reason: str) -> str:
+    """The error in a reason, without how often it was tried."""
+    return ATTEMPTS.sub("", GIVEN_UP.sub("", reason))
+
+
+def kind_of(reason: str | None) -> str:
+    """What two occurrences of one error have in common."""
+    return PARTICULARS.sub("#", words_of(reason or ""))
+
+
+def broken(ledger: Ledger) -> list[Broken]:
+    """The sizes of which no further trial is asked for, each with the trials that failed alike."""
+    by_size: dict[str, list[Trial]] = defaultdict(list)
+    for trial in ledger.trials:
+        if trial.state in ("done", "failed"):
+            by_size[trial.model].append(trial)
+    found = (_broken(size, trials) for size, trials in by_size.items())
+    return [one for one in found if one is not None]
+
+
+def _broken(size: str, ended: list[Trial]) -> Broken | None:
+    if all(trial.state == "failed" for trial in ended):
+        alike = _alike(ended)
+        return Broken(f"the first {len(alike)} trials of size {size}", alike) if len(alike) >= FIRST else None
+    last = tuple(ended[-LATER:])
+    if all(trial.state == "failed" for trial in last) and len(_alike(last)) == LATER:
+        return Broken(f"the last {LATER} trials of size {size}", last)
+    return None
+
+
+def _alike(failed: Iterable[Trial]) -> tuple[Trial, ...]:
+    """The most trials that failed with the same error."""
+    by_kind: dict[str, list[Trial]] = defaultdict(list)
+    for trial in failed:
+        if not OF_THE_MIXTURE.search(words_of(trial.reason or "")):
+            by_kind[kind_of(trial.reason)].append(trial)
+    return tuple(max(by_kind.values(), key=len, default=[]))
+
+
+def check(campaign: Campaign, ledger: Ledger, final: bool = False) -> None:
+    """Refuse a further decision where the trials so far failed alike.
+
+    Args:
+        final: it is the final one, which is refused as soon as all trials failed alike, however few they were.
+
+    Raises:
+        TrialError: which error, which trials, and how to go on.
+    """
+    if found := standing(ledger, final):
+        total, unit = campaign.budget.total, campaign.budget.unit
+        raise TrialError(
+            f"campaign '{campaign.name}' asks for no further trial: {found[0]}. Mend that, type `{command(campaign)}`, and the "
+            f"same command goes on; {total - ledger.committed:.4g} of {total:.4g} {unit} are left"
+        )
+
+
+def standing(ledger: Ledger, final: bool) -> list[Broken]:
+    """What stands against a further decision, or the final one."""
+    return broken(ledger) or (_untrained(ledger) if final else [])
+
+
+def command(campaign: Campaign) -> str:
+    """What closes the breaker once the error is mended."""
+    return f"admire retry --all {campaign.name}"
+
+
+def _untrained(ledger: Ledger) -> list[Broken]:
+    """What stands against a final training: all trials so far failed, and with the same error."""
+    ended = [trial for trial in ledger.trials if trial.state in ("trained", "done", "failed")]
+    alike = _alike(trial for trial in ended if trial.state == "failed")
+    of = f"all {len(alike)} trials so far" if len(alike) > 1 else "the only trial so far"
+    return [Broken(of, alike)] if ended and len(alike) == len(ended) else []
+
+
+def never_trained(ledger: Ledger) -> list[str]:
+    """A sentence for each size that was tried and of which no trial came to its end."""
+    said = []
+    for model in ledger.campaign.models:
+        ended = [
+            trial
+            for trial in ledger.trials
+            if trial.model == model.name and trial.state in ("trained", "done", "failed")
+        ]
+        if ended and all(trial.state == "failed" for trial in ended):
+            tried = f"all {len(ended)} trials" if len(ended) > 1 else "the only trial"
+            said.append(f"{tried} of size {model.name} failed, the last one: {words_of(ended[-1].reason or '')}")
+    return said
+
+
+def keeps_back(campaign: Campaign, trial: TrialLayout) -> bool:
+    """Whether a trial that was decided, but never begun, is not to be begun now; then its outputs say so.
+
+    Called as a trial starts, so it looks at no more than it must: the first success of the size is enough.
+    """
+    if kept(trial.train()).is_file() or Attempts(trial.attempts).count:
+        return False
+    size, failed = trial.folder.parent.name, []
+    for row in rows(campaign):
+        if row.model == size and row.state == "failed":
+            failed.append(row)
+        elif row.model == size and row.state in ("trained", "done"):
+            return False
+    found = _broken(size, failed) if failed else None
+    if found is None:
+        return False
+    hold_back(trial.train(), f"not begun: {found}")
+    return True
+
+
+def release(ledger: Ledger, decision: str) -> None:
+    """Let the workflow begin trials that were kept back while something was broken that no longer is.
+
+    Raises:
+        TrialError: if there are any: nothing can be learnt from the decision before they are trained.
+    """
+    of_this = [trial.files(ledger.campaign.results) for trial in ledger.trials if trial.decision == decision]
+    back = sum(_released(trial) for trial in of_this)
+    if back:
+        raise TrialError(
+            f"{back} trials of {decision} were not begun while others failed; the same command trains them"
+        )
+
+
+def release_all(results: Layout) -> int:
+    """Let every trial in a results folder begin that was kept back; returns how many there were."""
+    shares = (training for path in results.root.glob("trials/*/*") for training in TrialLayout(path).begun())
+    return sum(_released(trial) for trial in shares)
+
+
+def _released(trial: TrialLayout) -> bool:
+    back = held_back(trial.train()) is not None
+    for path in (*trial.outcome.glob("evaluate/*.json"), trial.train()):
+        if held_back(path) is not None:
+            path.unlink()
+    return back

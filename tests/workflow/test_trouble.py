@@ -1,0 +1,76 @@
+"""What breaks every training of a campaign: it stops asking, says so once, and goes on when that is mended."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from campaign_bench import Bench
+from ready_verbs import ready_verbs
+
+from admire.cli.main import main
+
+pytestmark = pytest.mark.loop
+
+BROKEN = "broken"  # a file in the campaign's folder: its text is what every training breaks with
+
+
+def breaking(arguments):
+    """`admire` on a machine that may be broken."""
+    if arguments[0] == "train" and Path(BROKEN).exists():
+        from admire.train import run
+
+        def fail(self, interruption):
+            raise RuntimeError(Path(BROKEN).read_text())
+
+        run._Run.train = fail
+    return main(arguments)
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory):
+    with ready_verbs(tmp_path_factory.mktemp("fragile"), answer=breaking) as folder:
+        yield folder
+
+
+@pytest.fixture
+def bench(tmp_path, fragile):
+    return Bench(tmp_path, fragile)
+
+
+def rows(bench):
+    return list(csv.DictReader((bench.results / "campaigns/tiny/results.csv").open()))
+
+
+def tried(bench):
+    """How many attempts each trial that was ever begun has had."""
+    return [path.read_text().count('"begin"') for path in bench.results.glob("trials/*/*/attempts.jsonl")]
+
+
+def test_a_batch_is_not_begun_to_its_end_and_goes_on_after_retry_all(bench, capsys):
+    (bench.folder / BROKEN).write_text("libcuda.so.1: cannot open shared object file")
+    over = bench.config(optimizer={"initial": 8, "method": "random"}, budget={"total": 1.85})
+    configs = ("tiny.yaml", over)
+    (bench.folder / "tiny.yaml").write_text((Path(__file__).parent / "tiny.yaml").read_text())
+    out = bench.snakemake(configs=configs, expect=1)
+    assert out.count("asks for no further trial: the first") == 1, out
+    assert "libcuda.so.1: cannot open shared object file" in out and "admire retry --all tiny" in out
+    assert "Traceback" not in out
+    assert 3 <= len(tried(bench)) <= 4 and set(tried(bench)) == {3}, "two are side by side"
+    assert not list(bench.results.glob("campaigns/tiny/step_*/lane_*/update.json")), "nothing was learnt from it"
+    status = bench.admire("status", "tiny")
+    assert status.count("libcuda.so.1") == 2 and "stopped: no further trial is asked for" in status
+    began = sum(tried(bench))
+    assert "asks for no further trial" in bench.snakemake(configs=configs, expect=1), "nor by the same command"
+    assert sum(tried(bench)) == began
+    (bench.folder / BROKEN).unlink()
+    assert "that were not begun meanwhile" in bench.admire("retry", "--all", "tiny")
+    bench.snakemake(configs=configs)
+    assert [row["state"] for row in rows(bench)] == ["done"] * 9, "eight at the start, and the final one"
+
+
+def test_a_campaign_of_few_trials_does_not_spend_its_last_on_the_same_error(bench):
+    (bench.folder / BROKEN).write_text("out of range")
+    over = bench.config(optimizer={"initial": 1}, budget={"total": 0.31})
+    out = bench.snakemake(configs=(Path(__file__).parent / "tiny.yaml", over), expect=1)
+    assert "the only trial so far failed (RuntimeError: out of range)" in out, out
+    assert "0.21 of 0.31 CPU-minutes are left" in out and tried(bench) == [3]
