@@ -15,13 +15,14 @@ PACKAGE = ROOT / "src" / "admire"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # room -> the rooms it may import; errors and the version belong to nobody
-FOUNDATION = {"output", "space", "campaign", "trials"}
+FOUNDATION = {"output", "space", "campaign", "cluster", "trials"}
 MIDDLE = FOUNDATION | {"distributed", "data", "train", "evaluate", "optimize"}
 ARROWS = {
     "output": set(),
     "space": set(),
     "campaign": {"output", "space"},
-    "trials": {"output", "space", "campaign"},
+    "cluster": set(),
+    "trials": {"output", "space", "campaign", "cluster"},
     "distributed": FOUNDATION,
     "data": FOUNDATION,
     "evaluate": FOUNDATION | {"distributed", "data"},
@@ -97,7 +98,13 @@ def test_the_workflow_knows_the_command_line_and_the_campaign():
         for line in path.read_text(encoding="utf-8").splitlines():
             words = line.split()
             if words[:1] in (["from"], ["import"]) and words[1].startswith("admire"):
-                allowed = ("admire.campaign", "admire.errors", "admire.trials.attempts", "admire.trials.lease")
+                allowed = (
+                    "admire.campaign",
+                    "admire.cluster",
+                    "admire.errors",
+                    "admire.trials.attempts",
+                    "admire.trials.lease",
+                )
                 assert words[1].startswith(allowed), f"{path}: {line}"
 
 

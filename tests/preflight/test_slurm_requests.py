@@ -7,7 +7,7 @@ import pytest
 from admire.campaign.config import load
 from admire.campaign.site import Site, make_site
 from admire.errors import ConfigError
-from admire.preflight.slurm import requests
+from admire.preflight.job_requests import requests
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
 

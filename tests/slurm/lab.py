@@ -11,7 +11,8 @@ from pathlib import Path
 import psutil
 
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
-SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000"}  # no accounting, room for all that is played side by side
+# no accounting, room for all that is played side by side, and what was played is remembered however slow the machine is
+SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000", "MINJOBAGE": "36000"}
 PATIENCE = 900  # seconds for anything to happen: only a hang takes longer, on however loaded a machine
 
 

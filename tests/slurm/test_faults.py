@@ -156,10 +156,7 @@ def test_a_job_that_slurm_forgot(lab, played, play):
 
 
 def test_slurmctld_away_where_there_is_no_accounting(lab, played, play):
-    bench = play("slurmctld_away_without_accounting", lab)
-    said = (bench.folder / "logs/supervise.log").read_text()
-    assert "keeps no accounts" in said and "1 jobs without a controller go on" in said
-    assert_whole(bench, interrupted=False)
+    assert_whole(play("slurmctld_away_without_accounting", lab), interrupted=False)
 
 
 @pytest.mark.parametrize("name", ["slurmctld_away", "slurmdbd_away"])

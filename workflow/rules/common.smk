@@ -24,6 +24,7 @@ from admire.campaign.recipes import (
 )
 from admire.campaign.site import make_site, memory_mb
 from admire.campaign.validation import validation_plan
+from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
@@ -455,6 +456,8 @@ elif workflow.is_main_process:
 
 
 LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)
+# Before Slurm's own commands, while this controller lives.
+STAND_INS = StandIns(Path.cwd(), logger)
 
 
 onstart:
@@ -471,7 +474,17 @@ onstart:
         )
     if workflow.executor_plugin.name == "slurm":
         site = replace(SITE, grouped=grouped()).as_json()
-        admire("preflight", "--site", site, "--origin", ORIGIN, campaign=CAMPAIGN)
+        waits = admire(
+            "preflight",
+            "--waits",
+            "--site",
+            site,
+            "--origin",
+            ORIGIN,
+            campaign=CAMPAIGN,
+        )
+        print(waits, end="", file=sys.stderr)
+        STAND_INS.open()
     wanted = {job.wildcards_dict.get("campaign") for job in workflow.dag.jobs} | {
         CAMPAIGN.name
     }
@@ -486,6 +499,7 @@ onstart:
 
 
 onsuccess:
+    STAND_INS.close()
     LEASE.release()
     # the report is written, and yet it is no success when nothing of a size was ever trained
     if course.final_step(CAMPAIGN) is not None:
@@ -493,4 +507,5 @@ onsuccess:
 
 
 onerror:
+    STAND_INS.close()
     LEASE.release()

@@ -1,6 +1,7 @@
 """Refuse what cannot work before anything is spent: sources, caps, budget, method, tasks, models, the hub's data, the folder.
 
-With --profile also what Slurm would refuse: asked by sbatch --test-only for each kind of job.
+With --profile also what Slurm would never run: asked by sbatch --test-only for each kind of job. What it refuses for now
+(a limit of submitted jobs is full, a partition is drained) is said and stops nothing: submissions wait for it.
 
 What only reading all of a source can tell (a broken line of a JSONL file) ends its preparation instead.
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_campaign(parser, default="config/laptop.yaml")
     add_site(parser)
     parser.add_argument("--from-a-job", action="store_true", help="submit one that looks whether nodes see the results")
+    parser.add_argument("--waits", action="store_true", help="print only which jobs Slurm refuses for now")
     parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
     parser.add_argument("--unfetched", action="store_true", help="what `prefetch` brings may be missing still")
     parser.add_argument("--begin", action="store_true", help="freeze the campaign's settings: a real run starts")
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if args.begin:
         for line in begin(campaign):
             print(line)
-    else:
+    elif not args.waits:
         print(f"{campaign.name}: nothing stands in the way")
     return 0
 
@@ -55,4 +57,4 @@ def _ask_slurm(campaign: Campaign, origin: str, args: argparse.Namespace) -> lis
     said = check_slurm(campaign, origin, where)
     if args.from_a_job:
         check_shared(campaign, origin, where)
-    return said
+    return [answer.words for answer in said if answer.waits or not args.waits]

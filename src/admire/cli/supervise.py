@@ -1,7 +1,7 @@
 """Keep a controller running for weeks: `admire supervise -- snakemake --profile slurm`.
 
-Starts it again when it was killed, hangs, or met an absent Slurm; never after a real failure. Ctrl-C and SIGTERM are passed
-on and end it; a closed terminal does not. What both say is in logs/supervise.log.
+Starts it again when it was killed, hangs, or was refused its jobs for now; never after a real failure. Ctrl-C and SIGTERM are
+passed on and end it; a closed terminal does not. What both say is in logs/supervise.log.
 """
 
 from __future__ import annotations

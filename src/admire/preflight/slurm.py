@@ -12,51 +12,23 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from admire.campaign.config import Campaign, Resources
-from admire.campaign.site import Site, memory_mb
+from admire.campaign.config import Campaign
+from admire.campaign.site import Site
+from admire.cluster import refusals
 from admire.errors import ConfigError
+from admire.preflight.job_requests import Request, requests
+from admire.preflight.limits import check_count, check_sizes, minutes_of
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
 LEAST_SLURM = (20, 11)  # the first whose srun has --overlap
 LEAST_PLUGIN = (2, 8, 0)  # earlier ones need sacct, or look for ended jobs without end
 PLUGIN = "snakemake-executor-plugin-slurm"
-RECORDING_MINUTES = 5  # the attempt that only records a failure
 JOB_SECONDS = 180  # to wait for a job that looks at the results folder
+# what a refusal is read as when Slurm takes the job into its queue all the same
+CLOSED = "Required node not available (down, drained or reserved)"
+# states of nodes and partitions that cannot be used now, as sinfo shows them
+OUT = ("unknown", "down", "drain", "fail", "maint", "reserved", "reboot", "power", "future", "inact")
 REGISTERING = 60  # seconds in which nodes answer a controller of Slurm that was just started
-
-
-@dataclass(frozen=True)
-class Request:
-    """One kind of job.
-
-    Attributes:
-        what: in words.
-        keys: part of the request -> where it is set, for messages.
-        gpus: on each node.
-        threads: on each node.
-    """
-
-    what: str
-    keys: dict[str, str]
-    account: str | None
-    partition: str | None
-    gpus: int
-    gpu_type: str | None
-    minutes: int | None
-    memory_mb: int | None
-    threads: int
-    nodes: int = 1
-
-    def options(self) -> list[str]:
-        """As sbatch takes it."""
-        kind = f"{self.gpu_type}:" if self.gpu_type else ""
-        found = [f"--nodes={self.nodes}", f"--ntasks={self.nodes}", f"--cpus-per-task={self.threads}"]
-        found += [f"--account={self.account}"] if self.account else []
-        found += [f"--partition={self.partition}"] if self.partition else []
-        found += [f"--gpus={kind}{self.gpus * self.nodes}"] if self.gpus else []
-        found += [f"--gres=gpu:{kind}{self.gpus}"] if self.gpus and self.nodes > 1 else []
-        found += [f"--time={self.minutes}"] if self.minutes else []
-        return found + ([f"--mem={self.memory_mb}"] if self.memory_mb else [])
 
 
 # part -> the value that asks for least; the first part without which Slurm accepts the job is what it refuses. The
@@ -83,60 +55,47 @@ MENDS = {
 }
 
 
-def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
-    """Each kind of job that the campaign submits."""
-    where = f"{site.origin}: default-resources"
-    common = {
-        "account": f"{where}: slurm_account",
-        "partition": f"{where}: slurm_partition",
-        "minutes": f"{where}: runtime",
-        "memory_mb": f"{where}: mem_mb",
-    }
-    found = [
-        Request("preparing a source", common, site.account, site.partition, 0, None, site.minutes, site.memory_mb, 1)
-    ]
-    for model in campaign.models:
-        needs, place = model.resources, f"{origin}: models.{model.name}.resources"
-        keys = common | {"gpus": f"{place}.gpus", "minutes": f"{place}.minutes", "memory_mb": f"{place}.mem_gb"}
-        keys |= {"threads": f"{place}.threads", "nodes": f"{place}.nodes", "gpu_type": f"{where}: gpu_type"}
-        memory = memory_mb(needs)
-        # the time of a job that trains and then scores is the sum
-        minutes = needs.minutes * (1 + len(campaign.evaluation) if site.grouped else 1)
-        train = Request(
-            f"training {model.name}", keys, site.account, site.partition, 0, None, minutes, memory, needs.threads
-        )
-        record = replace(train, what=f"recording that {model.name} failed", minutes=RECORDING_MINUTES)
-        train = _using(train, needs)
-        if needs.gpus:
-            partition = site.gpu_partition or site.partition
-            gpus = {"partition": f"{where}: gpu_partition" if site.gpu_partition else common["partition"]}
-            train = replace(train, keys=keys | gpus, partition=partition, gpu_type=site.gpu_type)
-        found += [record, train] if needs.world > 1 or needs.gpus else [train]
-        score = replace(_using(train, needs.of_evaluation), what=f"evaluating {model.name}")
-        if not site.grouped and score.options() != train.options():
-            found.append(score)
-    return found
+@dataclass(frozen=True)
+class Answer:
+    """What Slurm says to one kind of job that it would run, or will later.
+
+    Attributes:
+        waits: whether it refuses the job for now.
+    """
+
+    words: str
+    waits: bool = False
 
 
-def _using(request: Request, needs: Resources) -> Request:
-    """The request with the machines that these resources name."""
-    return replace(request, threads=needs.threads * needs.workers, nodes=needs.nodes, gpus=needs.gpus)
-
-
-def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[str]:
-    """Ask about each kind of job; returns a line a kind that Slurm would run.
+def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[Answer]:
+    """Ask about each kind of job; returns an answer for each that Slurm would run, now or when what stands in its way has passed.
 
     Raises:
-        ConfigError: names file, key and mend of the first that it would refuse.
+        ConfigError: names file, key and mend of the first that it would never run.
     """
     _check_installed(site.origin)
-    said = []
+    found = []
     for request in requests(campaign, origin, site):
-        refusal = _verdict(request)
-        if refusal is not None:
-            raise ConfigError(_sentence(request, refusal))
-        said.append(f"{request.what}: sbatch {' '.join(request.options())}: accepted")
-    return said
+        check_sizes(request)
+        refused = _verdict(request)
+        if refused is None:
+            found.append(Answer(f"{request.what}: sbatch {' '.join(request.options())}: accepted"))
+            continue
+        passes = refusals.passing(refused)
+        if passes is None or _is_of_its_size(request, passes):
+            raise ConfigError(_sentence(request, refused))
+        if passes.means == refusals.FULL:
+            check_count(request, passes.cause(refused))
+        if passes.means == refusals.AWAY:
+            words = f"nothing could be asked: {passes.means} ({_short(refused)})"
+            return [*found, Answer(f"{words}; jobs wait until it does", waits=True)]
+        found.append(
+            Answer(
+                f"{request.what}: refused for now: {passes.means} ({_short(refused)}); its submission will wait",
+                waits=True,
+            )
+        )
+    return found
 
 
 def check_shared(campaign: Campaign, origin: str, site: Site) -> None:
@@ -151,14 +110,19 @@ def check_shared(campaign: Campaign, origin: str, site: Site) -> None:
     probe.touch()
     request = requests(campaign, origin, replace(site, minutes=1, memory_mb=200))[0]
     look = f"test -e '{probe}' || exit 3; test -x '{sys.executable}' || exit 4"
-    command = ["sbatch", "--wait", "--output=/dev/null", "--job-name=admire_look", *request.options(), f"--wrap={look}"]
+    command = ["sbatch", "--wait", "--parsable", "--output=/dev/null", "--job-name=admire-look", *request.options()]
+    command.append(f"--wrap={look}")
     try:
-        code = subprocess.run(command, capture_output=True, timeout=JOB_SECONDS).returncode
-    except subprocess.TimeoutExpired:
-        subprocess.run(["scancel", "--me", "--name=admire_look"], capture_output=True)
-        raise ConfigError(
-            f"{site.origin}: no node was free for a look at {folder} within {JOB_SECONDS} s; try again, or without --from-a-job"
-        ) from None
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as asked:
+            try:
+                code = asked.wait(JOB_SECONDS)
+            except subprocess.TimeoutExpired:
+                asked.kill()
+                _cancel(asked.stdout.read())
+                raise ConfigError(
+                    f"{site.origin}: no node was free for a look at {folder} within {JOB_SECONDS} s; try again, "
+                    "or without --from-a-job"
+                ) from None
     finally:
         probe.unlink()
     if code == 3:
@@ -194,28 +158,60 @@ def _check_installed(origin: str) -> None:
 def _verdict(request: Request) -> str | None:
     """What Slurm says against a job; it refuses every one until the nodes have answered a controller that was just started."""
     limit = time.monotonic() + REGISTERING
-    while (refusal := _refusal(request)) is not None and _awaits_nodes() and time.monotonic() < limit:
+    while (refused := _refused(request)) is not None and _out(request, "unknown") and time.monotonic() < limit:
         time.sleep(1)
-    return refusal
+    if refused is not None and "configuration is not available" in refused and _out(request) and _accepts_held(request):
+        return CLOSED  # --test-only refuses what its partition has, but not just now; such a job waits in the queue
+    return refused
 
 
-def _awaits_nodes() -> bool:
-    said = subprocess.run(["sinfo", "--noheader", "--Node", "--format=%T"], capture_output=True, text=True).stdout
-    return any(state.startswith("unknown") for state in said.split())
+def _out(request: Request, *states: str) -> bool:
+    """Whether some of a partition's nodes cannot be used now, or the partition itself cannot."""
+    where = [f"--partition={request.partition}"] if request.partition else []
+    said = subprocess.run(["sinfo", "--noheader", "--Node", "--format=%T %a", *where], capture_output=True, text=True)
+    return any(word.startswith(states or OUT) for word in said.stdout.split())
 
 
-def _refusal(request: Request) -> str | None:
-    """What Slurm says against a job; None when it would run it."""
+def _accepts_held(request: Request) -> bool:
+    """Whether Slurm takes the job into its queue, from which it is cancelled again."""
+    command = ["sbatch", "--parsable", "--hold", "--output=/dev/null", *request.options(), "--wrap=true"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    _cancel(done.stdout)
+    return done.returncode == 0
+
+
+def _cancel(printed: str) -> None:
+    """Cancel the job whose number sbatch printed: its name may be another than it was given."""
+    found = re.search(r"^\d+", printed, re.MULTILINE)
+    if found:
+        subprocess.run(["scancel", found[0]], capture_output=True)
+
+
+def _refused(request: Request) -> str | None:
+    """What Slurm says against a job, as it says it; None when it would run it."""
     command = ["sbatch", "--test-only", *request.options(), "--wrap=true"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        words = done.stderr.strip().splitlines()[-1]
-        return words.removeprefix("allocation failure: ").removeprefix("sbatch: error: ")
+        return done.stderr.strip()
     # most clusters accept a job beyond the partition's limit, and let it wait for ever
     limit = _limits().get(request.partition)
     if limit is not None and (request.minutes or 0) > limit:
         return f"the partition's limit is {limit} minutes"
     return None
+
+
+def _short(refused: str) -> str:
+    """The last thing that Slurm said, and the limit that it named before."""
+    *before, last = [
+        line.removeprefix("allocation failure: ").removeprefix("sbatch: error: ") for line in refused.splitlines()
+    ]
+    named = [line for line in before if re.fullmatch(r"\w+", line)]
+    return ": ".join([*named, last.removeprefix("Batch job submission failed: ")])
+
+
+def _is_of_its_size(request: Request, refusal: refusals.Refusal) -> bool:
+    """Whether a limit that Slurm does not name is one of sizes: a smaller job is accepted."""
+    return refusal is refusals.UNNAMED_LIMIT and _part(request) is not None
 
 
 def _limits() -> dict[str | None, int]:
@@ -224,22 +220,31 @@ def _limits() -> dict[str | None, int]:
     found: dict[str | None, int] = {}
     for line in said.splitlines():
         name, limit = line.split("|")
-        match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):\d+", limit)  # [days-][hours:]minutes:seconds
-        if match:
-            days, hours, minutes = (int(part or 0) for part in match.groups())
-            found[name.rstrip("*")] = (days * 24 + hours) * 60 + minutes
+        minutes = minutes_of(limit)
+        if minutes is not None:
+            found[name.rstrip("*")] = minutes
             if name.endswith("*"):
-                found[None] = found[name.rstrip("*")]
+                found[None] = minutes
     return found
 
 
-def _sentence(request: Request, refusal: str) -> str:
-    """What of the request is refused: the part without which Slurm accepts it."""
+def _part(request: Request) -> str | None:
+    """The part without which Slurm accepts the job."""
     for part, least in LEAST.items():
+        if getattr(request, part) not in (least, None) and _refused(replace(request, **{part: least})) is None:
+            return part
+    return None
+
+
+def _sentence(request: Request, refused: str) -> str:
+    """What of the request is refused."""
+    part = _part(request)
+    if part is not None:
         value = getattr(request, part)
-        if value in (least, None) or _refusal(replace(request, **{part: least})) is not None:
-            continue
         shown = value / 1000 if part == "memory_mb" and request.keys[part].endswith("mem_gb") else value
-        return f"{request.keys[part]}: Slurm refuses {shown} for {request.what} ({refusal}); {MENDS[part]}"
+        return f"{request.keys[part]}: Slurm refuses {shown} for {request.what} ({_short(refused)}); {MENDS[part]}"
     asked = " ".join(request.options())
-    return f"{request.keys['partition']}: Slurm refuses {request.what} ({refusal}); try `sbatch --test-only {asked} --wrap=true`"
+    return (
+        f"{request.keys['partition']}: Slurm refuses {request.what} ({_short(refused)}); "
+        f"try `sbatch --test-only {asked} --wrap=true`"
+    )

@@ -11,24 +11,19 @@ from typing import Literal
 
 import psutil
 
+from admire.cluster import refusals
 from admire.supervise import terminal
 
 RUN_ID = re.compile(r"SLURM run ID: admire_(\S+)")
 # what Snakemake says when somebody ends it by SIGTERM
 TOLD_TO_END = "Will exit after finishing currently running jobs"
-# what sbatch says while Slurm's controller is away: no failure of a job
-SLURM_AWAY = (
-    "Unable to contact slurm controller",
-    "Socket timed out",
-    "Connection refused",
-    "temporarily unable to accept",
-)
-# what the executor says when a status check found Slurm's controller away: from then on it asks accounting, again and again
-ASKS_ACCOUNTING = b"Falling back to 'sacct'"
+# what sbatch said as it refused a job, as the executor hands it on
+REFUSED = re.compile(r"SLURM sbatch failed\. The error message was '(.*?)'\.$", re.MULTILINE | re.DOTALL)
 QUESTIONS = ("squeue", "scontrol", "sacct", "sacctmgr", "which")  # that a controller asks while it only waits
+STAND_IN = "admire.cluster.states"  # answers some of them
 LAST_WORDS = 120.0  # seconds to end by itself after SIGINT
 
-End = Literal["finished", "failed", "killed", "told to end", "Slurm was away"]
+End = Literal["finished", "failed", "killed", "told to end", "was refused its jobs for now"]
 
 
 class Controller:
@@ -43,8 +38,6 @@ class Controller:
         with open(log, "ab") as stream:
             self._from = self._shown = stream.tell()
             self._run: str | None = None
-            self._asks_accounting = False
-            self._last_read = b""
             # a session of its own: a closed terminal or Ctrl-C reaches it through its supervisor only
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
@@ -64,16 +57,12 @@ class Controller:
 
     @property
     def works(self) -> bool:
-        """Whether it runs something on this machine: a decision, an update."""
+        """Whether it runs something on this machine: a decision, an update, a submission that waits for Slurm."""
         try:
-            return any(child.name() not in QUESTIONS for child in psutil.Process(self.process.pid).children())
+            children = psutil.Process(self.process.pid).children()
+            return any(child.name() not in QUESTIONS and STAND_IN not in child.cmdline() for child in children)
         except psutil.NoSuchProcess:
             return False
-
-    @property
-    def asks_accounting(self) -> bool:
-        """Whether it has turned to accounting for the state of its jobs, as far as its log was shown."""
-        return self._asks_accounting
 
     def show(self) -> None:
         """Copy what is new in its log to the terminal, while there is one."""
@@ -81,9 +70,6 @@ class Controller:
             stream.seek(self._shown)
             new = stream.read()
         self._shown += len(new)
-        heard = self._last_read + new  # the words may come in two pieces
-        self._asks_accounting = self._asks_accounting or ASKS_ACCOUNTING in heard
-        self._last_read = heard[-len(ASKS_ACCOUNTING) :]
         terminal.show(new.decode(errors="replace"))
 
     def signal(self, number: int) -> None:
@@ -111,8 +97,9 @@ class Controller:
             return "finished"
         if code < 0 or code > 128:
             return "killed"
-        if any(sign in said for sign in SLURM_AWAY):
-            return "Slurm was away"
+        refused = REFUSED.findall(said)
+        if refused and refusals.passing(refused[-1]):
+            return "was refused its jobs for now"
         return "told to end" if TOLD_TO_END in said else "failed"
 
     def _said(self) -> str:

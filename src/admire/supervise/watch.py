@@ -1,12 +1,13 @@
 """Run a controller until the campaign has ended, whatever happens to the controller.
 
-It is started again when it was killed, when it waits for jobs that Slurm does not know any more, when Slurm was away as
-it submitted, and when it asks accounting that the cluster does not keep. It is not started again when it finished, when
-something really failed, or when this process is told to end.
+It is started again when it was killed, when it waits for jobs that Slurm does not know any more, and when it ended upon a
+refusal of Slurm's that passes by itself. It is not started again when it finished, when something really failed, or when this
+process is told to end.
 """
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import time
@@ -26,6 +27,10 @@ Orphans = Literal["adopt", "wait", "cancel"]
 SHORT_LIFE = 60.0  # seconds; a controller that is killed so soon,
 SHORT_LIVES = 5  # so often in a row, will not live longer next time
 HELD = ("JobHeldUser", "JobHeldAdmin", "launch failed requeued held", "JobHoldMaxRequeue")
+# what a job waits for in vain: it is larger than a limit, or names what it may not use
+NEVER = re.compile(
+    "PerJob|PartitionTimeLimit|PartitionNodeLimit|BadConstraints|InvalidAccount|InvalidQOS|NeverSatisfied|NotAllowed|not permitted"
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Watch:
         self.command, self.settings = command, settings
         self.controller: Controller | None = None
         self.told: int | None = None
-        self._held: set[str] = set()
+        self._stuck: set[str] = set()
         self._leases: dict[Path, Lease] = {}  # kept, because whether a holder elsewhere lives is known by looking again
 
     def run(self) -> int:
@@ -78,7 +83,7 @@ class Watch:
                     f"the controller {outcome if self.told is None else 'ended as it was told'}, exit code {code}"
                 )
                 return code if code >= 0 else 128 - code
-            short = short + 1 if time.monotonic() - began < SHORT_LIFE and not hung else 0
+            short = short + 1 if outcome == "killed" and time.monotonic() - began < SHORT_LIFE and not hung else 0
             if short == SHORT_LIVES:
                 self._say(
                     f"the controller was ended {short} times within {SHORT_LIFE:.0f} s of its start: it is left so"
@@ -123,22 +128,27 @@ class Watch:
             mine = None if jobs is None else [job for job in jobs if job.run == controller.run]
             if mine is None or mine or controller.works or controller.run is None:
                 busy = time.monotonic()  # without an answer from Slurm nothing is known
-            self._tell_of_held(mine or [])
-            if controller.asks_accounting and slurm.keeps_accounts() is False:
-                self._say("the controller asks for its jobs where this cluster keeps no accounts, and would not stop")
-                controller.kill()
-                return True
+            self._tell_of_stuck(mine or [])
             if time.monotonic() - busy > self.settings.hung_after:
                 self._say("the controller waits, but Slurm knows no job of it")
                 controller.end()
                 return True
         return False
 
-    def _tell_of_held(self, jobs: list[slurm.Job]) -> None:
+    def _tell_of_stuck(self, jobs: list[slurm.Job]) -> None:
         for job in jobs:
-            if job.why in HELD and job.id not in self._held:
-                self._held.add(job.id)
+            if job.id in self._stuck:
+                continue
+            if job.why in HELD:
                 self._say(f"Slurm job {job.id} is held ({job.why}); `scontrol release {job.id}` lets it go on")
+            elif job.state == "PENDING" and NEVER.search(job.why):
+                self._say(
+                    f"Slurm job {job.id} may wait for ever ({job.why}); mend what it asks for, then "
+                    f"`scancel {job.id}`: it is submitted again"
+                )
+            else:
+                continue
+            self._stuck.add(job.id)
 
     def _holders(self) -> list[dict]:
         """The living controllers of the campaigns in this folder."""

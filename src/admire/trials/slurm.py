@@ -12,9 +12,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-PREFIX = "admire_"  # of the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
+from admire.cluster import submitted
+
+RUN = r"admire_([0-9a-f-]{36}|\w+)"  # in the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
 LOGS = Path(".snakemake/slurm_logs")  # where Snakemake's executor has jobs write, beside the folder's other state
-NO_ACCOUNTS = ("accounting_storage/none", "(null)")  # in Slurm's configuration, up to 22.05 and since
 PATIENCE = 60.0  # seconds to wait for an answer
 
 
@@ -23,7 +24,7 @@ class Job:
     """One job as `squeue` shows it.
 
     Attributes:
-        run: the name's unique part, the same for all jobs of one controller.
+        run: the unique part of the name that it was submitted under, the same for all jobs of one controller.
         why: what it waits for, when it is pending.
     """
 
@@ -88,20 +89,14 @@ def jobs(folder: Path) -> list[Job] | None:
     if answer is None:
         return None
     rows = [line.split("|", 6) for line in answer.splitlines()]
-    return [
-        Job(number, name.removeprefix(PREFIX), state, partition, elapsed, why)
-        for number, name, state, partition, elapsed, why, where in rows
-        if name.startswith(PREFIX) and Path(where).resolve() == folder.resolve()
-    ]
-
-
-def keeps_accounts() -> bool | None:
-    """Whether this cluster remembers ended jobs in accounting (`sacct`); None when Slurm does not answer."""
-    answer = _ask("scontrol", "show", "config")
-    if answer is None:
-        return None
-    found = re.search(r"^AccountingStorageType\s*=\s*(\S+)", answer, re.MULTILINE)
-    return found is not None and found[1] not in NO_ACCOUNTS
+    ours = submitted.runs(folder)
+    found = []
+    for number, name, state, partition, elapsed, why, where in rows:
+        # the number counts: a site may put something around the name, or another in its place
+        run = re.search(RUN, ours.get(number, name))
+        if run is not None and Path(where).resolve() == folder.resolve():
+            found.append(Job(number, run[1], state, partition, elapsed, why))
+    return found
 
 
 def cancel(found: list[Job]) -> None:

@@ -1,0 +1,118 @@
+"""Puts this package's `sbatch`, `squeue` and `sacct` before Slurm's own, for one controller; and shows what they have to say.
+
+Snakemake's executor for Slurm calls these commands by name. It knows no refusal that passes, and no job that will not run again;
+here both are dealt with at the one place where they show, and every other call goes through as it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+import signal
+import socket
+import sys
+import threading
+from pathlib import Path
+
+from admire.cluster.channel import ROOM, VARIABLE, Channel, name_of
+
+HEARS_EVERY = 1.0  # seconds
+COMMANDS = {
+    "sbatch": "sbatch",
+    "squeue": "states squeue",
+    "sacct": "states sacct",
+}  # -> module of this room, and its arguments
+# What the executor says in a way that alarms, and what is meant, which is said once.
+MEANT = {
+    "No SLURM account given, trying to guess.": None,
+    "not able to get a SLURM account via sacct": None,
+    "Unable to guess SLURM account": "no slurm_account in the profile: jobs are submitted without one, on the cluster's default",
+    "Falling back to 'sacct' for status queries": "Slurm's controller did not say how long it remembers jobs: "
+    "their states are asked of squeue all the same",
+}
+
+
+class StandIns:
+    """The stand-ins of a controller that lives in this process.
+
+    Args:
+        folder: where the workflow runs.
+        logger: where lines for the terminal go.
+    """
+
+    def __init__(self, folder: Path, logger: logging.Logger) -> None:
+        self.channel, self.logger = Channel(folder.resolve() / ROOM / str(name_of(os.getpid()))), logger
+        self._heard = 0
+        self._stop = threading.Event()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+
+    def open(self) -> None:
+        """From now on child processes find the stand-ins."""
+        for left in self.channel.folder.parent.glob(f"{socket.gethostname()}-*-*"):
+            if not Channel(left).wanted:  # of a controller that was killed
+                Channel(left).close()
+        self.channel.bin.mkdir(parents=True, exist_ok=True)
+        for name, what in COMMANDS.items():
+            module, *arguments = what.split()
+            command = [sys.executable, "-m", f"admire.cluster.{module}", *arguments]
+            path = self.channel.bin / name
+            path.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n', encoding="utf-8")
+            path.chmod(0o700)
+        os.environ[VARIABLE] = str(self.channel.folder)
+        os.environ["PATH"] = f"{self.channel.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        self.logger.addFilter(Meant(self.channel))
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._hear(number)
+        self._listener.start()
+
+    def close(self) -> None:
+        """The workflow has ended."""
+        self._stop.set()
+        if self._listener.is_alive():
+            self._listener.join()
+        self._show()
+        self.channel.close()
+
+    def _hear(self, number: signal.Signals) -> None:
+        """What waits for Slurm gives up when this process is told to end; Snakemake waits for it."""
+        before = signal.getsignal(number)
+
+        def told(signum: int, frame: object) -> None:
+            self.channel.tell_to_end()
+            if callable(before):
+                before(signum, frame)
+            else:  # as without us
+                signal.signal(signum, signal.SIG_DFL)
+                signal.raise_signal(signum)
+
+        if before is not signal.SIG_IGN:
+            signal.signal(number, told)
+
+    def _listen(self) -> None:
+        while not self._stop.wait(HEARS_EVERY):
+            self._show()
+
+    def _show(self) -> None:
+        lines, self._heard = self.channel.heard(self._heard)
+        for line in lines:
+            self.logger.warning(line)
+
+
+class Meant(logging.Filter):
+    """Replaces what alarms by what is meant, once; every other record goes through."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__()
+        self.channel, self.counts = channel, dict.fromkeys(MEANT, 0)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for what is replaced."""
+        said = record.getMessage()
+        for words, meant in MEANT.items():
+            if words in said:
+                self.counts[words] += 1
+                if self.counts[words] == 1 and meant is not None:
+                    self.channel.say(meant)
+                return False
+        return True
