@@ -40,7 +40,11 @@ def test_all_origins_give_the_same_conversations(tmp_path):
     pq.write_table(table, tmp_path / "all.parquet")
     pq.write_table(table, tmp_path / "hub" / "train.parquet")
     lines = write_jsonl(tmp_path / "all.jsonl", [{"messages": [{**turn, "id": 1} for turn in talk]} for talk in wanted])
-    for entry in ({"files": lines}, {"files": str(tmp_path / "all.parquet")}, {"dataset": str(tmp_path / "hub")}):
+    for entry in (
+        {"files": lines, "ignore_keys": ["id"]},
+        {"files": str(tmp_path / "all.parquet")},
+        {"dataset": str(tmp_path / "hub")},
+    ):
         assert read("sft", column="messages", **entry) == wanted
 
 
@@ -104,7 +108,7 @@ def test_missing_files_and_datasets_are_refused_in_a_sentence(tmp_path, monkeypa
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(SourceError, match=r"none/\*\.jsonl: no such file; correct sources\.mine\.files"):
         read(files=str(tmp_path / "none" / "*.jsonl"))
-    with pytest.raises(SourceError, match=r"nowhere: the dataset cannot be loaded .*sources\.mine\.dataset"):
+    with pytest.raises(SourceError, match=r"nowhere: no such folder, .*sources\.mine\.dataset"):
         read(dataset=str(tmp_path / "nowhere"))
     write_jsonl(tmp_path / "train.jsonl", [{"text": "a"}])
     with pytest.raises(SourceError, match=r"the dataset cannot be loaded .*split"):

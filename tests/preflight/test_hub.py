@@ -29,7 +29,7 @@ def caches(tmp_path, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets")
-    for looked_at in (columns._columns, columns._values):
+    for looked_at in (columns._files, columns._values):
         looked_at.cache_clear()
     return tmp_path
 

@@ -60,7 +60,8 @@ class Source(Strict):
     corpus: str | None = None
     """A corpus that ADMIRE makes from what every Python installation carries, or from a seed: see `admire.data.corpora`."""
     files: list[str] | str | None = None
-    """Glob patterns of local `.jsonl`, `.parquet` or `.txt` files (a text file is one document)."""
+    """Glob patterns of local `.jsonl` (also `.ndjson`, `.json`), `.parquet` or `.txt` files (a text file is one document); text may
+    be compressed (`.gz`, `.bz2`, `.xz`, `.zst`). A path that is there is taken as it is written, `~` is the home folder."""
     dataset: str | None = None
     """A Hugging Face dataset: its name on the hub (cached before, see the README) or a local folder in the same layout."""
     subset: str | None = None
@@ -69,9 +70,12 @@ class Source(Strict):
     """The dataset's split to take."""
     where: dict[str, str] = Field(default_factory=dict)
     """Keep only the rows whose columns have these values, e.g. `{source: ai2-adapt-dev/flan_v2_converted}`; a dot looks into a
-    column of mappings, e.g. `{meta.pile_set_name: ArXiv}`."""
+    column of mappings, e.g. `{meta.pile_set_name: ArXiv}`. What is no text is compared as JSON spells it: `"true"`, `"1.5"`,
+    `"null"`; dates as `"2024-01-31"`."""
     column: str = "text"
-    """The column that holds the text, or, for fine-tuning, the conversation (a list of `{role, content}`)."""
+    """The column that holds the text, or, for fine-tuning, the conversation: a list of `{role, content}` or of `{from, value}`, a
+    mapping with `messages` or `conversations` inside, or either as JSON text; tools stand in a column `tools`
+    beside it, or inside."""
     revision: str | None = None
     """Of a dataset on the hub: its commit, or a branch or tag; another one in the cache is refused, and the commit that was read
     is in the source's card. Of anything else a label of your own: changing it says that new content is meant."""
@@ -81,11 +85,17 @@ class Source(Strict):
     """The fraction of documents that may be left out, each counted with its reason in the source's card (blank, no turn of an
     assistant, its answer behind the cut, ...); with more the source is refused. Up to ten are left out whatever fraction of a small
     source they are, unless this is 0. It may change at any time."""
+    ignore_keys: list[str] = Field(default_factory=list)
+    """Fine-tuning: keys of turns that may be left out, e.g. `[id, timestamp]`; any other key that no chat template is known to take
+    is refused."""
+    bad_rows: Literal["refuse", "skip"] = "refuse"
+    """A row that cannot be used (no JSON, nothing in the column, an unknown key) stops the source, or is left out like those that
+    `left_out_at_most` bounds. It may change at any time."""
 
     @property
     def deciding(self) -> dict[str, Any]:
         """What decides the source's rows, where it is not the default."""
-        return self.model_dump(exclude_defaults=True, exclude={"left_out_at_most"})
+        return self.model_dump(exclude_defaults=True, exclude={"left_out_at_most", "bad_rows"})
 
     @model_validator(mode="after")
     def _one_origin(self) -> Source:

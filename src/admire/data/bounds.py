@@ -8,7 +8,7 @@ from pathlib import Path
 from admire.campaign.config import Campaign
 from admire.data.documents import local_files
 
-TEXT = (".jsonl", ".json", ".txt")
+TEXT = (".jsonl", ".ndjson", ".json", ".txt")
 WITHOUT_ROWS = (".md",)  # beside the data in a dataset's folder
 CONVERSATION = len('{"m":[{"role":"","content":""}]}')  # bytes of the shortest
 BESIDE_TEXT = 2  # tokens that a file may hold beyond its bytes: the end of text, a blank put before it
@@ -45,6 +45,6 @@ def _conversations_of(path: Path) -> float:
 
         try:
             return pq.read_metadata(path).num_rows
-        except pa.ArrowInvalid:  # `documents` says what is wrong with it
+        except (pa.ArrowException, OSError):  # `documents` says what is wrong with it
             return math.inf
     return path.stat().st_size / CONVERSATION if path.suffix in TEXT else math.inf

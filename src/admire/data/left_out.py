@@ -17,6 +17,22 @@ WORDS = {
     "without_assistant": "with no turn of an assistant",
     "behind_the_cut": "whose first answer begins behind the length that rows are cut to",
     "nothing_learnt": "of which no turn is to be learnt",
+    "not_json": "that are not JSON",
+    "not_utf8": "that are not UTF-8",
+    "no_object": "that are no object with columns",
+    "nothing": "with nothing in the column",
+    "other_type": "that hold something else than text",
+    "no_conversation": "that hold no conversation",
+    "no_content": "with a turn that says nothing",
+    "no_role": "with a turn of nobody known",
+    "unknown_key": "with a key that is not known",
+    "two_forms": "with a turn in two forms at once",
+    "not_text": "with a part that is not text",
+    "tool_call": "with a tool call that cannot be read",
+    "tools": "with tools that cannot be read",
+    "weight": "with a weight that is neither 0 nor 1",
+    "too_deep": "with brackets nested too deep",
+    "too_long": "that are longer than a document may be",
 }
 
 
@@ -37,16 +53,18 @@ class Tally:
     """What became of the documents that were read.
 
     Attributes:
-        documents: documents read.
+        documents: documents read, those that are left out too.
         cut: rows that were longer than `training.sequence_length` and lost their end.
         left_out: reason -> how many documents.
         first: reason -> the place of the first of them, and what is to be said about it.
+        notes: sentences about the source's rows as a whole.
     """
 
     documents: int = 0
     cut: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     def leave_out(self, reason: str, sentence: str) -> None:
         """Count a document that is left out."""
@@ -59,18 +77,27 @@ class Tally:
         self.cut += later.cut
         self.left_out.update(later.left_out)
         self.first = later.first | self.first
+        self.notes += later.notes
 
     def to_json(self) -> dict[str, Any]:
         """As a shard or a card holds it."""
         dropped = {"blank": 0, "without_assistant": 0} | dict(self.left_out)
-        return {"documents": self.documents, "dropped": dropped, "truncated": self.cut, "first_dropped": self.first}
+        notes = {"notes": self.notes} if self.notes else {}
+        return {
+            "documents": self.documents,
+            "dropped": dropped,
+            "truncated": self.cut,
+            "first_dropped": self.first,
+            **notes,
+        }
 
     @classmethod
     def of(cls, held: dict[str, Any]) -> Tally:
         """From a shard or a card; those of earlier versions hold fewer counts."""
         dropped = {reason: n for reason, n in held.get("dropped", {}).items() if n}
         first = dict(held.get("first_dropped", {}))
-        return cls(held.get("documents", 0), held.get("truncated", 0), Counter(dropped), first)
+        notes = list(held.get("notes", []))
+        return cls(held.get("documents", 0), held.get("truncated", 0), Counter(dropped), first, notes)
 
     @property
     def fraction(self) -> float:
@@ -85,7 +112,7 @@ class Tally:
         )
 
     def lines(self) -> dict[str, str]:
-        """What is to be said, in capital letters where it is much: `left out` and `cut`, where there are such rows."""
+        """What is to be said, in capital letters where it is much: `left out`, `cut` and `note`, where there is such a thing."""
         said = {}
         if self.left_out.total():
             words = "LEFT OUT" if self.fraction > SAID_ABOVE else "left out"
@@ -95,6 +122,8 @@ class Tally:
             said["cut"] = (
                 f"{self._of(self.cut)} {words} to training.sequence_length, what stands behind is not trained on"
             )
+        if self.notes:
+            said["note"] = "; ".join(self.notes)
         return said
 
     def much(self) -> dict[str, str]:

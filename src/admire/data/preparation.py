@@ -44,7 +44,8 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> T
     def finish(whole: bool) -> None:
         shards.finish({"counted": tally.to_json(), "rest": windows.rest if windows else {}, "whole": whole})
 
-    reads = documents(name, source, training.kind, skip=tally.documents)
+    notes: list[str] = []
+    reads = documents(name, source, training.kind, skip=tally.documents, notes=notes)
     try:
         with progress(name, "documents") as bar:
             bar.update(tally.documents)
@@ -62,6 +63,7 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> T
             f"sources.{name}: a process that tokenised it was {error}, most often for want of memory; "
             "give the job more memory or fewer threads, and run again: it goes on from its last shard"
         ) from None
+    tally.notes = notes
     finish(whole=True)
     return tally
 

@@ -17,8 +17,9 @@ from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout, kept
 from admire.campaign.recipes import source_digest, source_recipe
 from admire.data import hub_cache
-from admire.data.documents import local_files
+from admire.data.documents import local_files, unread_files
 from admire.data.preparation import SHARDS, assemble, write_shards
+from admire.data.reading.folder import names_folder
 from admire.data.tokenizers import campaign_tokenizer, tokenizer_sha256
 from admire.errors import ConfigError, SourceError
 from admire.trials.files import read_json, write_json
@@ -77,6 +78,8 @@ def check_files(campaign: Campaign, name: str, card: dict[str, Any]) -> None:
     mend = f"set sources.{name}.revision to a new label under a new campaign name, or restore the files"
     known = {entry["path"]: entry for entry in card["files"]}
     present = {str(path): path for path in local_files(name, campaign.sources[name])} if known else {}
+    if "unread" not in card:  # an earlier version listed whatever lay in a dataset's folder
+        known = {path: entry for path, entry in known.items() if path in present or not Path(path).is_file()}
     for path in sorted(known.keys() ^ present.keys()):
         what = "is gone" if path in known else "is new"
         raise SourceError(f"{path}: this file {what} since source '{name}' was prepared; {mend}")
@@ -93,7 +96,7 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
     started = time.monotonic()
     versions = provenance("datasets", "pyarrow", "tokenizers", "transformers")
     tokenizer = tokenizer_sha256(campaign_tokenizer(campaign))
-    paths = local_files(name, campaign.sources[name])
+    paths, unread = local_files(name, campaign.sources[name]), unread_files(name, campaign.sources[name])
     commit = _commit(campaign, name)
     read = {"commit": commit} if commit else {}
     begun_with = {
@@ -119,6 +122,7 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
         "tokenizer_sha256": tokenizer,
         "splits": assemble(campaign, name, folder, tally),
         "files": files,
+        "unread": list(map(str, unread)),
         **read,
         "seconds": round(time.monotonic() - started, 3),
         "provenance": versions,
@@ -130,7 +134,7 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
 def _commit(campaign: Campaign, name: str) -> str | None:
     """The commit that a source from the hub is read at."""
     source = campaign.sources[name]
-    if source.dataset is None or Path(source.dataset).is_dir():
+    if source.dataset is None or names_folder(source.dataset):
         return None
     folder = hub_cache.find(f"sources.{name}", source)
     return folder.name if folder else None

@@ -10,16 +10,19 @@ import difflib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from admire.campaign.config import Source
+from admire.data.documents import local_files
 from admire.data.hub_cache import prepared
+from admire.data.reading.cells import matches, spelled
+from admire.data.reading.folder import names_folder
 from admire.errors import SourceError
-from admire.preflight.hub import on_hub
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+File = tuple[Path, tuple[str, ...], int]  # with its columns and its number of rows
 MOST_ROWS = 5_000_000  # of a dataset whose values are looked at; of larger ones only the columns
 
 
@@ -29,62 +32,83 @@ def check_columns(name: str, source: Source) -> None:
     Raises:
         SourceError: names the key, and the nearest known value.
     """
-    if source.dataset is None or (columns := _columns(source.dataset, source.subset, source.revision)) is None:
+    if source.dataset is None:
         return
-    for key, column in [("column", source.column), *(("where", column) for column in source.where)]:
-        if column not in columns and column.partition(".")[0] not in columns:
+    if names_folder(source.dataset):
+        paths = tuple(local_files(name, source))
+    else:
+        folder = prepared(source.dataset, source.subset, source.revision)
+        paths = tuple(sorted(folder.glob("*.arrow"))) if folder else ()
+    files = _files(paths)
+    columns = list(dict.fromkeys(column for _, names, _ in files for column in names))
+    if not columns:
+        return
+    wanted = [
+        ("column", source.column, source.column),
+        *(("where", one, one.partition(".")[0]) for one in source.where),
+    ]
+    for key, column, top in wanted:
+        if column not in columns and top not in columns:
             near = difflib.get_close_matches(column, columns, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(columns)}"
             raise SourceError(f"sources.{name}.{key}: {source.dataset} has no column '{column}'; {hint}")
     for column, value in source.where.items():
-        values = _values(source.dataset, source.subset, source.revision, column)
-        if values is not None and value not in values:
+        values = _values(files, column)
+        if values is not None and not any(matches(one, value) for one in values.values()):
             near = difflib.get_close_matches(value, values, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else "correct the value, or leave `where` out"
             raise SourceError(f"sources.{name}.where: no row of {source.dataset} has {column}: {value}; {hint}")
 
 
 @functools.cache
-def _columns(dataset: str, subset: str | None, revision: str | None) -> tuple[str, ...] | None:
-    """Names of the columns; None when they cannot be known cheaply."""
-    return next((tuple(names) for _, names, _ in _files(dataset, subset, revision)), None)
+def _values(files: tuple[File, ...], column: str) -> dict[str, Any] | None:
+    """All values of a column by their spelling; None when there are too many rows, or they cannot be known cheaply."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found: dict[str, Any] = {}
+    if not files or sum(rows for _, _, rows in files) > MOST_ROWS:
+        return None
+    for path, names, _ in files:
+        top, *inner = [column] if column in names else column.split(".")
+        if top not in names:
+            found.setdefault("null", None)
+            continue
+        try:
+            for chunk in _chunks(path, top):
+                cells = pc.struct_field(chunk, inner) if inner else chunk
+                found.update((spelled(value), value) for value in pc.unique(cells).to_pylist())
+        except (
+            pa.ArrowException,
+            OSError,
+            KeyError,
+            ValueError,
+            OverflowError,
+        ):  # mappings, or what the preparation refuses
+            return None
+    return found
 
 
 @functools.cache
-def _values(dataset: str, subset: str | None, revision: str | None, column: str) -> frozenset[str] | None:
-    """All values of a column, of whatever split, as text; None when there are too many rows, or they cannot be known cheaply."""
-    import pyarrow.compute as pc
-
-    found: set[str] = set()
-    rows = 0
-    for path, names, rows_here in _files(dataset, subset, revision):
-        rows += rows_here
-        if rows > MOST_ROWS:
-            return None
-        top, *inner = [column] if column in names else column.split(".")
-        for chunk in _chunks(path, top):
-            cells = pc.struct_field(chunk, inner) if inner else chunk
-            found.update(map(str, pc.unique(cells).to_pylist()))
-    return frozenset(found) if rows else None
-
-
-def _files(dataset: str, subset: str | None, revision: str | None) -> Iterator[tuple[Path, list[str], int]]:
-    """Files with their columns and numbers of rows (0 where that would mean to read them)."""
+def _files(paths: tuple[Path, ...]) -> tuple[File, ...]:
+    """Files with their columns and numbers of rows; none where that would mean to read them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if on_hub(dataset):
-        folder = prepared(dataset, subset, revision)
-        for path in sorted(folder.glob("*.arrow")) if folder else ():
-            with pa.memory_map(str(path)) as stream, pa.ipc.open_stream(stream) as reader:
-                yield path, reader.schema.names, sum(batch.num_rows for batch in reader)
-        return
-    for path in sorted(Path(dataset).rglob("*.parquet")):
+    found = []
+    for path in paths:
         try:
-            meta = pq.ParquetFile(path)
-        except pa.ArrowInvalid:
+            if path.suffix == ".parquet":
+                meta = pq.ParquetFile(path)
+                found.append((path, tuple(meta.schema_arrow.names), meta.metadata.num_rows))
+            elif path.suffix == ".arrow":
+                with pa.memory_map(str(path)) as stream, pa.ipc.open_stream(stream) as reader:
+                    found.append((path, tuple(reader.schema.names), sum(batch.num_rows for batch in reader)))
+            else:
+                return ()
+        except (pa.ArrowException, OSError):
             continue  # the preparation says what is wrong with it
-        yield path, meta.schema_arrow.names, meta.metadata.num_rows
+    return tuple(found)
 
 
 def _chunks(path: Path, column: str) -> Iterator[pa.Array]:

@@ -43,7 +43,7 @@ def check_sources(campaign: Campaign, origin: str) -> None:
                     Tally.of(card).check(name, source.left_out_at_most)
                 most.append(card["splits"]["train"]["rows"])
             else:
-                inspect(name, source)
+                inspect(name, source, campaign.training.kind)
                 check_columns(name, source)
                 most.append(rows_at_most(campaign, name))
                 prepared = False

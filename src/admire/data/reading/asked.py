@@ -1,0 +1,53 @@
+"""What is asked of a source's rows, in the one form that all readers are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from admire.campaign.config import Source
+from admire.data.reading.unusable import Unusable
+from admire.errors import SourceError
+
+TOOLS = "tools"  # the column beside a conversation that holds the tools which it could call
+
+
+class Row(NamedTuple):
+    """The cells of a row that are asked for, or what is wrong with it, and where it was read."""
+
+    cells: dict[str, Any] | Unusable
+    place: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A source's entry, and what readers must know beside it.
+
+    Attributes:
+        key: the source's place in the YAML, for messages.
+        kind: `pretrain` (texts) or `sft` (conversations).
+        columns: names of columns that were met, for messages.
+        notes: sentences about the rows as a whole, which should be said when all are read.
+    """
+
+    key: str
+    source: Source
+    kind: str
+    columns: dict[str, None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def of(self, known: list[str]) -> list[str]:
+        """Which of a file's columns are to be read; of `meta.name` that is `meta`.
+
+        A column that this file lacks is one whose cells are all empty.
+        """
+        self.columns.update(dict.fromkeys(known))
+        wanted = [self.source.column, *([TOOLS] if self.kind == "sft" else [])]
+        wanted += [column if column in known else column.partition(".")[0] for column in self.source.where]
+        return [column for column in dict.fromkeys(wanted) if column in known]
+
+    def no_column(self, column: str, place: str) -> SourceError:
+        """What is said of a column that no row has."""
+        where = f"{self.key}.column" if column == self.source.column else f"{self.key}.where"
+        known = f"set {where} to one of {', '.join(self.columns)}" if self.columns else f"correct {where}"
+        return SourceError(f"{place}: there is no column '{column}'; {known}")

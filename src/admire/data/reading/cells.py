@@ -1,0 +1,77 @@
+"""Cells, and when one has the value that `where` names: values are compared as JSON spells them, whatever file they stand in."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+import math
+from typing import Any
+
+Moment = datetime.date | datetime.time  # a datetime is a date
+
+
+def cell(row: dict[str, Any], column: str) -> Any:
+    """What a row holds in a column, or in a mapping within it, which a dot leads to; None where there is nothing."""
+    if column in row:
+        return row[column]
+    top, _, rest = column.partition(".")
+    inner = as_mapping(row.get(top)) if rest else None
+    return None if inner is None else cell(inner, rest)
+
+
+def as_mapping(value: Any) -> dict[str, Any] | None:
+    """A mapping as it is or as Arrow's maps come, a list of pairs; None for anything else."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list) and value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
+        return {key: inner for key, inner in value if isinstance(key, str)}
+    return None
+
+
+def matches(value: Any, wanted: str) -> bool:
+    """Whether a cell has the value that is written so in the YAML: a text by its letters; `true`, `1.5`, `null` and `{"a": 1}` as
+    JSON spells them, numbers by their size; dates and times in ISO 8601.
+    """
+    if isinstance(value, str):
+        return value == wanted
+    if isinstance(value, Moment):
+        return wanted in (value.isoformat(), str(value)) or _moment(wanted, type(value)) == value
+    return spelled(value) == _normal(wanted)
+
+
+def spelled(value: Any) -> str:
+    """A cell as JSON spells it, without blanks, keys sorted; a text without its quotes."""
+    return value if isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
+    mapping = as_mapping(value)
+    if mapping is not None:
+        return "{" + ",".join(f"{json.dumps(key)}:{_json(mapping[key])}" for key in sorted(mapping, key=str)) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_json, value)) + "]"
+    if isinstance(value, decimal.Decimal | float) and math.isfinite(value) and value == int(value):
+        return str(int(value))
+    if isinstance(value, decimal.Decimal):
+        return str(value.normalize())
+    if isinstance(value, Moment):
+        return json.dumps(value.isoformat())
+    if isinstance(value, bytes):
+        return json.dumps(value.decode("utf-8", "backslashreplace"))
+    return json.dumps(value, default=str)
+
+
+def _normal(wanted: str) -> str:
+    """A value of the YAML in the same spelling, where it is JSON."""
+    try:
+        return _json(json.loads(wanted))
+    except (ValueError, RecursionError):  # a text, which no number or mapping equals
+        return wanted
+
+
+def _moment(wanted: str, kind: type) -> Any:
+    try:
+        return kind.fromisoformat(wanted)
+    except ValueError:
+        return None

@@ -1,0 +1,83 @@
+"""The forms in which rows hold a conversation, and the one that is prepared.
+
+A row's cell may be a list of turns, a mapping that holds one (`messages` or `conversations`, and `tools`), or either as JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from admire.data.conversation import Conversation
+from admire.data.reading.turns import WANTED, absent_aside, is_plain, turn_of
+from admire.data.reading.unusable import Unusable
+
+INSIDE = ("messages", "conversations")
+
+
+def conversation_of(value: Any, tools: Any, ignored: frozenset[str]) -> Conversation:
+    """A cell's conversation.
+
+    Args:
+        value: the cell.
+        tools: what stands in the column `tools` beside it, None where nothing does.
+        ignored: keys that the user wants left out wherever they stand.
+
+    Raises:
+        Unusable: says which turn and key, and what to do.
+    """
+    if isinstance(value, str):
+        value = _decoded(value)
+    if isinstance(value, dict):
+        value, inner = _inside(value, ignored)
+        tools = inner if inner is not None else tools
+    if not isinstance(value, list):
+        raise Unusable("no_conversation", f"{WANTED}, found {type(value).__name__}")
+    if not value:
+        raise Unusable("no_conversation", f"{WANTED}, and this one has no turns", "mend it or take it out")
+    if all(map(is_plain, value)):
+        turns, learnt = [{"role": turn["role"], "content": turn["content"]} for turn in value], None
+    else:
+        made = [turn_of(turn, number, ignored) for number, turn in enumerate(value, 1)]
+        turns, marks = [turn for turn, _ in made], [mark for _, mark in made]
+        learnt = None if all(mark is None for mark in marks) else [mark is not False for mark in marks]
+    kept = tools is not None and "tools" not in ignored
+    return Conversation(turns, learnt, _tools(tools) if kept else None)
+
+
+def _decoded(value: str) -> Any:
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        raise Unusable("no_conversation", f"{WANTED}, found text that is not JSON") from None
+    if isinstance(found, list | dict):
+        return found
+    raise Unusable("no_conversation", f"{WANTED}, found {type(found).__name__} in JSON text")
+
+
+def _inside(value: dict[str, Any], ignored: frozenset[str]) -> tuple[Any, Any]:
+    """The turns and the tools in a mapping that holds them."""
+    present = {key: inner for key, inner in value.items() if inner is not None and key not in ignored}
+    keys = [key for key in INSIDE if key in present]
+    if len(keys) != 1:
+        found = " and ".join(keys) or f"only {', '.join(map(str, value)) or 'nothing'}"
+        raise Unusable("no_conversation", f"{WANTED}, or a mapping with `messages` or `conversations`; found {found}")
+    for key in present.keys() - {*keys, "tools"}:
+        raise Unusable.unknown(key, "beside the turns")
+    turns = present[keys[0]]
+    return _decoded(turns) if isinstance(turns, str) else turns, present.get("tools")
+
+
+def _tools(value: Any) -> list[Any] | None:
+    """What the template gets as `tools`: a list of mappings, whether it is spelled as JSON as a whole, in parts or not at all."""
+    try:
+        value = json.loads(value) if isinstance(value, str) and value.strip() else value
+        if isinstance(value, list):
+            value = [json.loads(tool) if isinstance(tool, str) else tool for tool in value]
+    except (ValueError, RecursionError):
+        raise Unusable("tools", "`tools` is text that is not JSON") from None
+    if not value:
+        return None
+    if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
+        raise Unusable("tools", f"`tools` is no list of mappings but {type(value).__name__}")
+    return absent_aside(value, "tools")

@@ -1,0 +1,39 @@
+"""Rows of a dataset on the hub, as `datasets` has prepared it on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from admire.data import hub_cache
+from admire.data.reading.asked import Asked, Row
+from admire.data.reading.folder import cannot_be_loaded
+from admire.errors import SourceError
+
+
+def read_hub(asked: Asked) -> Iterator[Row]:
+    """The rows of the source's split, at its revision.
+
+    Raises:
+        SourceError: if the dataset is not here, or its files are damaged.
+    """
+    import datasets
+
+    source = asked.source
+    try:
+        rows = hub_cache.load(asked.key, source)
+    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+        raise cannot_be_loaded(source, asked.key, error) from None
+    columns = asked.of(rows.column_names)
+    if source.column not in columns:
+        raise asked.no_column(source.column, str(source.dataset))
+    rows = rows.select_columns(columns)
+    number = 0
+    try:
+        for number, row in enumerate(rows, 1):
+            yield Row(row, f"{source.dataset}, row {number}")
+    except Exception as error:  # of pyarrow, or of a column's own decoding
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
+        raise SourceError(
+            f"{source.dataset}: the dataset cannot be read beyond row {number} ({reason}); remove it from the cache of `datasets` "
+            "and fetch it again where there is a network"
+        ) from None

@@ -1,0 +1,98 @@
+"""Rows of JSON files: an object a line, or one array of them."""
+
+from __future__ import annotations
+
+import codecs
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, Any
+
+from admire.data.reading.asked import Asked, Row
+from admire.data.reading.opened import opened
+from admire.data.reading.unusable import Unusable
+from admire.errors import SourceError
+
+MOST_BYTES = 1 << 28  # of one row or document; tokenising more than that at once takes all memory of most machines
+
+
+def read_lines(path: Path, asked: Asked) -> Iterator[Row]:
+    """An object a line; blank lines are no rows."""
+    with opened(path, asked.key) as stream:
+        yield from _rows(_lines(stream, path, asked), asked)
+
+
+def read_json(path: Path, asked: Asked) -> Iterator[Row]:
+    """An array of objects (or of texts, which then stand in column `text`), one object, or an object a line."""
+    with opened(path, asked.key) as stream:
+        start = stream.peek(1 << 12).lstrip()
+        if not start.startswith(b"[") and not _is_pretty(start):
+            yield from _rows(_lines(stream, path, asked), asked)
+            return
+        try:
+            value = json.loads(stream.read().decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise SourceError(
+                f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {asked.key}"
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise SourceError(f"{path}: {_why(error)}; mend it or take the file out of {asked.key}") from None
+    items = value if isinstance(value, list) else [value]
+    rows = ({"text": item} if isinstance(item, str) else item for item in items)
+    yield from _rows(((row, f"{path}, item {number}") for number, row in enumerate(rows, 1)), asked)
+
+
+def _is_pretty(start: bytes) -> bool:
+    """Whether a file begins with an object that is spread over several lines."""
+    first, newline, _ = start.partition(b"\n")
+    return bool(newline) and first.strip() == b"{"
+
+
+def _rows(found: Iterator[tuple[Any, str]], asked: Asked) -> Iterator[Row]:
+    known: set[str] = set()
+    for row, place in found:
+        if not isinstance(row, dict | Unusable):
+            what = f"expected an object with the column '{asked.source.column}', found {type(row).__name__}"
+            row = Unusable("no_object", what, f"mend it or take the file out of {asked.key}")
+        if isinstance(row, Unusable):
+            yield Row(row, place)
+            continue
+        if not known.issuperset(row):
+            known.update(row)
+            asked.columns.update(dict.fromkeys(row))
+        yield Row(row, place)
+
+
+def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, str]]:
+    mend = f"mend it or take the file out of {asked.key}.files"
+    if asked.source.files is None:
+        mend = f"mend it or take the file out of {asked.key}.dataset"
+    for number, line in enumerate(iter(partial(stream.readline, MOST_BYTES + 1), b""), 1):
+        place = f"{path}:{number}"
+        if len(line) > MOST_BYTES:
+            while not line.endswith(b"\n") and (line := stream.readline(MOST_BYTES)):
+                pass
+            yield Unusable("too_long", f"a row of more than {MOST_BYTES:,} bytes", "split it"), place
+            continue
+        if not line.strip():
+            continue
+        try:
+            if line.startswith(codecs.BOM_UTF8):  # files that were laid end to end bring their marks along
+                line = line[len(codecs.BOM_UTF8) :]
+            row = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            row = Unusable(
+                "not_utf8", f"not UTF-8 (byte {error.start})", mend.replace("mend it", "convert it to UTF-8")
+            )
+        except (ValueError, RecursionError) as error:
+            row = Unusable("not_json", f"this line is {_why(error)}", mend)
+        yield row, place
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"not JSON ({error.msg})"
+    if isinstance(error, RecursionError):
+        return "JSON with brackets nested too deep to be read"
+    return "JSON with a number of too many digits to be read"

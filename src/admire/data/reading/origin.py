@@ -1,0 +1,123 @@
+"""The rows of a source, wherever they come from, and the documents in those that are wanted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from admire.data.conversation import Document
+from admire.data.corpora import corpus
+from admire.data.left_out import LeftOut
+from admire.data.reading import folder, lines
+from admire.data.reading.asked import TOOLS, Asked, Row
+from admire.data.reading.cells import cell, matches
+from admire.data.reading.forms import conversation_of
+from admire.data.reading.hub import read_hub
+from admire.data.reading.opened import kind_of
+from admire.data.reading.patterns import matched_files
+from admire.data.reading.texts import read_document
+from admire.data.reading.unusable import Unusable
+from admire.errors import SourceError
+
+READERS = folder.READERS | {".txt": read_document}
+
+
+class Read(NamedTuple):
+    """A document and where it was read, for messages; a `LeftOut` stands for one that cannot be used."""
+
+    document: Document | LeftOut
+    place: str
+
+
+def rows_of(asked: Asked) -> Iterator[Row]:
+    """All rows of a source."""
+    source, key = asked.source, asked.key
+    if source.corpus is not None:
+        made = corpus(source.corpus, f"{key}.corpus")()
+        return (Row({source.column: one}, f"{source.corpus}, document {number}") for number, one in enumerate(made, 1))
+    if source.files is not None:
+        paths = matched_files(source.files, key)
+        return (row for path in paths for row in READERS[str(kind_of(path))](path, asked))
+    if folder.names_folder(str(source.dataset)):
+        return folder.read_folder(folder.find(source, key), asked)
+    return read_hub(asked)
+
+
+def wanted(rows: Iterator[Row], asked: Asked) -> Iterator[Read]:
+    """The documents of the rows that pass `where`, and in their places those that cannot be used.
+
+    Raises:
+        SourceError: at a row that cannot be used, unless such rows are left out; at the end, if no row has a column of `where`.
+    """
+    where, empty, last = asked.source.where, Counter[str](), None
+    first: dict[str, str] = {}
+    for row in rows:
+        last = row
+        if isinstance(row.cells, Unusable):
+            yield Read(_left_out(row.cells, row.place, asked), row.place)
+            continue
+        try:
+            if where:
+                values = {column: cell(row.cells, column) for column in where}
+                for column in (column for column, value in values.items() if value is None):
+                    empty[column] += 1
+                    first.setdefault(column, row.place)
+                if not all(matches(values[column], value) for column, value in where.items()):
+                    continue
+            document = _document(row, asked)
+        except Unusable as error:
+            document = _left_out(error, row.place, asked)
+        except RecursionError:
+            document = _left_out(Unusable("too_deep", "brackets nested too deep to be read"), row.place, asked)
+        yield Read(document, row.place)
+    for column in where if last else ():
+        if not {column, column.partition(".")[0]} & asked.columns.keys():
+            raise asked.no_column(column, first.get(column, last.place))
+        if empty[column] and where[column] != "null":
+            them = f"{empty[column]:,} rows have nothing in '{column}'"
+            asked.notes.append(f"{asked.key}.where: {them} and are not taken (the first: {first[column]})")
+
+
+def _left_out(error: Unusable, place: str, asked: Asked) -> LeftOut:
+    """A row that is left out, or, unless the source says so, its end.
+
+    Raises:
+        SourceError: what is wrong with it, and what to do.
+    """
+    if asked.source.bad_rows == "refuse":
+        mend = error.mend or f"set {asked.key}.ignore_keys: [{error.key}] to leave it out of all turns"
+        raise SourceError(f"{place}: {error.what}; {mend}, or leave such rows out by {asked.key}.bad_rows: skip")
+    return LeftOut(error.reason, f"{place}: {error.what}")
+
+
+def _document(row: Row, asked: Asked) -> Document:
+    """The row's document in the one form that is prepared."""
+    source, key = asked.source, asked.key
+    value = row.cells.get(source.column)
+    if value is None:
+        if source.column not in row.cells:
+            mend = f"set {key}.column to one of {', '.join(asked.columns)}"
+            raise Unusable("nothing", f"there is no column '{source.column}'", mend)
+        raise Unusable("nothing", f"there is nothing in column '{source.column}'")
+    try:
+        if asked.kind == "sft":
+            tools = row.cells.get(TOOLS) if source.column != TOOLS else None
+            made = conversation_of(value, tools, frozenset(source.ignore_keys))
+            size = sum(len(text.encode()) for text in made.texts)
+        else:
+            made, size = _text(value, asked), len(value.encode())
+    except UnicodeEncodeError:
+        what = "the text holds half a surrogate pair, which is no character"
+        raise Unusable("no_text", what, "mend or drop the row") from None
+    if size > lines.MOST_BYTES:
+        raise Unusable("too_long", f"a document of more than {lines.MOST_BYTES:,} bytes", "split it")
+    return made
+
+
+def _text(value: Any, asked: Asked) -> str:
+    if isinstance(value, str):
+        return value
+    column = "" if asked.source.corpus is not None else f" in column '{asked.source.column}'"
+    mend = f"set {asked.key}.column to the right one" if column else f"choose another {asked.key}.corpus"
+    raise Unusable("other_type", f"pre-training needs text{column}, found {type(value).__name__}", mend)

@@ -1,0 +1,71 @@
+"""Rows of Parquet files, of which only the wanted columns are read, a bounded piece at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from admire.data.reading.asked import Asked, Row
+from admire.data.reading.opened import reading
+from admire.data.reading.unusable import Unusable
+from admire.errors import SourceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+BATCH_ROWS = 1024
+BATCH_BYTES = 1 << 28  # that a piece takes at most, by what the file says of its columns
+
+
+def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
+    """The file's rows."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = (str(error).splitlines() or ["it is damaged"])[0].rstrip(".")
+        raise SourceError(
+            f"{path}: not a Parquet file ({reason}); write it again or take it out of {asked.key}.files"
+        ) from None
+    with file, reading(path, asked.key):
+        known = file.schema_arrow.names
+        columns = asked.of(known)
+        if asked.source.column not in columns:
+            none = Unusable(
+                "nothing",
+                f"there is no column '{asked.source.column}'",
+                f"set {asked.key}.column to one of {', '.join(known)}",
+            )
+            yield from (Row(none, str(path)) for _ in range(file.metadata.num_rows))
+            return
+        number = 0
+        for batch in file.iter_batches(_rows_at_once(file, columns), columns=columns):
+            for row in _pylist(batch):
+                number += 1
+                yield Row(row, f"{path}, row {number}")
+
+
+def _rows_at_once(file: pq.ParquetFile, columns: list[str]) -> int:
+    """How many rows are read at once: fewer of rows that are large, so that what is in memory is bounded."""
+    meta, largest = file.metadata, 1.0
+    for group in range(meta.num_row_groups):
+        chunks = [meta.row_group(group).column(i) for i in range(meta.num_columns)]
+        size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns)
+        largest = max(largest, size / max(meta.row_group(group).num_rows, 1))
+    return int(max(1, min(BATCH_ROWS, BATCH_BYTES // largest)))
+
+
+def _pylist(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Unusable]:
+    """The rows of a piece."""
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:
+        for i in range(batch.num_rows):
+            try:
+                yield batch.slice(i, 1).to_pylist()[0]
+            except UnicodeDecodeError as error:
+                yield Unusable("not_utf8", f"not UTF-8 (byte {error.start})", "write it as UTF-8")

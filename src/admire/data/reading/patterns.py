@@ -1,0 +1,60 @@
+"""The files that a source's `files:` names."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+
+from admire.data.reading.opened import kind_of
+from admire.data.reading.paths import home_expanded, is_file, is_folder
+from admire.errors import SourceError
+
+
+def matched_files(patterns: list[str] | str, key: str) -> list[Path]:
+    """The files that the patterns match, sorted, each once; a path that is there is meant as it is written.
+
+    Args:
+        key: the source's place in the YAML, for messages.
+
+    Raises:
+        SourceError: if a pattern matches nothing, or a file is empty or of a kind that no reader takes.
+    """
+    key = f"{key}.files"
+    found: set[Path] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        whole = str(home_expanded(pattern))
+        if is_folder(whole):
+            raise SourceError(f"{pattern}: a folder; name its files in {key}, as in '{pattern.rstrip('/')}/*.jsonl'")
+        matched = [Path(path) for path in _glob(whole) if is_file(path)]
+        if not matched:
+            raise SourceError(
+                f"{pattern[:200]}: no such file; correct {key}, paths are relative to where the command runs"
+            )
+        found.update(matched)
+    for path in sorted(found):
+        check_file(path, key)
+    return sorted(found)
+
+
+def check_file(path: Path, key: str) -> None:
+    """Refuse a file that no reader takes, or that holds nothing."""
+    if kind_of(path) is None:
+        raise SourceError(
+            f"{path}: {key} takes .jsonl, .parquet, .txt files, also .ndjson and .json, and text compressed as .gz, .bz2, .xz or "
+            ".zst; convert it or narrow the pattern"
+        )
+    if path.stat().st_size == 0:
+        raise SourceError(f"{path}: the file is empty; fill it or take it out of {key}")
+
+
+def _glob(pattern: str) -> list[str]:
+    """What a pattern matches. As much of its beginning as is there is no pattern, whatever brackets it has."""
+    if "\0" in pattern:
+        return []
+    parts = pattern.split("/")
+    for n in range(len(parts), 0, -1):
+        start = "/".join(parts[:n])
+        if glob.has_magic(start) and os.path.lexists(start):
+            return glob.glob("/".join([glob.escape(start), *parts[n:]]), recursive=True)
+    return glob.glob(pattern, recursive=True)

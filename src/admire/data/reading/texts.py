@@ -1,0 +1,60 @@
+"""Text files: each one document, or, in a dataset's folder, a row a line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from admire.data.reading import lines
+from admire.data.reading.asked import Asked, Row
+from admire.data.reading.opened import opened
+from admire.data.reading.unusable import Unusable
+
+NULS = 0.3  # a larger share of these means two bytes a letter, that is UTF-16 without a mark
+SAMPLE = 1 << 12
+
+
+def read_document(path: Path, asked: Asked) -> Iterator[Row]:
+    """The file's text, whatever column is asked for."""
+    with opened(path, asked.key) as stream:
+        content = stream.read(lines.MOST_BYTES + 1)
+    mend = f"take it out of {asked.key}.files"
+    if len(content) > lines.MOST_BYTES:
+        yield Row(Unusable("too_long", f"a document of more than {lines.MOST_BYTES:,} bytes", "split it"), str(path))
+        return
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        what = f"not UTF-8 (byte {error.start})"
+        yield Row(Unusable("not_utf8", what, f"convert it to UTF-8 or {mend}"), str(path))
+        return
+    if text[:SAMPLE].count("\0") > NULS * len(text[:SAMPLE]):
+        yield Row(Unusable("not_utf8", "UTF-16 without a mark", f"convert it to UTF-8 or {mend}"), str(path))
+        return
+    if "\r" in text:  # as in files that are opened as text
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    yield Row({asked.source.column: text}, str(path))
+
+
+def read_text_lines(path: Path, asked: Asked) -> Iterator[Row]:
+    """A row a line, in column `text`, as `datasets` reads text files."""
+    asked.of(["text"])
+    mend = f"convert it to UTF-8 or take it out of {asked.key}.dataset"
+    with opened(path, asked.key) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape")
+        size = lines.MOST_BYTES // 4  # letters, of up to four bytes each
+        for number, line in enumerate(iter(lambda: text.readline(size), ""), 1):
+            place = f"{path}:{number}"
+            if len(line) == size:
+                while not line.endswith("\n") and (line := text.readline(size)):
+                    pass
+                yield Row(Unusable("too_long", f"a line of more than {size:,} letters", "split it"), place)
+                continue
+            try:
+                line.encode()
+            except UnicodeEncodeError as error:
+                yield Row(Unusable("not_utf8", f"not UTF-8 (letter {error.start})", mend), place)
+                continue
+            yield Row({"text": line.rstrip("\n")}, place)
+        text.detach()

@@ -1,0 +1,190 @@
+"""One turn of a conversation: from the usual spellings to what chat templates take. What is not known is never dropped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from admire.data.reading.unusable import Unusable
+
+ROLES = {  # of {from, value}
+    "system": "system",
+    "developer": "developer",
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
+    "tool": "tool",
+    "observation": "tool",
+    "function_response": "tool",
+    "function": "function",
+    "function_call": "assistant",
+}
+TEXTS = ("name", "tool_call_id", "reasoning_content", "reasoning", "thinking")  # that templates take beside the content
+MARKS = ("weight", "train", "training")  # whether the turn may count in the loss
+WANTED = "fine-tuning needs a list of {role, content}"
+DEEPEST = 50  # brackets within a tool or a call
+
+
+def is_plain(turn: Any) -> bool:
+    """Whether a turn is role and content, both texts, and nothing else."""
+    return type(turn) is dict and len(turn) == 2 and type(turn.get("role")) is str and type(turn.get("content")) is str
+
+
+def turn_of(turn: Any, number: int, ignored: frozenset[str]) -> tuple[dict[str, Any], bool | None]:
+    """The turn as templates take it, and whether it may count in the loss (None where it does not say).
+
+    Args:
+        number: which turn this is, from 1.
+        ignored: keys to leave out.
+
+    Raises:
+        Unusable: names the turn and the key.
+    """
+    place = f"turn {number}"
+    if not isinstance(turn, dict):
+        raise Unusable("no_conversation", f"{WANTED}, and {place} is {_kind(turn)}")
+    turn = {key: value for key, value in turn.items() if value is not None and key not in ignored}
+    role, called = _role(turn, place)
+    content = turn.pop("content", turn.pop("value", None))
+    made = {"role": role, "content": ""}
+    calls = _calls(turn, place) + (_called(content, place) if called else [])
+    if not called:
+        if content is None and not calls:
+            what = f"{WANTED}, and {place} ({role}) has neither content nor a tool call"
+            raise Unusable("no_content", what, "fill it or take it out")
+        made["content"] = "" if content is None else _content(content, place, ignored)
+    marks = {key: _mark(turn.pop(key), place, key) for key in MARKS if key in turn}
+    if len(set(marks.values())) > 1:
+        raise Unusable("weight", f"{place}: {' and '.join(marks)} contradict each other")
+    for key in TEXTS:
+        if key in turn:
+            made[key] = turn.pop(key)
+            if not isinstance(made[key], str):
+                raise Unusable("other_type", f"{place}: {key} is no text but {_kind(made[key])}")
+    if calls:
+        made["tool_calls"] = calls
+    for key in turn:
+        raise Unusable.unknown(key, place)
+    return made, next(iter(marks.values()), None)
+
+
+def absent_aside(value: Any, place: str, depth: int = 0) -> Any:
+    """A value without the keys that are null: Parquet gives each mapping in a list the keys of all of them."""
+    if depth > DEEPEST:
+        raise Unusable("too_deep", f"{place}: brackets nested deeper than {DEEPEST}")
+    if isinstance(value, dict):
+        return {str(key): absent_aside(inner, place, depth + 1) for key, inner in value.items() if inner is not None}
+    if isinstance(value, list | tuple):
+        return [absent_aside(inner, place, depth + 1) for inner in value]
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    return str(value)
+
+
+def _role(turn: dict[str, Any], place: str) -> tuple[str, bool]:
+    """The role, and whether the content is a call, as it is in ShareGPT's `function_call`."""
+    for one, other in (("role", "from"), ("content", "value")):
+        if one in turn and other in turn:
+            raise Unusable("two_forms", f"{place} has both '{one}' and '{other}'", key=other)
+    key = "role" if "role" in turn else "from"
+    if key not in turn:
+        raise Unusable("no_role", f"{WANTED}, and {place} has no role")
+    role = turn.pop(key)
+    if not isinstance(role, str) or not role:
+        raise Unusable("no_role", f"{WANTED}, and in {place} the {key} is {_kind(role)}")
+    if key == "from":
+        if role not in ROLES:
+            known = ", ".join(ROLES)
+            raise Unusable("no_role", f"{place} is from '{role[:60]}'", f"write one of {known}")
+        return ROLES[role], role == "function_call"
+    return role, False
+
+
+def _content(content: Any, place: str, ignored: frozenset[str]) -> str:
+    """A text, or one that is spread over parts `{type: text, text}`."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        raise Unusable("other_type", f"{place}: the content is no text but {_kind(content)}")
+    found = []
+    for part in content:
+        if isinstance(part, dict):
+            part = {key: value for key, value in part.items() if value is not None and key not in ignored}
+            if part.get("type") != "text":
+                raise Unusable("not_text", f"{place}: a part of the content is of type '{part.get('type')}', not text")
+            for key in part.keys() - {"type", "text"}:
+                raise Unusable.unknown(key, f"{place}, a part of the content")
+            part = part.get("text")
+        if not isinstance(part, str):
+            raise Unusable("other_type", f"{place}: a part of the content is no text but {_kind(part)}")
+        found.append(part)
+    return "".join(found)
+
+
+def _calls(turn: dict[str, Any], place: str) -> list[dict[str, Any]]:
+    """The tool calls, taken out of the turn: `tool_calls`, or the one in OpenAI's older `function_call`."""
+    calls = turn.pop("tool_calls", [])
+    if isinstance(calls, str):
+        calls = _json(calls, f"{place}: tool_calls") if calls.strip() else []
+    if not isinstance(calls, list):
+        raise Unusable("tool_call", f"{place}: tool_calls is no list but {_kind(calls)}")
+    older = turn.pop("function_call", None)
+    return [_call(call, f"{place}, call {n}") for n, call in enumerate([*calls, *([older] if older else [])], 1)]
+
+
+def _called(content: Any, place: str) -> list[dict[str, Any]]:
+    """The calls that ShareGPT writes as JSON in a turn's text."""
+    value = _json(content, f"{place}: the function_call") if isinstance(content, str) else content
+    calls = value if isinstance(value, list) else [value]
+    if not calls:
+        raise Unusable("tool_call", f"{place}: the function_call calls nothing")
+    return [_call(call, f"{place}, call {n}") for n, call in enumerate(calls, 1)]
+
+
+def _call(call: Any, place: str) -> dict[str, Any]:
+    """`{id, type, function: {name, arguments}}`, whatever of it was left out; arguments as a mapping, not as JSON text."""
+    if isinstance(call, str):
+        call = _json(call, place)
+    if not isinstance(call, dict):
+        raise Unusable("tool_call", f"{place} is no mapping but {_kind(call)}")
+    call = {key: value for key, value in call.items() if value is not None}
+    function = call.pop("function", None)
+    if function is None:
+        function = {key: call.pop(key) for key in ("name", "arguments") if key in call}
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise Unusable("tool_call", f"{place} does not say which function by its name")
+    function = {key: value for key, value in function.items() if value is not None}
+    arguments = function.get("arguments", {})
+    if isinstance(arguments, str):
+        arguments = _json(arguments, f"{place}: arguments") if arguments.strip() else {}
+    else:
+        arguments = absent_aside(arguments, f"{place}: arguments")
+    if not isinstance(arguments, dict):
+        raise Unusable("tool_call", f"{place}: arguments is no mapping but {_kind(arguments)}")
+    absent_aside(arguments, f"{place}: arguments")
+    rest = absent_aside({**call, "function": {**function, "arguments": {}}}, place)
+    rest["function"]["arguments"] = arguments
+    return {"type": "function"} | rest
+
+
+def _mark(value: Any, place: str, key: str) -> bool:
+    if isinstance(value, bool | int | float) and value in (0, 1):
+        return bool(value)
+    raise Unusable(
+        "weight",
+        f"{place}: {key} is {json.dumps(value, default=str)[:60]}, and only 0 and 1 (false and true) are known",
+    )
+
+
+def _json(value: str, place: str) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise Unusable("tool_call", f"{place} is text that is not JSON") from None
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else type(value).__name__
