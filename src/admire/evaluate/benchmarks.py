@@ -32,6 +32,7 @@ from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
 from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
+from admire.evaluate.task_checks import check_file, check_filter
 from admire.trials.records import Score
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ def check_tasks(suite: Benchmarks) -> None:
             if not leaf.is_whole:
                 member = leaf.name.partition("::")[2]
                 raise ConfigError(f"tasks.{task}: its member {member} is no task; correct {files[task]}")
+            check_file(task, leaf)
         if not suite.runs_code:
             _check_runs_no_code(task, leaves)
         _check_metric(task_files.read(files[task]), leaves, task, suite.metric_of(task))
+        check_filter(task, leaves, suite.metric_of(task))
         check_shots(task, leaves, suite.few_shot_of(task))
         _check_once(task, leaves, owners)
 
@@ -124,9 +127,24 @@ def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
             task, said = loaded["tasks"][name], suite.few_shot_of(asked)
             own = task.get_config("num_fewshot")
             check_shots(asked, [TaskFile(name, None, {"num_fewshot": own})], said)  # a task in Python says it only now
-            task.set_config("num_fewshot", (own or 0) if said is None else said)
+            shots = (own or 0) if said is None else said
+            _check_pool(task, name, shots)
+            task.set_config("num_fewshot", shots)
             task.set_fewshot_seed(SEED)
     return loaded
+
+
+def _check_pool(task: ConfigurableTask, name: str, shots: int) -> None:
+    """Refuse more examples than there are to draw from; for tasks whose code makes their items this is known only now."""
+    sampler = getattr(task, "sampler", None)
+    if not shots or sampler is None:
+        return
+    items = len(sampler.fewshot_indices or sampler.df)
+    own = task.fewshot_cfg.split is not None and task.fewshot_cfg.split == task.config.test_split
+    if shots + own > items:
+        raise ConfigError(
+            f"tasks.{name}: {shots} examples are asked for, and there are {items} to draw from; lower few_shot"
+        )
 
 
 def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
@@ -140,6 +158,8 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
     model = HFLM(
         pretrained=str(folder), device="cuda" if gpus else "cpu", batch_size=suite.batch_size, use_safetensors=True
     )
+    if suite.chat_template and not model.tokenizer.chat_template:
+        raise ConfigError("chat_template: the model's tokenizer has no chat template; take this out of the suite")
     # it finds out by itself only where it sees several GPUs
     model._rank, model._world_size = (ranks.rank, ranks.size) if shared else (0, 1)
     return model

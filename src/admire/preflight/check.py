@@ -12,6 +12,7 @@ from admire.campaign.identity import to_write_down
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget, check_raised_budget
+from admire.preflight.fit import check_fit
 from admire.preflight.folder import check_folder
 from admire.preflight.hub import check_fetched
 from admire.preflight.machines import check_machines
@@ -55,6 +56,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     if not begun:  # it takes seconds, and what it looks at is frozen from then on
         check_commits(campaign, origin)
         check_models(campaign, origin)
+    check_fit(campaign, origin)
     if fetched:
         check_fetched(campaign, origin)
     check_folder(campaign, origin)

@@ -15,9 +15,7 @@ from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.campaign.recipes import base_campaign
 from admire.data.hub_cache import commits, prepared
 from admire.errors import ConfigError
-
-# `dataset_path` of tasks whose data are files beside them, read by datasets itself
-READERS = ("arrow", "csv", "json", "parquet", "text")
+from admire.evaluate.task_checks import READERS
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _check_template(campaign: Campaign, origin: str) -> None:
         where = tokenizer.path or campaign.target.path
         if where is None or model_file(where, "tokenizer_config.json") is None:
             return  # a base model's own tokenizer, or one that is not fetched yet
-        template = _own_template(where)
+        template = own_template(where)
         if not template:
             raise ConfigError(
                 f"{origin}: tokenizer.chat_template: the tokenizer of {where} has no chat template; name a Jinja file"
@@ -116,7 +116,7 @@ def _check_template(campaign: Campaign, origin: str) -> None:
         )
 
 
-def _own_template(path: str) -> str | None:
+def own_template(path: str) -> str | None:
     """The chat template that a tokenizer brings, in its own file or in its configuration."""
     beside, config = model_file(path, "chat_template.jinja"), model_file(path, "tokenizer_config.json")
     if beside is not None:

@@ -8,6 +8,7 @@ from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign
 from admire.campaign.shots import overrides
 from admire.evaluate.directions import direction_notes
+from admire.evaluate.task_checks import shows_its_own_items
 
 
 def scoring_notes(campaign: Campaign) -> list[str]:
@@ -22,7 +23,11 @@ def scoring_notes(campaign: Campaign) -> list[str]:
 def _notes(suite: Benchmarks) -> Iterator[str]:
     files = task_files.places(suite)
     for task in suite.tasks:
-        yield from overrides(task, task_files.leaves(files, task), suite.few_shot_of(task))
+        leaves, asked = task_files.leaves(files, task), suite.few_shot_of(task)
+        yield from overrides(task, leaves, asked)
+        shown = [leaf.name for leaf in leaves if (leaf.few_shot if asked is None else asked)]
+        if leaky := [leaf.name for leaf in leaves if leaf.name in shown and shows_its_own_items(leaf)]:
+            yield f"{', '.join(leaky)}: an item may be among the examples in its own prompt (its file names no fewshot_split)"
     if suite.cut_prompts:
         yield "prompts that are longer than the model reads are cut on the left (cut_prompts)"
     if suite.limit is not None:
