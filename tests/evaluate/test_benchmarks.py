@@ -59,7 +59,7 @@ def test_tasks_that_run_generated_code_are_refused(tmp_path):
 
 
 def test_consent_lets_them_pass(tmp_path):
-    (tmp_path / "programs.yaml").write_text("task: programs\nunsafe_code: true\ndataset_path: json\n")
+    (tmp_path / "programs.yaml").write_text("task: programs\nunsafe_code: true\ndataset_path: json\ntest_split: test\n")
     benchmarks.check_tasks(
         Benchmarks(kind="lm-eval", tasks={"programs": "acc"}, include_path=str(tmp_path), runs_code=True)
     )

@@ -63,13 +63,14 @@ def check_tasks(suite: Benchmarks) -> None:
             if not leaf.is_whole:
                 member = leaf.name.partition("::")[2]
                 raise ConfigError(f"tasks.{task}: its member {member} is no task; correct {files[task]}")
-            check_file(task, leaf)
         if not suite.runs_code:
             _check_runs_no_code(task, leaves)
         _check_metric(task_files.read(files[task]), leaves, task, suite.metric_of(task))
         check_filter(task, leaves, suite.metric_of(task))
         check_shots(task, leaves, suite.few_shot_of(task))
         _check_once(task, leaves, owners)
+        for leaf in leaves:
+            check_file(task, leaf)
 
 
 def scores(

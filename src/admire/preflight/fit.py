@@ -10,7 +10,7 @@ from pathlib import Path
 
 from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign, Model
-from admire.campaign.recipes import base_campaign, tokenizer_recipe
+from admire.campaign.recipes import base_campaign, ready_tokenizer, tokenizer_owner
 from admire.campaign.task_files import TaskFile
 from admire.errors import ConfigError
 from admire.evaluate.task_checks import READERS, answer_tokens, data_files, shown_from
@@ -81,10 +81,9 @@ def _check_template(campaign: Campaign) -> None:
     """Refuse `chat_template` where the tokenizer that trials are saved with has none."""
     if campaign.tokenizer.chat_template is not None:
         return
-    recipe = tokenizer_recipe(campaign)
-    where = recipe.get("path")
+    where, owner = ready_tokenizer(campaign), tokenizer_owner(campaign)
     if where is None:
-        what = f"the tokenizer that is trained (vocabulary: {recipe['vocabulary']})"
+        what = f"the tokenizer that is trained (vocabulary: {owner.tokenizer.vocabulary if owner else 'unknown'})"
     elif model_file(where, "tokenizer_config.json") is None or own_template(where):
         return  # not fetched yet, or it has one
     else:
