@@ -2,6 +2,7 @@
 
 import pytest
 from campaign_bench import Bench
+from finished_once import finished_once
 from ready_verbs import ready_verbs
 
 
@@ -19,7 +20,5 @@ def bench(tmp_path, verbs):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, verbs):
-    """A tiny campaign, run to its end once; its terminal output beside it."""
-    bench = Bench(tmp_path_factory.mktemp("finished"), verbs)
-    bench.output = bench.snakemake()
-    return bench
+    """A tiny campaign, run to its end."""
+    return finished_once(tmp_path_factory, "finished", Bench.snakemake, verbs)

@@ -51,8 +51,8 @@ def test_progress_is_printed(finished):
     assert "spent" in finished.output and "recommendation" in finished.output
 
 
-def test_second_run_has_nothing_to_do(finished):
-    assert "Nothing to be done" in finished.snakemake()
+def test_second_run_has_nothing_to_do(finished, tmp_path):
+    assert "Nothing to be done" in finished.copy(tmp_path / "copy").snakemake()
 
 
 def test_touched_files_and_lost_logs_retrain_nothing(finished, tmp_path):

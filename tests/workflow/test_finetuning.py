@@ -5,14 +5,14 @@ import json
 
 import pytest
 import yaml
-from campaign_bench import ROOT, TINY, Bench
+from campaign_bench import ROOT, TINY
+from finished_once import finished_once
 
 pytestmark = pytest.mark.loop
 
 
 @pytest.fixture(scope="module")
 def finetuned(tmp_path_factory):
-    bench = Bench(tmp_path_factory.mktemp("finetuned"))
     campaign = {
         "name": "tiny-sft",
         "sources": {
@@ -48,10 +48,13 @@ def finetuned(tmp_path_factory):
         "budget": {"total": 0.6, "unit": "CPU-minutes"},
         "benchmark": {"methods": []},
     }
-    path = bench.folder / "tiny-sft.yaml"
-    path.write_text(yaml.safe_dump(campaign, sort_keys=False))
-    bench.output = bench.snakemake(configs=(path,))
-    return bench
+
+    def run(bench):
+        path = bench.folder / "tiny-sft.yaml"
+        path.write_text(yaml.safe_dump(campaign, sort_keys=False))
+        return bench.snakemake(configs=(path,))
+
+    return finished_once(tmp_path_factory, "finetuned", run)
 
 
 def test_base_is_trained_outside_the_budget(finetuned):

@@ -6,6 +6,7 @@ import json
 import pytest
 import yaml
 from campaign_bench import ROOT, Bench
+from finished_once import finished_once
 from miniatures import shipped, small_pile, small_tulu, write_pile, write_qwen, write_tasks, write_tokenizer, write_tulu
 
 CAMPAIGNS = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
@@ -58,16 +59,17 @@ loop = pytest.mark.loop
 
 @pytest.fixture(scope="module")
 def tulu(tmp_path_factory, verbs):
-    bench = Bench(tmp_path_factory.mktemp("tulu"), verbs)
-    hub = bench.folder / "hub"
-    write_tulu(hub / "tulu-3-sft-mixture")
-    write_tasks(hub / "tasks")
-    for name, hidden_size in (("0.5B", 8), ("3B", 12), ("7B", 16)):
-        write_qwen(hub / f"Qwen2.5-{name}", hidden_size)
-    over = small_tulu(hub)
-    over |= {"optimizer": {"initial": 2}, "budget": {"total": 170, "lanes": 1}}
-    bench.snakemake(configs=(config("tulu"), bench.config(**over)))
-    return bench
+    def run(bench):
+        hub = bench.folder / "hub"
+        write_tulu(hub / "tulu-3-sft-mixture")
+        write_tasks(hub / "tasks")
+        for name, hidden_size in (("0.5B", 8), ("3B", 12), ("7B", 16)):
+            write_qwen(hub / f"Qwen2.5-{name}", hidden_size)
+        over = small_tulu(hub)
+        over |= {"optimizer": {"initial": 2}, "budget": {"total": 170, "lanes": 1}}
+        return bench.snakemake(configs=(config("tulu"), bench.config(**over)))
+
+    return finished_once(tmp_path_factory, "tulu", run, verbs)
 
 
 def results(bench, name):
@@ -95,9 +97,10 @@ def test_a_source_of_few_conversations_gives_all_of_them(tulu):
 
 
 @loop
-def test_the_design_in_miniature_is_nested_and_exports_what_replay_reads(tulu):
+def test_the_design_in_miniature_is_nested_and_exports_what_replay_reads(tulu, tmp_path):
     over = small_tulu(tulu.folder / "hub")
     over |= {"optimizer": {"design": {"trials": {"0.5B": 2, "3B": 1, "7B": 1}}}}
+    tulu = tulu.copy(tmp_path / "copy")
     path = tulu.config(name="design.yaml", **over)
     tulu.snakemake(configs=(config("admire-ift-runs"), path))
     rows = results(tulu, "admire-ift-runs")

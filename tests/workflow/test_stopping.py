@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from campaign_bench import ROOT, TINY, Bench
+from finished_once import finished_once
 
 from admire.campaign.config import load
 from admire.campaign.fidelities import fidelities
@@ -55,17 +56,19 @@ def test_the_shipped_overlay_is_a_campaign():
 @pytest.fixture(scope="module")
 def halved(tmp_path_factory, verbs):
     """A campaign of successive halving over sizes and steps, run to its end; killed once in the middle of a continuation."""
-    bench = Bench(tmp_path_factory.mktemp("halved"), verbs)
-    bench.configs = (TINY, STEPS, bench.config(**HALVING))
-    killed_while_going_on(bench)
-    bench.output = bench.snakemake(configs=bench.configs)
-    return bench
+
+    def run(bench):
+        configs = (TINY, STEPS, bench.config(**HALVING))
+        killed_while_going_on(bench, configs)
+        return bench.snakemake(configs=configs)
+
+    return finished_once(tmp_path_factory, "halved", run, verbs)
 
 
-def killed_while_going_on(bench):
+def killed_while_going_on(bench, configs):
     """Run until a training goes on with a shorter one, and kill everything in its middle."""
     process = subprocess.Popen(
-        bench.command(configs=bench.configs),
+        bench.command(configs=configs),
         env=Bench(bench.folder).environment() | {"ADMIRE_CHECKPOINT_MINUTES": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -118,19 +121,21 @@ def test_the_kill_cost_nothing_that_a_checkpoint_had(halved):
 
 
 @loop
-def test_everything_is_trained_once_and_the_second_run_has_nothing_to_do(halved):
-    assert "Nothing to be done" in halved.snakemake(configs=halved.configs)
-    ended = [path.read_text().count('"ok"') for path in halved.results.rglob("attempts.jsonl")]
+def test_everything_is_trained_once_and_the_second_run_has_nothing_to_do(halved, tmp_path):
+    bench = halved.copy(tmp_path / "copy")
+    assert "Nothing to be done" in bench.snakemake(configs=(TINY, STEPS, bench.config(**HALVING)))
+    ended = [path.read_text().count('"ok"') for path in bench.results.rglob("attempts.jsonl")]
     assert set(ended) == {1}
 
 
 @loop
-def test_status_report_and_export_name_the_shares(halved):
+def test_status_report_and_export_name_the_shares(halved, tmp_path):
     status = halved.admire("status", "steps")
     assert "S @ 25 %" in status and "L @ 50 %" in status
     assert "S @ 25 %" in (halved.results / "campaigns/steps/report.html").read_text()
-    halved.admire("export", "steps", "--out", "runs.csv")
-    rows = list(csv.DictReader((halved.folder / "runs.csv").open()))
+    runs = tmp_path / "runs.csv"
+    halved.admire("export", "steps", "--out", runs)
+    rows = list(csv.DictReader(runs.open()))
     assert {row["steps"] for row in rows} >= {"10", "20", "40"}
     assert {(row["size"], row["steps"], f"{float(row['cost']):g}") for row in rows} >= {
         ("S", "10", "0.025"),
