@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from ended_processes import all_end
 
 from admire.cli.main import main
 from admire.errors import TableError
@@ -216,7 +217,7 @@ def test_workers_end_with_a_replay_that_is_killed(written, tmp_path):
         assert process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < limit
         time.sleep(0.1)
     process.kill()
-    assert not psutil.wait_procs(workers, timeout=300)[1]
+    assert all_end([worker.pid for worker in workers])
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-import multiprocessing
 import shutil
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from own_process import send, train_until
 
 from admire.campaign.layout import TrialLayout
 from admire.errors import TrialError
@@ -22,7 +22,6 @@ from admire.trials.records import read_training
 from admire.trials.spec import Spec
 
 MakeTrial = Callable[..., TrialLayout]
-fork = multiprocessing.get_context("fork")
 
 
 def learned(trial: TrialLayout) -> dict[str, float]:
@@ -50,14 +49,11 @@ def test_killed_and_started_again_it_arrives_at_the_same_weights(make_trial: Mak
     shutil.copytree(trial.results.root, tmp_path / "undisturbed", symlinks=True)
     undisturbed = TrialLayout(tmp_path / "undisturbed" / trial.folder.relative_to(trial.results.root))
     train_trial(undisturbed)
-    process = fork.Process(target=train_trial, args=(trial, 0))
-    process.start()
-    limit = time.monotonic() + 120
-    while not any(int(path.name.split("-")[1]) >= 10 for path in trial.checkpoints.glob("checkpoint-*")):
-        assert time.monotonic() < limit
-        time.sleep(0.005)
-    process.kill()
-    process.join()
+
+    def at_step_10() -> bool:
+        return any(int(path.name.split("-")[1]) >= 10 for path in trial.checkpoints.glob("checkpoint-*"))
+
+    assert train_until(at_step_10, send(signal.SIGKILL), trial, checkpoint_minutes=0) == -signal.SIGKILL
     assert read_training(trial.train()) is None
     assert train_trial(trial) == 0
     assert learned(trial) == learned(undisturbed)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import subprocess
-import sys
-import time
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from own_process import send, train_until
 from transformers import AutoModelForCausalLM
 
 from admire.campaign.layout import Layout, TrialLayout
@@ -76,16 +75,12 @@ def test_killed_and_started_again_no_row_stands_twice(make_trial: MakeTrial, tmp
     trial = make_trial()
     undisturbed = copy(trial, tmp_path / "undisturbed")
     train_trial(undisturbed, validation=plan("pretrain", times=25))
-    told = ["--checkpoint-minutes", "0.0005", "--validation", plan("pretrain", times=25).model_dump_json()]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "admire.cli.main", "train", str(trial.folder), *told], stderr=subprocess.DEVNULL
-    )
-    limit = time.monotonic() + 240
-    while not (trial.validation().is_file() and len(table(trial)) >= 5):
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+
+    def scored_five_times() -> bool:
+        return trial.validation().is_file() and len(table(trial)) >= 5
+
+    how = {"checkpoint_minutes": 0.0005, "validation": plan("pretrain", times=25)}
+    assert train_until(scored_five_times, send(signal.SIGKILL), trial, **how) == -signal.SIGKILL
     before = trial.validation().read_text()
     assert train_trial(trial, validation=plan("pretrain", times=25)) == 0
     assert trial.validation().read_text().startswith(before)
@@ -96,16 +91,11 @@ def test_killed_and_started_again_no_row_stands_twice(make_trial: MakeTrial, tmp
 def test_what_was_due_when_it_was_stopped_is_scored_when_it_goes_on(make_trial: MakeTrial, tmp_path: Path) -> None:
     trial = make_trial()
     plain = copy(trial, tmp_path / "plain")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "admire.cli.main", "train", str(trial.folder), "--checkpoint-minutes", "0"],
-        stderr=subprocess.DEVNULL,
-    )
-    limit = time.monotonic() + 240
-    while not any(trial.checkpoints.glob("checkpoint-*/whole.json")):
-        assert time.monotonic() < limit, "waited in vain"
-        time.sleep(0.005)
-    process.kill()
-    process.wait()
+
+    def saved() -> bool:
+        return any(trial.checkpoints.glob("checkpoint-*/whole.json"))
+
+    assert train_until(saved, send(signal.SIGKILL), trial, checkpoint_minutes=0) == -signal.SIGKILL
     every = plan("pretrain", times=50)
     train_trial(trial, validation=every)
     train_trial(plain, validation=every)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,8 @@ def test_a_deleted_record_comes_back(tmp_path: Path) -> None:
 def test_a_record_in_place_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "train.json"
     publish(path, RECORD)
-    stamp = path.stat().st_mtime_ns
-    assert restore(path) and path.stat().st_mtime_ns == stamp
+    os.utime(path, (1, 1))  # nothing that is written now has this time
+    assert restore(path) and path.stat().st_mtime == 1
 
 
 def test_killed_between_the_two_files_it_counts_as_finished(tmp_path: Path) -> None:

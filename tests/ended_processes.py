@@ -4,7 +4,7 @@ import time
 
 import psutil
 
-PATIENCE = 60  # seconds
+PATIENCE = 300  # seconds
 
 
 def ended(pid):
@@ -16,7 +16,7 @@ def ended(pid):
 
 
 def all_end(pids):
-    """Whether they all end in a minute."""
+    """Whether they all end in some minutes."""
     limit = time.monotonic() + PATIENCE
     while not all(ended(pid) for pid in pids):
         if time.monotonic() > limit:
