@@ -110,25 +110,28 @@ def config_arguments(campaign):
 OWNERS = [(name, one) for name, (one, _) in LENDERS.items()] + [
     (CAMPAIGN.name, CAMPAIGN)
 ]
-SOURCES = {
-    (source, digest): name
-    for name, one in OWNERS
-    for source, digest in source_digests(one).items()
-}
-VALIDATIONS = {name: validation_plan(one) for name, one in OWNERS}
-TOKENIZERS = {
-    tokenizer_digest(one): next(
-        (lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)),
-        name,
-    )
-    for name, one in OWNERS
-    if tokenizer_owner(one) is not None
-}
-SUITES = {
-    (suite, suite_digest(CAMPAIGN, suite, split)): split
-    for suite in CAMPAIGN.evaluation
-    for split in ("validation", "test")
-}
+try:
+    SOURCES = {
+        (source, digest): name
+        for name, one in OWNERS
+        for source, digest in source_digests(one).items()
+    }
+    VALIDATIONS = {name: validation_plan(one) for name, one in OWNERS}
+    TOKENIZERS = {
+        tokenizer_digest(one): next(
+            (lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)),
+            name,
+        )
+        for name, one in OWNERS
+        if tokenizer_owner(one) is not None
+    }
+    SUITES = {
+        (suite, suite_digest(CAMPAIGN, suite, split)): split
+        for suite in CAMPAIGN.evaluation
+        for split in ("validation", "test")
+    }
+except AdmireError as error:  # a file that a digest is made of cannot be read
+    sys.exit(str(error))
 
 
 def cards_of(campaign):

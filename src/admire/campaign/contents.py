@@ -66,7 +66,7 @@ def weights(path: str, hashes: Path) -> str | None:
     files = _matching(folder, WEIGHTS) if folder else {}
     if not any(name.endswith(".safetensors") for name in files):
         return None
-    return _together({name: _of_setting(file, hashes) for name, file in files.items()})
+    return _together({name: _of_setting(part, hashes) for name, part in files.items()})
 
 
 def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
@@ -85,16 +85,45 @@ def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
     if not files:
         return None
     without = set() if own_template else {"chat_template"}
-    found = {name: _of_setting(file, hashes, without) for name, file in files.items()}
+    found = {name: _of_setting(part, hashes, without) for name, part in files.items()}
     if own_template:
-        found |= {name: _of_file(file, hashes) for name, file in _matching(folder, TEMPLATES).items()}
+        found |= {name: file(part, hashes) for name, part in _matching(folder, TEMPLATES).items()}
     return _together(found)
 
 
 def text_file(path: str) -> str | None:
     """The sha256 of a small file, None when there is none."""
-    file = Path(path)
-    return hashlib.sha256(_bytes(file)).hexdigest() if file.is_file() else None
+    found = Path(path)
+    return hashlib.sha256(_bytes(found)).hexdigest() if found.is_file() else None
+
+
+def file(path: Path, hashes: Path) -> str:
+    """The sha256 of a file's bytes, looked up where it was taken before.
+
+    Args:
+        hashes: the folder in which sha256 of large files are kept.
+
+    Raises:
+        ConfigError: if the file cannot be read.
+    """
+    try:
+        stat = path.stat()
+        if stat.st_size <= SMALL:
+            return hashlib.sha256(path.read_bytes()).hexdigest()
+        state = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        known = hashes / f"{hashlib.sha256(canonical(state).encode()).hexdigest()[:16]}.json"
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return json.loads(known.read_text(encoding="utf-8"))["sha256"]
+        if stat.st_size > LARGE:
+            print(f"{path}: taking the sha256 of {stat.st_size / 1e9:.0f} GB, once", file=sys.stderr, flush=True)
+        with path.open("rb") as stream:
+            found = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ConfigError(f"{path}: this file cannot be read ({error.strerror}); make it readable") from None
+    if hashes.parent.is_dir():
+        with contextlib.suppress(OSError):  # who may not write here hashes again
+            _keep(known, {"path": state[0], "sha256": found})
+    return found
 
 
 def located(path: str) -> Path | None:
@@ -129,7 +158,7 @@ def _together(found: dict[str, str]) -> str:
 def _of_setting(path: Path, hashes: Path, without: set[str] = frozenset()) -> str:
     """The sha256 of a file; of one that holds settings, that of what they say, without `without`."""
     if path.name not in SETTINGS:
-        return _of_file(path, hashes)
+        return file(path, hashes)
     raw = _bytes(path)
     try:
         content: Any = json.loads(raw)
@@ -139,28 +168,6 @@ def _of_setting(path: Path, hashes: Path, without: set[str] = frozenset()) -> st
     except ValueError:  # what it is then, whoever reads it says
         pass
     return hashlib.sha256(raw).hexdigest()
-
-
-def _of_file(path: Path, hashes: Path) -> str:
-    """The sha256 of a file's bytes, looked up where it was taken before."""
-    try:
-        stat = path.stat()
-        if stat.st_size <= SMALL:
-            return hashlib.sha256(path.read_bytes()).hexdigest()
-        state = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
-        known = hashes / f"{hashlib.sha256(canonical(state).encode()).hexdigest()[:16]}.json"
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            return json.loads(known.read_text(encoding="utf-8"))["sha256"]
-        if stat.st_size > LARGE:
-            print(f"{path}: taking the sha256 of {stat.st_size / 1e9:.0f} GB, once", file=sys.stderr, flush=True)
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ConfigError(f"{path}: this file cannot be read ({error.strerror}); make it readable") from None
-    if hashes.parent.is_dir():
-        with contextlib.suppress(OSError):  # who may not write here hashes again
-            _keep(known, {"path": state[0], "sha256": found})
-    return found
 
 
 def _keep(path: Path, value: dict[str, str]) -> None:

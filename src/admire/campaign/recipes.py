@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign.config import Benchmarks, Campaign, Model, Suite, load
-from admire.campaign.digest import digest, digest_files
+from admire.campaign.digest import digest
 from admire.campaign.identity import tokenizer_identity
 from admire.campaign.layout import Layout
 from admire.campaign.shots import shots_by_files
+from admire.campaign.task_contents import folder_files, outside
 
 # Raise when the code that prepares sources or trains tokenizers changes what it makes from the same entry.
 VERSION = 1
@@ -124,9 +125,10 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
         if shots := shots_by_files(suite):
             recipe["shots"] = shots
         if suite.include_path is not None:
-            folder = Path(suite.include_path)
-            files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-            recipe["files"] = digest_files(files, folder)
+            hashes = Layout(Path(campaign.results)).hashes
+            recipe["files"] = digest(folder_files(suite.include_path, hashes))
+            if elsewhere := outside(suite, hashes):
+                recipe["elsewhere"] = elsewhere
     else:
         recipe["sources"] = source_digests(campaign, suite.sources)
     return digest(recipe)[:8]

@@ -206,11 +206,7 @@ def missing_modules(path: Path) -> list[str]:
     """Modules that a task's own code imports and that are not installed."""
     found: dict[str, None] = {}
     seen: set[Path] = set()
-    waiting = [
-        place.parent / f"{module}.py"
-        for place in _with_includes(path)
-        for module in FUNCTION.findall(place.read_text())
-    ]
+    waiting = [code for place in with_includes(path) for code in code_beside(place)]
     while waiting:
         code = waiting.pop()
         if code in seen or not code.is_file():
@@ -224,11 +220,17 @@ def missing_modules(path: Path) -> list[str]:
     return list(found)
 
 
-def _with_includes(path: Path) -> list[Path]:
+def code_beside(path: Path) -> list[Path]:
+    """The modules of which a task file takes functions."""
+    return [path.parent / f"{module}.py" for module in FUNCTION.findall(path.read_text(encoding="utf-8"))]
+
+
+def with_includes(path: Path) -> list[Path]:
+    """A task file and those that it includes."""
     with path.open("rb") as stream:
         included = (yaml.load(stream, Loader=_Loader) or {}).get("include", [])
     names = included if isinstance(included, list) else [included]
-    return [path, *(place for name in names for place in _with_includes(path.parent / name))]
+    return [path, *(place for name in names for place in with_includes(path.parent / name))]
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

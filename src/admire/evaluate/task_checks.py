@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.errors import ConfigError
 
-# `dataset_path` of tasks whose data are files beside them, read by datasets itself
-READERS = ("arrow", "csv", "json", "parquet", "text")
 ANSWER = 256  # tokens that lm-eval lets an answer have where a file says nothing
 LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # the first that is there counts
 

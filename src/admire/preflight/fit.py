@@ -11,9 +11,10 @@ from pathlib import Path
 from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign, Model
 from admire.campaign.recipes import base_campaign, ready_tokenizer, tokenizer_owner
+from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.errors import ConfigError
-from admire.evaluate.task_checks import READERS, answer_tokens, data_files, shown_from
+from admire.evaluate.task_checks import answer_tokens, data_files, shown_from
 from admire.preflight.hub import model_file, on_hub, prepared
 from admire.preflight.models import own_template
 

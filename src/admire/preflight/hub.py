@@ -13,9 +13,9 @@ from pathlib import Path
 from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.campaign.recipes import base_campaign
+from admire.campaign.task_contents import READERS
 from admire.data.hub_cache import commits, prepared
 from admire.errors import ConfigError
-from admire.evaluate.task_checks import READERS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,74 @@
+"""What decides the scores of a suite beyond the YAML: the files in its folder, and what its tasks read elsewhere (files that theirs
+include, with the code beside these, and data that lie on this machine).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from admire.campaign import contents, task_files
+from admire.campaign.config import Benchmarks
+from admire.campaign.task_files import TaskFile
+
+# `dataset_path` of tasks whose data are files of their own, read by datasets itself
+READERS = ("arrow", "csv", "json", "parquet", "text")
+
+
+def folder_files(include_path: str, hashes: Path) -> dict[str, str]:
+    """File within a suite's folder -> sha256.
+
+    Raises:
+        ConfigError: if a file cannot be read.
+    """
+    folder = Path(include_path)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and "__pycache__" not in path.parts]
+    return {str(path.relative_to(folder)): contents.file(path, hashes) for path in files}
+
+
+def outside(suite: Benchmarks, hashes: Path) -> dict[str, str]:
+    """File, as it lies from the suite's folder -> sha256; none for what lies in the folder or comes with lm-eval.
+
+    Raises:
+        ConfigError: if a file cannot be read.
+    """
+    if suite.include_path is None:
+        return {}
+    folder = Path(suite.include_path).resolve()
+    own = task_files.index(folder)
+    known = (folder, task_files.shipped().resolve())
+    found = {}
+    for task in suite.tasks:
+        for leaf in task_files.leaves(own, task) if task in own else ():
+            for path in map(Path.resolve, _read_by(leaf)):
+                if path.is_file() and not any(path.is_relative_to(place) for place in known):
+                    found[os.path.relpath(path, folder)] = contents.file(path, hashes)
+    return found
+
+
+def _read_by(task: TaskFile) -> Iterator[Path]:
+    """The files of a task, of its code and of its data; some may not be there."""
+    for path in task_files.with_includes(task.path) if task.path else ():
+        yield path
+        yield from task_files.code_beside(path)
+    told = task.content.get("dataset_kwargs") or {}
+    path, folder = str(task.content.get("dataset_path") or ""), told.get("data_dir")
+    if path and path not in READERS and Path(path).is_dir():
+        yield from Path(path).rglob("*")
+    elif folder is not None and "data_files" not in told:
+        yield from Path(folder).rglob("*")
+    for pattern in _texts(told.get("data_files")):
+        if "://" not in pattern:
+            yield from map(Path, glob.glob(str(Path(folder or "", pattern)), recursive=True))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in what may be one, a list of some, or a mapping to either."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
