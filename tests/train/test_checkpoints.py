@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
-from admire.train.checkpoints import mark, newest
+import pytest
+
+from admire.train.checkpoints import ENDS, MARK, mark, newest
 
 
 def write(root: Path, step: int) -> Path:
@@ -35,3 +41,67 @@ def test_half_written_ones_are_passed_over_and_removed(tmp_path: Path) -> None:
 
 def test_without_checkpoints_there_is_none(tmp_path: Path) -> None:
     assert newest(tmp_path / "absent") is None
+
+
+def same_length(path: Path) -> None:
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def link(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    elsewhere = path.parents[2] / "elsewhere"
+    elsewhere.write_bytes(content)
+    path.symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: same_length(folder / "weights"),
+        lambda folder: same_length(folder / "nested" / "optimizer"),
+        lambda folder: (folder / "pytorch_model.bin").write_bytes(b"planted"),
+        lambda folder: (folder / "nested" / ".metadata").symlink_to("/etc/hostname"),
+        lambda folder: link(folder / "weights"),
+    ],
+)
+def test_a_changed_checkpoint_is_broken_and_the_one_before_counts(
+    change: Callable[[Path], None], tmp_path: Path
+) -> None:
+    root = tmp_path / "ckpt"
+    mark(write(root, 10), 10, 1.0)
+    mark(write(root, 20), 20, 1.0)
+    assert newest(root).step == 20
+    change(root / "checkpoint-20")
+    assert newest(root).step == 10
+
+
+def test_of_large_files_of_data_the_ends_are_compared(tmp_path: Path) -> None:
+    for step, place, seen in ((10, ENDS + 5, False), (20, 5, True), (30, -5, True)):
+        folder = write(tmp_path, step)
+        for name in ("optimizer.pt", "part.distcp"):
+            (folder / name).write_bytes(bytes(2 * ENDS + 100))
+        mark(folder, step, 1.0)
+        with open(folder / "optimizer.pt", "r+b") as stream:
+            stream.seek(place, os.SEEK_SET if place > 0 else os.SEEK_END)
+            stream.write(b"x")
+        assert (newest(tmp_path) is None) is seen
+        shutil.rmtree(folder, ignore_errors=True)
+    folder = write(tmp_path, 40)
+    (folder / "part.distcp").write_bytes(bytes(2 * ENDS + 100))
+    mark(folder, 40, 1.0)
+    with open(folder / "part.distcp", "r+b") as stream:
+        stream.seek(ENDS + 5)
+        stream.write(b"x")
+    assert newest(tmp_path) is None  # pickles may lie anywhere in it
+
+
+@pytest.mark.parametrize(("name", "counts"), [("optimizer.pt", True), (".metadata", False), ("__0_0.distcp", False)])
+def test_marks_of_earlier_versions_count_where_nothing_can_run(name: str, counts: bool, tmp_path: Path) -> None:
+    folder = write(tmp_path, 10)
+    (folder / name).write_bytes(b"x")
+    mark(folder, 10, 1.0)
+    told = json.loads((folder / MARK).read_text())
+    del told["contents"]
+    (folder / MARK).write_text(json.dumps(told))
+    assert (newest(tmp_path) is not None) is counts

@@ -160,6 +160,10 @@ def test_two_that_share_the_weights_too(make_trial: MakeTrial, tmp_path: Path) -
     sharded = copy(alone, tmp_path / "sharded")
     assert train_trial(alone, validation=plan(alone)) == 0
     stopped(sharded, sharded=True)
+    planted = copy(sharded, tmp_path / "planted")
+    for path in planted.checkpoints.rglob(".metadata"):  # which the library unpickles
+        path.write_bytes(bytes(path.stat().st_size))
+    assert newest(sharded.checkpoints) is not None and newest(planted.checkpoints) is None
     train(sharded, TWO, sharded=True)
     assert lines(sharded)[2]["resumed_step"] == lines(sharded)[1]["step"]
     same(sharded, alone)
