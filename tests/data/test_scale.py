@@ -124,10 +124,11 @@ def test_a_bad_document_in_the_middle_is_named_by_the_process_that_meets_it(tmp_
     lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     lines[699] = json.dumps({"text": "b\ud800"})
     (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    asked.sources["mine"] = asked.sources["mine"].model_copy(update={"bad_rows": "skip"})
     card = read_json(prepare_source(asked, "mine", workers=2))
     assert card["dropped"]["no_text"] == 1
-    assert card["first_dropped"]["no_text"].endswith("mend or drop the row")
-    asked.sources["mine"] = asked.sources["mine"].model_copy(update={"left_out_at_most": 0.0, "revision": "again"})
+    assert card["first_dropped"]["no_text"].endswith("which is no character")
+    asked.sources["mine"] = asked.sources["mine"].model_copy(update={"bad_rows": "refuse", "revision": "again"})
     with pytest.raises(SourceError, match=r"rows\.jsonl:700: the text holds half a surrogate pair"):
         prepare_source(asked, "mine", workers=2)
 

@@ -77,7 +77,7 @@ class Tally:
         self.cut += later.cut
         self.left_out.update(later.left_out)
         self.first = later.first | self.first
-        self.notes += later.notes
+        self.notes += [note for note in later.notes if note not in self.notes]
 
     def to_json(self) -> dict[str, Any]:
         """As a shard or a card holds it."""
@@ -127,8 +127,8 @@ class Tally:
         return said
 
     def much(self) -> dict[str, str]:
-        """Those of `lines` that are about much."""
-        return {kind: line for kind, line in self.lines().items() if kind.upper() in line}
+        """Those of `lines` that are about much, and the notes."""
+        return {kind: line for kind, line in self.lines().items() if kind == "note" or kind.upper() in line}
 
     def check(self, name: str, at_most: float) -> None:
         """Refuse a source of which too much is left out.

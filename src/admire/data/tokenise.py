@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,19 +14,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from admire.campaign.config import Campaign, HeldOut
+from admire.data.chats import Chats, Row, why_nothing_is_learnt
 from admire.data.conversation import Document
 from admire.data.documents import Read
 from admire.data.left_out import LeftOut, Tally
-from admire.data.splits import SPLITS, Placed, placed
+from admire.data.splits import SPLITS, placed
 from admire.data.tokenizers import campaign_tokenizer
-from admire.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 BATCH_DOCUMENTS = 256
 BATCH_CHARACTERS = 1_000_000
-GENERATION = re.compile(r"\{%-?\s*generation\s*-?%\}")
 
 
 @dataclass(frozen=True)
@@ -97,20 +95,12 @@ def tokeniser(campaign: Campaign) -> Callable[[list[Read]], Tokenised]:
     tokenizer, training = campaign_tokenizer(campaign), campaign.training
     if training.kind == "pretrain":
         return functools.partial(_texts, tokenizer=tokenizer, held_out=campaign.held_out)
-    template = tokenizer.chat_template
-    if not template:
-        raise ConfigError("tokenizer.chat_template: the tokenizer has no chat template of its own; name a Jinja file")
-    if training.loss_on == "assistant" and not GENERATION.search(template):
-        raise ConfigError(
-            "tokenizer.chat_template: the chat template does not mark the assistant's turns by {% generation %}; "
-            "name a Jinja file that does, or set training.loss_on: all"
-        )
     return functools.partial(
         _conversations,
         tokenizer=tokenizer,
+        chats=Chats(tokenizer, training.loss_on),
         held_out=campaign.held_out,
         length=training.sequence_length,
-        loss_on=training.loss_on,
     )
 
 
@@ -127,69 +117,36 @@ def _texts(batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: Held
 
 
 def _conversations(
-    batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: HeldOut, length: int, loss_on: str
+    batch: list[Read], tokenizer: PreTrainedTokenizerBase, chats: Chats, held_out: HeldOut, length: int
 ) -> Tokenised:
     """A conversation becomes a row: in the tokenizer's chat template, cut to `length` tokens. A row's `bytes` are those
-    of the tokens that count in the loss, special tokens aside; a conversation without such a token is dropped.
+    of the tokens that count in the loss, special tokens aside; a conversation without such a token is left out.
     """
     tally = Tally()
     whole = list(placed(batch, held_out, tally))
-    kept: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for found, ids, mask in zip(whole, *_chats(whole, tokenizer, loss_on), strict=True):
-        if any(mask[:length]):
-            tally.cut += len(ids) > length
-            row = np.array(ids[:length], np.int32), np.array(mask[:length], np.int8)
-            kept.setdefault(found.split, []).append(row)
+    kept: dict[str, list[Row]] = {}
+    for (split, read), row in zip(whole, chats.rows([found.read.document for found in whole]), strict=True):
+        if isinstance(row, LeftOut):
+            tally.leave_out(row.reason, f"{read.place}: {row.sentence}")
+        elif not row.mask[:length].any():
+            tally.leave_out(*why_nothing_is_learnt(read.document, row, read.place))
         else:
-            tally.leave_out(*_nothing_learnt(found.read, any(mask)))
+            tally.cut += len(row.mask) > length
+            kept.setdefault(split, []).append(Row(row.input_ids[:length], row.mask[:length]))
     special = np.array(tokenizer.all_special_ids)
     splits = {}
     for split, rows in kept.items():
         scored = [ids[(mask == 1) & ~np.isin(ids, special)] for ids, mask in rows]
         texts = tokenizer.batch_decode(scored, clean_up_tokenization_spaces=False)
         splits[split] = Rows(
-            np.concatenate([ids for ids, _ in rows]),
-            np.array([len(ids) for ids, _ in rows]),
+            np.concatenate([row.input_ids for row in rows]),
+            np.array([len(row.input_ids) for row in rows]),
             np.array([len(text.encode()) for text in texts], np.int32),
-            np.concatenate([mask for _, mask in rows]),
+            np.concatenate([row.mask for row in rows]),
         )
+    if kept and chats.remark:
+        tally.notes.append(chats.remark)
     return Tokenised(tally, splits)
-
-
-def _nothing_learnt(read: Read, cut: bool) -> LeftOut:
-    """Why a conversation has no token that counts in the loss."""
-    if cut:
-        return LeftOut("behind_the_cut", read.place)
-    roles = ", ".join(dict.fromkeys(turn["role"] for turn in read.document.turns))
-    return LeftOut("without_assistant", f"{read.place}, its turns are of {roles}")
-
-
-def _chats(
-    batch: list[Placed], tokenizer: PreTrainedTokenizerBase, loss_on: str
-) -> tuple[list[list[int]], list[list[int]]]:
-    """Tokens of each conversation in the chat template, and 1 where a token counts in the loss."""
-    from jinja2 import TemplateError
-
-    encode = functools.partial(
-        tokenizer.apply_chat_template,
-        return_assistant_tokens_mask=loss_on == "assistant",
-        tokenizer_kwargs={"verbose": False},
-    )
-    try:
-        encoded = encode([placed.read.document.turns for placed in batch])
-    except TemplateError:
-        for placed in batch:  # which one
-            try:
-                encode([placed.read.document.turns])
-            except TemplateError as error:
-                raise SourceError(
-                    f"{placed.read.place}: the chat template refuses this conversation ({error}); "
-                    "mend the conversation or set tokenizer.chat_template"
-                ) from None
-        raise
-    if loss_on == "assistant":
-        return encoded["input_ids"], encoded["assistant_masks"]
-    return encoded["input_ids"], [[1] * len(ids) for ids in encoded["input_ids"]]
 
 
 def _characters(document: Document | LeftOut) -> int:

@@ -1,0 +1,231 @@
+"""Which tokens of a conversation count in the loss, from where its turns stand in the text; nothing is taken on trust.
+
+A mask is true when each turn that is to be learnt has a run of tokens of its own that reaches to the end of the turn's generation
+block, and none of its tokens holds a character of another turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from admire.data.chat_template import ChatTemplate, Rendered
+from admire.data.conversation import Conversation
+from admire.data.left_out import LeftOut
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+
+Span = tuple[int, int]
+Found = tuple[dict[int, list[Span]], list[Span]]
+"""For each turn of the assistant its generation blocks; and where contents stand that are not to be learnt."""
+PRIVATE = 0xE000  # the first of 6,400 characters that Unicode leaves to private use
+PRIVATE_END = 0xF900
+
+
+def assistant_mask(
+    conversation: Conversation, rendered: Rendered, encoding: Encoding, template: ChatTemplate
+) -> np.ndarray | LeftOut:
+    """1 for the tokens of the assistant's turns that are to be learnt; or why the row cannot be used."""
+    usual = _in_order(conversation, rendered)
+    mask = usual and _mask(conversation, rendered, encoding, usual)
+    if isinstance(mask, np.ndarray):
+        return mask
+    found = _marked(conversation, rendered, template)
+    return found if isinstance(found, LeftOut) else _mask(conversation, rendered, encoding, found)
+
+
+def _mask(conversation: Conversation, rendered: Rendered, encoding: Encoding, found: Found) -> np.ndarray | LeftOut:
+    spans, others = found
+    mask = np.zeros(len(encoding.ids), np.int8)
+    for number, blocks in spans.items():
+        if not _learnt(conversation, number):
+            continue
+        place = f"turn {number + 1} ({conversation.turns[number]['role']})"
+        for low, high in blocks:
+            run = tokens_between(encoding, low, high)
+            if run is None:
+                return _untrue(f"{place}: no token stands for it, so there is nothing to learn")
+            start, end = (encoding.token_to_chars(token) for token in (run[0], run[1] - 1))
+            if rendered.text[end[1] : high].strip():
+                return _untrue(f"{place}: the tokenizer drops the end of the turn")
+            if any(a < end[1] and start[0] < b for a, b in others):
+                return _untrue(f"{place}: one token holds characters of this turn and of its neighbour")
+            mask[run[0] : run[1]] = 1
+    return mask
+
+
+def whole_mask(
+    conversation: Conversation, rendered: Rendered, encoding: Encoding, template: ChatTemplate
+) -> np.ndarray | LeftOut:
+    """1 for all tokens but those of turns that are not to be learnt, headers included; or why the row cannot be used."""
+    mask = np.ones(len(encoding.ids), np.int8)
+    for number, learnt in enumerate(conversation.learnt or ()):
+        if learnt:
+            continue
+        borders = [_border(conversation, rendered.text, n, template) for n in (number, number + 1)]
+        low, high = (-1 if border is None else border for border in borders)
+        said = conversation.turns[number]["content"].strip()
+        if not 0 <= low < high or said not in rendered.text[low:high]:
+            role = conversation.turns[number]["role"]
+            return _untrue(f"turn {number + 1} ({role}): where it begins and ends in the chat template cannot be told")
+        run = tokens_between(encoding, low, high)
+        if run is not None:
+            mask[run[0] : run[1]] = 0
+    return mask
+
+
+def tokens_between(encoding: Encoding, low: int, high: int) -> Span | None:
+    """The first token that holds one of the characters `low`, ..., `high - 1`, and the one behind the last; None for no token.
+
+    Blanks that a tokenizer drops belong to no token; a character may be spread over several.
+    """
+    first = next((token for at in range(low, high) if (token := encoding.char_to_token(at)) is not None), None)
+    if first is None:
+        return None
+    last = next(token for at in range(high - 1, low - 1, -1) if (token := encoding.char_to_token(at)) is not None)
+    while first and low < encoding.token_to_chars(first - 1)[1] <= high:  # a token without characters, for blanks
+        first -= 1
+    while last + 1 < len(encoding.ids) and _reaches_into(encoding.token_to_chars(last + 1), low, high):
+        last += 1
+    return first, last + 1
+
+
+def _reaches_into(token: Span, low: int, high: int) -> bool:
+    start, end = token
+    return low < end <= high if start == end else start < high and low < end
+
+
+def _in_order(conversation: Conversation, rendered: Rendered) -> Found | None:
+    """The usual case: a block for each turn of the assistant with its content in it, those of others between; None when it is
+    another one.
+    """
+    text, spans = rendered
+    cursor, block = 0, 0
+    contents: list[Span] = []
+    blocks: dict[int, list[Span]] = {}
+    for number, turn in enumerate(conversation.turns):
+        said = turn["content"].strip()
+        if turn["role"] == "assistant":
+            if block == len(spans) or spans[block][0] < cursor:
+                return None
+            blocks[number] = [spans[block]]
+            at = text.find(said, *spans[block])
+            cursor = spans[block][1]
+            block += 1
+        else:
+            at = text.find(said, cursor, spans[block][0] if block < len(spans) else len(text))
+            cursor = at + len(said)
+        if at < 0:
+            return None
+        contents.append((at, at + len(said)))
+    if block != len(spans):
+        return None
+    silent = [
+        span for n, span in enumerate(contents) if span[0] < span[1] and not (n in blocks and _learnt(conversation, n))
+    ]
+    return blocks, silent
+
+
+def _marked(conversation: Conversation, rendered: Rendered, template: ChatTemplate) -> Found | LeftOut:
+    """Where the turns stand, told by rendering them once more with a mark in each."""
+    places = _places(conversation, rendered, template)
+    if isinstance(places, LeftOut):
+        return places
+    blocks: dict[int, list[Span]] = {}
+    turns = conversation.turns
+    for low, high in rendered.spans:
+        inside = [number for number, at in places.items() if low <= at < high]
+        for number in inside:
+            if turns[number]["role"] != "assistant" and turns[number]["role"] in OTHERS:
+                return _untrue(
+                    f"turn {number + 1} ({turns[number]['role']}): the chat template's generation blocks hold it, "
+                    "which the assistant did not say",
+                )
+        if len(inside) > 1 and len({_learnt(conversation, number) for number in inside}) > 1:
+            return _untrue(f"turn {inside[0] + 1} and the next share a generation block, and one is not learnt")
+        owner = inside[0] if inside else _owner(turns, places, low, blocks)
+        if owner is None:
+            return _untrue("a generation block of the chat template holds no turn of the assistant")
+        blocks.setdefault(owner, []).append((low, high))
+        for number in inside[1:]:
+            blocks.setdefault(number, [(low, high)])
+    for number, turn in enumerate(turns):
+        if turn["role"] == "assistant" and number not in blocks and _learnt(conversation, number):
+            return _untrue(f"turn {number + 1} (assistant): the chat template marks no generation block for it")
+    return blocks, [(at, at + 1) for n, at in places.items() if not (n in blocks and _learnt(conversation, n))]
+
+
+OTHERS = ("user", "human", "system", "developer", "tool", "function", "ipython", "environment", "observation")
+
+
+def _learnt(conversation: Conversation, number: int) -> bool:
+    return conversation.learnt is None or conversation.learnt[number]
+
+
+def _owner(turns: list[dict], places: dict[int, int], low: int, blocks: dict[int, list[Span]]) -> int | None:
+    """Whose a block is that holds no content: a turn of the assistant that says nothing, or the one behind or before it."""
+    before = max((number for number, at in places.items() if at < low), default=-1)
+    behind = min((number for number, at in places.items() if at > low), default=len(turns))
+    silent = [n for n in range(before + 1, behind) if turns[n]["role"] == "assistant" and n not in blocks]
+    near = [n for n in (behind, before) if 0 <= n < len(turns) and turns[n]["role"] == "assistant"]
+    return next(iter([*silent, *near]), None)
+
+
+def _places(conversation: Conversation, rendered: Rendered, template: ChatTemplate) -> dict[int, int] | LeftOut:
+    """For each turn that says something, where a character of its content stands in the text."""
+    text, turns = rendered.text, conversation.turns
+    if len(turns) > PRIVATE_END - PRIVATE or any(PRIVATE <= ord(character) < PRIVATE_END for character in text):
+        return _untrue("its turns cannot be told apart in the chat template")
+    speaking = [number for number, turn in enumerate(turns) if turn["content"].strip()]
+    for at_end in (True, False):
+        marked = [
+            turn | {"content": _with_mark(turn["content"], chr(PRIVATE + number), at_end)}
+            if number in speaking
+            else turn
+            for number, turn in enumerate(turns)
+        ]
+        other = template.render(replace(conversation, turns=marked))
+        if isinstance(other, LeftOut):
+            continue
+        marks = [(at, ord(c) - PRIVATE) for at, c in enumerate(other.text) if PRIVATE <= ord(c) < PRIVATE_END]
+        if "".join(c for c in other.text if not PRIVATE <= ord(c) < PRIVATE_END) != text:
+            continue
+        places = {number: at - before for before, (at, number) in enumerate(marks)}
+        for number in speaking:
+            if number not in places:
+                return LeftOut(
+                    "with a turn that the chat template renders to nothing",
+                    f"turn {number + 1} ({turns[number]['role']}): the chat template renders its content to nothing; "
+                    "name another one as tokenizer.chat_template",
+                )
+        return places
+    return _untrue("its turns cannot be told apart in the chat template")
+
+
+def _with_mark(content: str, mark: str, at_end: bool) -> str:
+    """The content with a mark before its last character that is not blank, or behind its first."""
+    at = len(content.rstrip()) - 1 if at_end else len(content) - len(content.lstrip()) + 1
+    return content[:at] + mark + content[at:]
+
+
+def _border(conversation: Conversation, text: str, number: int, template: ChatTemplate) -> int | None:
+    """Where the turns before one end in the text: as far as the text of these turns alone is the same."""
+    if number == 0:
+        return 0
+    if number == len(conversation.turns):
+        return len(text)
+    alone = template.render(replace(conversation, turns=conversation.turns[:number]))
+    if isinstance(alone, LeftOut):
+        return None
+    pairs = zip(alone.text, text, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(alone.text), len(text)))
+
+
+def _untrue(sentence: str) -> LeftOut:
+    return LeftOut(
+        "whose mask would not be true",
+        f"{sentence}; name another chat template as tokenizer.chat_template, or take the row out",
+    )

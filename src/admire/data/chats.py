@@ -1,0 +1,111 @@
+"""Conversations to rows: in the chat template, tokenised, with a mask that is checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from admire.data.chat_mask import assistant_mask, tokens_between, whole_mask
+from admire.data.chat_template import PLAIN, ChatTemplate, Rendered
+from admire.data.control_tokens import ControlTokens
+from admire.data.conversation import Conversation
+from admire.data.left_out import LeftOut
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding
+    from transformers import PreTrainedTokenizerBase
+
+NO_END = (
+    "nothing in the chat template's {% generation %} block follows what the assistant says, so that a model does not learn to end "
+    "its turn; write the token that ends a turn into the block, unless that is meant"
+)
+
+
+class Row(NamedTuple):
+    """A conversation as tokens.
+
+    Attributes:
+        input_ids: its tokens (int32).
+        mask: 1 where a token counts in the loss, as long as `input_ids` (int8).
+    """
+
+    input_ids: np.ndarray
+    mask: np.ndarray
+
+
+class Chats:
+    """Makes rows of conversations.
+
+    Args:
+        loss_on: `assistant` or `all`.
+
+    Raises:
+        ConfigError: if the tokenizer has no chat template that can be used.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, loss_on: str) -> None:
+        self._tokenizer, self._loss_on = tokenizer, loss_on
+        self._template = ChatTemplate(tokenizer, loss_on)
+        self._control = ControlTokens(tokenizer, self._template)
+        self.remark = self._remark()
+        """What should be known of the chat template; None for nothing."""
+
+    def rows(self, conversations: list[Conversation]) -> list[Row | LeftOut]:
+        """For each conversation its row, or why there is none."""
+        found: list[Row | LeftOut | None] = [None] * len(conversations)
+        usual: list[tuple[int, Rendered]] = []
+        for number, conversation in enumerate(conversations):
+            rendered = self._template.render(conversation)
+            lost = None
+            if isinstance(rendered, Rendered) and (
+                conversation.tools or any(len(turn) > 2 for turn in conversation.turns)
+            ):
+                lost = self._template.lost(conversation, rendered.text)
+            if isinstance(rendered, LeftOut) or lost:
+                found[number] = lost or rendered
+            elif self._control.mentioned(conversation):
+                found[number] = self._with_mentions(conversation, rendered)
+            else:
+                usual.append((number, rendered))
+        if usual:
+            texts = [rendered.text for _, rendered in usual]
+            encodings = self._encodings(texts)
+            for (number, rendered), encoding in zip(usual, encodings, strict=True):
+                found[number] = self._row(conversations[number], rendered, encoding.ids, encoding)
+        return found
+
+    def _remark(self) -> str | None:
+        example = self._template.example
+        if self._loss_on != "assistant" or example is None or not example.spans:
+            return None
+        (encoding,), (low, high) = self._encodings([example.text]), example.spans[-1]
+        said = example.text.rfind(PLAIN.turns[-1]["content"], low, high) + len(PLAIN.turns[-1]["content"])
+        return NO_END if said > low and tokens_between(encoding, said, high) is None else None
+
+    def _with_mentions(self, conversation: Conversation, rendered: Rendered) -> Row | LeftOut:
+        encoded = self._control.encode(conversation, rendered)
+        return encoded if isinstance(encoded, LeftOut) else self._row(conversation, rendered, *encoded)
+
+    def _row(self, conversation: Conversation, rendered: Rendered, ids: list[int], encoding: Encoding) -> Row | LeftOut:
+        make = assistant_mask if self._loss_on == "assistant" else whole_mask
+        mask = make(conversation, rendered, encoding, self._template)
+        return mask if isinstance(mask, LeftOut) else Row(np.array(ids, np.int32), mask)
+
+    def _encodings(self, texts: list[str]) -> list[Encoding]:
+        return self._tokenizer(
+            texts, add_special_tokens=False, return_attention_mask=False, return_token_type_ids=False, verbose=False
+        ).encodings
+
+
+def why_nothing_is_learnt(conversation: Conversation, row: Row, place: str) -> LeftOut:
+    """Why a conversation, cut to the length of a row, has no token that counts in the loss."""
+    if row.mask.any():
+        return LeftOut("behind_the_cut", place)
+    if conversation.learnt and any(
+        turn["role"] == "assistant" and not learnt
+        for turn, learnt in zip(conversation.turns, conversation.learnt, strict=True)
+    ):
+        return LeftOut("nothing_learnt", place)
+    roles = ", ".join(dict.fromkeys(turn["role"] for turn in conversation.turns))
+    return LeftOut("without_assistant", f"{place}, its turns are of {roles}")

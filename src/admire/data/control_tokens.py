@@ -1,0 +1,171 @@
+"""What a conversation says about control tokens stays text; the chat template's own control tokens are tokens."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from admire.data.chat_template import ChatTemplate, Rendered
+from admire.data.conversation import Conversation
+from admire.data.left_out import LeftOut
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+    from transformers import PreTrainedTokenizerBase
+
+PLACEHOLDERS = range(0xE000, 0xF8FF)  # Unicode leaves these to private use; one that no text of the row holds is taken
+ALIASES = 0xF0000  # and these, of which each control token gets some
+
+
+class ControlTokens:
+    """The control tokens of a tokenizer: its special tokens, and those added ones that the chat template itself writes.
+
+    Other added tokens (`<think>`, say) are words of the vocabulary, in conversations as in documents.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> None:
+        self._tokenizer, self._template = tokenizer, template
+        added = tokenizer.added_tokens_decoder
+        written = {token for text in template.examples() for token in self._encode(text).ids}
+        special = set(tokenizer.all_special_ids) | {number for number, token in added.items() if token.special}
+        # where the template itself looks for a token that it also writes (`<think>`), only special ones are kept text
+        sets = [frozenset(special | (written & added.keys())), frozenset(special)]
+        self._sets = list(dict.fromkeys(sets))
+        self._normalised = self._looked_for(added)
+        contents = [added[number].content for number in sets[0] if number in added]
+        self._needles = sorted({content[:2] for content in contents})
+        self._pattern = re.compile("|".join(map(re.escape, sorted(contents, key=len, reverse=True))) or "(?!)")
+        self._aliases: dict[tuple[int, int], str] = {}
+        self._clones: dict[frozenset[int], Tokenizer] = {}
+
+    def mentioned(self, conversation: Conversation) -> bool:
+        """Whether a conversation speaks of a control token."""
+        return any(self._mentions(text) for text in _texts([conversation.turns, conversation.tools]))
+
+    def encode(self, conversation: Conversation, rendered: Rendered) -> tuple[list[int], Encoding] | LeftOut:
+        """Tokens of a conversation that speaks of control tokens, and where they stand in its text; or why that cannot be done."""
+        for control in self._sets:
+            own = self._of_the_template(conversation, rendered, control)
+            if own is not None:
+                return self._with_aliases(rendered.text, own, control)
+        return _cannot("the template changes what is said of them")
+
+    def _of_the_template(
+        self, conversation: Conversation, rendered: Rendered, control: frozenset[int]
+    ) -> list[tuple[int, int, int]] | None:
+        """Token and place of each control token that the template wrote; None when that cannot be told.
+
+        The conversation is rendered once more, with other characters in the place of what it says of control tokens. That text
+        must be the same but for them.
+        """
+        texts = "".join(_texts([conversation.turns, conversation.tools]))
+        free = next((chr(point) for point in PLACEHOLDERS if chr(point) not in texts), None)
+        if free is None:
+            return None
+        cover = _Cover(lambda text: self._found(text, control), free)
+        masked = self._template.render(
+            replace(conversation, turns=cover.of(conversation.turns), tools=cover.of(conversation.tools))
+        )
+        if isinstance(masked, LeftOut) or len(masked.text) != len(rendered.text) or masked.spans != rendered.spans:
+            return None
+        if any(a != b and a != free for a, b in zip(masked.text, rendered.text, strict=True)):
+            return None
+        return self._found(masked.text, control)
+
+    def _with_aliases(
+        self, text: str, own: list[tuple[int, int, int]], control: frozenset[int]
+    ) -> tuple[list[int], Encoding] | LeftOut:
+        """Encode a text by a tokenizer to which all control tokens are text, and that knows the template's by other names."""
+        from tokenizers import AddedToken
+
+        clone = self._clones.setdefault(control, self._clones.get(control) or self._without(control))
+        pieces, reached, numbers = [], 0, {}
+        for token, start, end in own:
+            alias = self._aliases.setdefault((token, end - start), chr(ALIASES + len(self._aliases)) * (end - start))
+            clone.add_tokens([AddedToken(alias, normalized=False)])
+            numbers[clone.token_to_id(alias)] = token
+            pieces += [text[reached:start], alias]
+            reached = end
+        renamed = "".join([*pieces, text[reached:]])
+        if sum(ord(character) >= ALIASES for character in renamed) != sum(end - start for _, start, end in own):
+            return _cannot("it holds characters of Unicode's private use besides")
+        encoding = clone.encode(renamed, add_special_tokens=False)
+        ids = [numbers.get(token, token) for token in encoding.ids]
+        if sum(token in control for token in ids) != len(own):
+            return _cannot("the tokenizer makes them from plain text")
+        return ids, encoding
+
+    def _without(self, control: frozenset[int]) -> Tokenizer:
+        """The tokenizer as it is to texts of which nothing is a control token."""
+        from tokenizers import Tokenizer
+
+        rules = json.loads(self._tokenizer.backend_tokenizer.to_str())
+        rules["truncation"] = rules["padding"] = None
+        for token in rules["added_tokens"]:
+            token["special"] = token["id"] in control
+        clone = Tokenizer.from_str(json.dumps(rules))
+        clone.encode_special_tokens = True
+        return clone
+
+    def _found(self, text: str, control: frozenset[int]) -> list[tuple[int, int, int]]:
+        """Token and place of each control token that the tokenizer sees in a text."""
+        encoding = self._encode(text)
+        return [(token, *encoding.offsets[number]) for number, token in enumerate(encoding.ids) if token in control]
+
+    def _encode(self, text: str) -> Encoding:
+        return self._tokenizer(text, add_special_tokens=False, verbose=False).encodings[0]
+
+    def _mentions(self, text: str) -> bool:
+        if any(needle in text for needle in self._needles) and self._pattern.search(text):
+            return True
+        if not self._normalised:
+            return False
+        normal = self._tokenizer.backend_tokenizer.normalizer.normalize_str(text)
+        return any(content in normal for content in self._normalised)
+
+    def _looked_for(self, added: dict[int, Any]) -> list[str]:
+        """What to look for in normalised texts; nothing where normalising makes no difference."""
+        normalizer = self._tokenizer.backend_tokenizer.normalizer
+        contents = [added[number].content for number in self._sets[0] if number in added and added[number].normalized]
+        return [normalizer.normalize_str(content) for content in contents] if normalizer is not None else []
+
+
+class _Cover:
+    """Puts another character in the place of what texts say of control tokens."""
+
+    def __init__(self, found: Callable[[str], list[tuple[int, int, int]]], character: str) -> None:
+        self._found, self._character = found, character
+
+    def of(self, value: Any) -> Any:
+        """A JSON value with all texts in it covered, and the keys of its objects, but for the names of roles."""
+        if isinstance(value, str):
+            for _, start, end in self._found(value):
+                value = value[:start] + self._character * (end - start) + value[end:]
+            return value
+        if isinstance(value, dict):
+            return {self.of(key): inner if key == "role" else self.of(inner) for key, inner in value.items()}
+        return [self.of(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts at any depth of a JSON value, and the keys of its objects, but for the names of roles."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key != "role":
+                yield key
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _cannot(why: str) -> LeftOut:
+    return LeftOut(
+        "that speak of control tokens in a way that cannot be kept text",
+        f"what it says of control tokens cannot be kept text ({why}); take the row out, or name another chat template",
+    )
