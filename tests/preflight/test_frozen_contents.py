@@ -212,3 +212,48 @@ def test_another_base_model_under_the_same_file_is_refused(borrower, capsys, key
 def test_what_does_not_decide_the_base_model_may_change(borrower):
     lender(budget__total=9, models__1__rows=32, optimizer__initial=5)
     assert main(["preflight", "borrower.yaml"]) == 0
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_other_rows_of_any_split_are_refused_at_the_next_decision(begun, capsys, split):
+    """A source that was removed and prepared again from other files."""
+    assert main(["propose", "step_0007/lane_0", "--campaign", "chats"]) == 0
+    card = next(begun.glob("results/sources/rivers/*/card.json"))
+    for path in begun.glob("results/sources/rivers/*/card.json"):
+        content = json.loads(path.read_text())
+        content["splits"][split]["sha256"] = "0" * 64
+        path.write_text(json.dumps(content))
+    assert card.is_file()
+    assert main(["propose", "step_0008/lane_0", "--campaign", "chats"]) == 1
+    said = capsys.readouterr().err
+    name = "rivers" if split == "train" else rf"rivers \({split}\)"
+    assert re.search(rf"source {name} \(was [0-9a-f]{{16}}, is 0{{16}}\) is not what campaign", said), said
+
+
+def test_sources_of_two_tokenizers_are_refused(begun, capsys):
+    """One of them was prepared again after the tokenizer's folder was removed."""
+    for path in begun.glob("results/sources/lamps/*/card.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_sha256": "0" * 64}))
+    assert main(["propose", "step_0007/lane_0", "--campaign", "chats"]) == 1
+    said = capsys.readouterr().err
+    assert "sources.rivers was prepared with tokenizer" in said and "sources.lamps with 0000000000000000" in said
+
+
+def swap_text(path):
+    content, times = path.read_text(), path.stat()
+    path.write_text(content.replace("lamps 7:", "lamps 8:", 1))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_file_of_a_source_that_changed_behind_its_size_and_time_is_refused(folder, capsys):
+    shutil.rmtree("results/sources/lamps")
+    assert main(["prepare-source", "lamps", "--campaign", "texts"]) == 0
+    assert main(["preflight", "texts.yaml"]) == 0
+    Path("lamps.jsonl").touch()
+    os.link("lamps.jsonl", "another-name")
+    assert main(["preflight", "texts.yaml"]) == 0, "the content is the same"
+    swap_text(Path("lamps.jsonl"))
+    capsys.readouterr()
+    assert main(["preflight", "texts.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert re.search(r"lamps\.jsonl: this file changed since .* \(was [0-9a-f]{16}, is [0-9a-f]{16}\)", said), said

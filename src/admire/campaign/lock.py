@@ -117,8 +117,17 @@ def _other(key: str) -> str:
     return "other weights" if key.endswith(".path") and key.startswith("models.") else "another tokenizer"
 
 
+def content_of(cards: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The sha256 of what sources hold, by name: the rows that are trained on, and, named so, those of the held-out splits."""
+    found = {}
+    for name, card in cards.items():
+        for split, told in card["splits"].items():
+            found[name if split == "train" else f"{name} ({split})"] = told["sha256"]
+    return found
+
+
 def check_content(campaign: Campaign, frozen: dict[str, str], content: dict[str, str], origin: str) -> None:
-    """Compare the sources' content (source -> sha256 of its training rows) with what was frozen.
+    """Compare the sources' content, see `content_of`, with what was frozen.
 
     Raises:
         ConfigError: names the sources whose content changed, with both digests.

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from admire.campaign import contents
 from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout, kept
 from admire.campaign.recipes import source_digest, source_recipe
@@ -70,7 +71,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 def check_files(campaign: Campaign, name: str, card: dict[str, Any]) -> None:
     """Refuse a source whose files are no longer what they were when it was prepared.
 
-    Sizes and times are compared; only where they differ is a file read again.
+    Sizes, times and inodes are compared; only where they differ is a file read again, once.
 
     Raises:
         SourceError: names the first file that changed, appeared or is gone.
@@ -83,12 +84,17 @@ def check_files(campaign: Campaign, name: str, card: dict[str, Any]) -> None:
     for path in sorted(known.keys() ^ present.keys()):
         what = "is gone" if path in known else "is new"
         raise SourceError(f"{path}: this file {what} since source '{name}' was prepared; {mend}")
+    hashes = Layout(Path(campaign.results)).hashes
     for path, entry in known.items():
-        stat = present[path].stat()
-        if (stat.st_size, stat.st_mtime_ns) == (entry["size"], entry["mtime_ns"]):
+        now = _stat(present[path]) | _identity(present[path])
+        if all(entry.get(key, value) == value for key, value in now.items()):
             continue
-        if stat.st_size != entry["size"] or _sha256(present[path]) != entry["sha256"]:
-            raise SourceError(f"{path}: this file changed since source '{name}' was prepared; {mend}")
+        found = contents.file(present[path], hashes)
+        if found != entry["sha256"]:
+            raise SourceError(
+                f"{path}: this file changed since source '{name}' was prepared (was {entry['sha256'][:16]}, is {found[:16]}); "
+                f"{mend}"
+            )
 
 
 def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: int) -> None:
@@ -147,7 +153,8 @@ def _begin(folder: Path, paths: list[Path], versions: dict[str, str]) -> list[di
     known = [{key: entry[key] for key in ("path", "size", "mtime_ns")} for entry in found["files"]]
     if found["versions"] != versions or known != [_stat(path) for path in paths]:
         shutil.rmtree(folder, ignore_errors=True)
-        found = {"files": [_stat(path) | {"sha256": _sha256(path)} for path in paths], "versions": versions}
+        files = [_stat(path) | _identity(path) | {"sha256": _sha256(path)} for path in paths]
+        found = {"files": files, "versions": versions}
         write_json(begun, found)
     return found["files"]
 
@@ -155,6 +162,12 @@ def _begin(folder: Path, paths: list[Path], versions: dict[str, str]) -> list[di
 def _stat(path: Path) -> dict[str, Any]:
     stat = path.stat()
     return {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def _identity(path: Path) -> dict[str, Any]:
+    """What a copy over the file changes that brings size and time along."""
+    stat = path.stat()
+    return {"ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
 
 
 def _sha256(path: Path) -> str:

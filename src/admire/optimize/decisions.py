@@ -274,11 +274,12 @@ def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Non
     frozen = (
         read_json(path) if path.is_file() else {"decides": lock.deciding(campaign), "contents": lock.contents(campaign)}
     )
-    content = {name: card["splits"]["train"]["sha256"] for name, card in cards.items()}
-    if "content" not in frozen:
-        write_json(path, frozen | {"content": content})
-    lock.check_content(campaign, frozen.get("content", content), content, str(path))
+    content = lock.content_of(cards)
+    known = frozen.get("content", {})
+    lock.check_content(campaign, known, content, str(path))
     lock.check_contents(campaign, frozen, str(path))
+    if content.keys() - known.keys():  # a campaign of an earlier version froze what is trained on, not what is held out
+        write_json(path, frozen | {"content": content | known})
 
 
 def _entry(
