@@ -118,7 +118,9 @@ def test_a_missing_folder_of_tasks_is_refused():
 
 def write_tasks(folder, **tasks):
     for name, more in tasks.items():
-        (folder / f"{name}.yaml").write_text(f"task: {name}\ndataset_path: json\ndoc_to_text: q\n{more}\n")
+        (folder / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: json\ntest_split: test\ndoc_to_text: q\n{more}\n"
+        )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_prompts_show_what_the_file_says_unless_the_yaml_says_another_number(tmp
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(f'{{"q": "question {i}", "a": "{i % 2}"}}\n' for i in range(6)))
     common = (
-        f"dataset_kwargs: {{data_files: {{test: {rows}}}}}\ntest_split: test\nfewshot_split: test\n"
+        f"dataset_kwargs: {{data_files: {{test: {rows}}}}}\nfewshot_split: test\n"
         "output_type: multiple_choice\ndoc_to_target: '{{a|int}}'\ndoc_to_choice: ['0', '1']\n"
         "metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]"
     )

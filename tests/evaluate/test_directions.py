@@ -23,7 +23,9 @@ def tell(tmp_path, monkeypatch, capsys):
         "own": "process_results: !function own.score\nmetric_list: [{metric: odd, aggregation: mean}]\n",
     }
     for name, text in tasks.items():
-        (folder / f"{name}.yaml").write_text(f"task: {name}\ndataset_path: json\ndoc_to_text: q\n{text}")
+        (folder / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: json\ntest_split: test\ndoc_to_text: q\n{text}"
+        )
     for group, members in {"worse": "[errors]", "torn": "[errors, right]"}.items():
         (folder / f"{group}.yaml").write_text(
             f"group: {group}\ntask: {members}\naggregate_metric_list: [{{metric: acc, weight_by_size: true}}]\n"

@@ -69,7 +69,8 @@ def check_tasks(suite: Benchmarks) -> None:
         check_filter(task, leaves, suite.metric_of(task))
         check_shots(task, leaves, suite.few_shot_of(task))
         _check_once(task, leaves, owners)
-        for leaf in leaves:
+    for task in suite.tasks:
+        for leaf in task_files.leaves(files, task):
             check_file(task, leaf)
 
 
