@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,31 @@ def test_it_is_saved_as_any_hugging_face_tokenizer(tokenizer_path):
     rules = json.loads((Path(tokenizer_path) / "tokenizer.json").read_text(encoding="utf-8"))
     assert rules["model"]["type"] == "BPE"
     assert (Path(tokenizer_path) / "tokenizer_config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("settings", "loads"),
+    [
+        ({"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": ["mine.Mine", None]}}, False),
+        ({"tokenizer_class": "Mine", "auto_map": {"AutoTokenizer": [None, "mine.Mine"]}}, False),
+        ({"tokenizer_class": "PreTrainedTokenizerFast", "auto_map": {"AutoTokenizer": ["mine.Mine", None]}}, True),
+        ({"auto_map": {"AutoTokenizer": "mine.Mine"}}, None),
+    ],
+)
+def test_code_that_comes_with_a_tokenizer_is_not_run_and_nothing_asks(
+    settings, loads, tokenizer_path, tmp_path, monkeypatch
+):
+    folder = tmp_path / "theirs"
+    shutil.copytree(tokenizer_path, folder)
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**told, **settings}))
+    marker = tmp_path / "ran"
+    code = "from transformers import PreTrainedTokenizerFast\n\n\nclass Mine(PreTrainedTokenizerFast):\n    pass\n"
+    (folder / "mine.py").write_text(f"open({str(marker)!r}, 'w')\n{code}")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("something asks on the terminal"))
+    try:
+        load_tokenizer({"path": str(folder)}, tmp_path / "results")
+        assert loads is not False
+    except ConfigError as error:
+        assert loads is not True and "code of its own, which is never run" in str(error)
+    assert not marker.exists()

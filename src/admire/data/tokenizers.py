@@ -83,9 +83,12 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
         path, mend = place["path"], "correct tokenizer.path, or fetch it once where there is a network"
         _check_content(place, Layout(results), own_template=chat_template is None)
     try:
-        tokenizer = Reader.from_pretrained(path)
+        # left out, transformers asks on the terminal whether to run code that came with the files
+        tokenizer = Reader.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
+        if "trust_remote_code" in str(error):
+            reason, mend = "it comes with code of its own, which is never run", "choose another tokenizer.path"
         raise ConfigError(f"{path}: the tokenizer cannot be loaded ({reason}); {mend}") from None
     if not tokenizer.is_fast:
         raise ConfigError(

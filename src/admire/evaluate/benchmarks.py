@@ -158,7 +158,11 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
     if not gpus and ranks.size > 1:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # or Accelerate takes each process for the only one
     model = HFLM(
-        pretrained=str(folder), device="cuda" if gpus else "cpu", batch_size=suite.batch_size, use_safetensors=True
+        pretrained=str(folder),
+        device="cuda" if gpus else "cpu",
+        batch_size=suite.batch_size,
+        use_safetensors=True,
+        trust_remote_code=False,
     )
     if suite.chat_template and not model.tokenizer.chat_template:
         raise ConfigError("chat_template: the model's tokenizer has no chat template; take this out of the suite")

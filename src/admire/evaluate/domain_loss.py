@@ -39,7 +39,7 @@ def scores(
     ranks = Ranks()
     held_out = {name: _rows(campaign, name, split) for name in suite.sources or campaign.sources}
     model = AutoModelForCausalLM.from_pretrained(
-        model_folder, dtype="auto", local_files_only=True, use_safetensors=True
+        model_folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
     ).eval()
     model.to(f"cuda:{ranks.local}" if torch.cuda.is_available() else "cpu")
     return losses(model, held_out, suite.batch_size, ranks)

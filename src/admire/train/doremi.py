@@ -199,4 +199,6 @@ def _reference(spec: Spec, results: Layout) -> PreTrainedModel:
             f"{folder}: the reference model's weights are not there; train it first: admire train "
             f"{results.root / spec.labels['reference']}"
         )
-    return AutoModelForCausalLM.from_pretrained(folder, dtype="float32", use_safetensors=True, local_files_only=True)
+    return AutoModelForCausalLM.from_pretrained(
+        folder, dtype="float32", use_safetensors=True, local_files_only=True, trust_remote_code=False
+    )

@@ -42,7 +42,9 @@ def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase, attention: str)
             f"models.{spec.model}.architecture: transformers refuses it ({reason}); correct it in the YAML"
         ) from None
     set_seed(spec.seed)
-    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation=attention)
+    return AutoModelForCausalLM.from_config(
+        config, dtype=torch.float32, attn_implementation=attention, trust_remote_code=False
+    )
 
 
 def trainer(

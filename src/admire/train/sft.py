@@ -42,7 +42,7 @@ def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
         )
     try:
         return AutoModelForCausalLM.from_pretrained(
-            path, dtype="float32", use_safetensors=True, attn_implementation=attention
+            path, dtype="float32", use_safetensors=True, attn_implementation=attention, trust_remote_code=False
         )
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
