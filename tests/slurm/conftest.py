@@ -74,6 +74,6 @@ def played(lab, play, request):
 def accounting(lab, played):
     """The same cluster with accounting, for what comes after all that is played without."""
     lab.down()
-    with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1"})
+    with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1", "ENFORCE": "associations,limits,qos"})
     with_accounting.up()
     return with_accounting

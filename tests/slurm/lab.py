@@ -12,7 +12,7 @@ import psutil
 
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
 # no accounting, room for all that is played side by side, and what was played is remembered however slow the machine is
-SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000", "MINJOBAGE": "36000"}
+SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000", "MINJOBAGE": "36000", "JOB_SUBMIT": "lua"}
 PATIENCE = 900  # seconds for anything to happen: only a hang takes longer, on however loaded a machine
 
 

@@ -71,13 +71,14 @@ class SlurmBench(Bench):
 
     def environment(self):
         here = {"SLURM_CONF": self.lab.conf, "ADMIRE_CHECKPOINT_MINUTES": str(self.checkpoint_minutes)}
+        here |= {"ADMIRE_SLURM_PAUSE_SECONDS": "5"}
         return super().environment() | here | {"HF_TOKEN": SECRET}
 
-    def start(self, *targets, before=()):
+    def start(self, *targets, before=(), configs=("tiny.yaml",)):
         """A controller in the background; its terminal is a file."""
         with open(self.log, "a") as terminal:
             return subprocess.Popen(
-                [*HEARD, *before, *self.command(*targets, where=("--profile", "slurm"), configs=("tiny.yaml",))],
+                [*HEARD, *before, *self.command(*targets, where=("--profile", "slurm"), configs=configs)],
                 cwd=self.folder,
                 env=self.environment(),
                 stdout=terminal,
@@ -86,8 +87,8 @@ class SlurmBench(Bench):
                 umask=UMASK,
             )
 
-    def run(self, *targets, before=(), expect=0, patience=PATIENCE):
-        process = self.start(*targets, before=before)
+    def run(self, *targets, before=(), expect=0, patience=PATIENCE, configs=("tiny.yaml",)):
+        process = self.start(*targets, before=before, configs=configs)
         self.end(process, expect, patience)
         return self.log.read_text()
 

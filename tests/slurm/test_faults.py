@@ -69,6 +69,68 @@ def test_preemption(played, name):
     assert_whole(played(name))
 
 
+@pytest.mark.parametrize("name", ["preempted_for_good", "preempted_for_good_supervised"])
+def test_preemption_that_cancels(played, name):
+    bench = played(name)
+    assert_whole(bench)
+    assert len({line["job"] for line in bench.attempts()}) == 2, "Slurm does not run it again: another job does"
+    assert "it is started again" not in bench.log.read_text()
+
+
+def assert_waited(bench, words):
+    """A submission waited for what passes, said so once, and no try of the trial was used up."""
+    said = bench.log.read_text()
+    assert bench.waited and words in said and "Slurm accepts jobs again" in said, said
+    assert said.count("Slurm accepts no job for now") == 1 and "it is started again" not in said
+    assert_whole(bench, interrupted=False)
+    assert sum(line["event"] == "begin" for line in bench.attempts()) == 1
+
+
+@pytest.mark.parametrize("name", ["partition_drained"])
+def test_a_drained_partition_is_a_reason_to_wait(played, name):
+    bench = played(name)
+    assert_waited(bench, "Required partition not available")
+    assert "training S: refused for now: the partition or its nodes are closed for now" in bench.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["told_while_it_waits"])
+def test_a_controller_that_waits_for_slurm_ends_when_it_is_told(played, name):
+    assert_whole(played(name), interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["renamed"])
+def test_a_site_that_rewrites_names(played, name):
+    bench = played(name)
+    assert bench.name.startswith("site-admire_")
+    assert "started again" not in bench.log.read_text(), "the controller is healthy"
+    assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["banner"])
+def test_a_banner_around_the_number_of_a_job(played, name):
+    assert_whole(played(name), interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["edited"])
+def test_a_yaml_that_is_edited_under_a_running_controller(played, name):
+    bench = played(name)
+    assert "learning_rate" in bench.refusal.splitlines()[-1] and "0.5" in bench.refusal, bench.refusal[-2000:]
+    assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["frozen"])
+def test_a_frozen_controller_beside_a_second_supervisor(played, name):
+    assert_whole(played(name), interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["shared"])
+def test_two_campaigns_that_share_a_trial(played, name):
+    bench = played(name)
+    for campaign in ("tiny", "twin"):
+        assert (bench.results / f"campaigns/{campaign}/step_0000/lane_0/update.json").is_file()
+    assert_whole(bench, interrupted=False)
+
+
 @pytest.mark.parametrize("name", ["node_failed"])
 def test_node_failure(played, name):
     assert_whole(played(name))
@@ -155,10 +217,26 @@ def test_a_job_that_slurm_forgot(lab, played, play):
         assert_whole(play("forgotten"), interrupted=False)
 
 
+def test_slurmctld_that_lost_its_state(lab, played, play):
+    assert_whole(play("lost_state", lab), interrupted=True)
+
+
+def test_slurmctld_away_at_the_start(lab, played, play):
+    bench = play("slurmctld_away_at_the_start", lab)
+    assert "nothing could be asked" in bench.log.read_text()
+    assert_whole(bench, interrupted=False)
+
+
 def test_slurmctld_away_where_there_is_no_accounting(lab, played, play):
     assert_whole(play("slurmctld_away_without_accounting", lab), interrupted=False)
 
 
-@pytest.mark.parametrize("name", ["slurmctld_away", "slurmdbd_away"])
+def test_a_full_limit_is_a_reason_to_wait(accounting, play):
+    bench = play("limit_full", accounting)
+    assert_waited(bench, "AssocMaxSubmitJobLimit")
+    assert "training S: refused for now: a limit of submitted jobs is full" in bench.log.read_text()
+
+
+@pytest.mark.parametrize("name", ["slurmctld_away", "slurmdbd_away", "slurmdbd_away_at_a_submission"])
 def test_a_daemon_of_slurm_is_away_for_a_minute(accounting, play, name):
     assert_whole(play(name, accounting), interrupted=False)

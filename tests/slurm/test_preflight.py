@@ -88,6 +88,41 @@ def test_refuses_an_account_that_slurm_does_not_know(accounting, bench):
     assert "slurm_account: Slurm refuses nobodys" in said and "sacctmgr show assoc" in said, said
 
 
+@pytest.fixture
+def limited(accounting):
+    """Sets limits of the user, and takes them back."""
+    yield lambda what: accounting.ask("sacctmgr", "-iQ", "modify", "user", "root", "set", what)
+    for what in ("MaxSubmitJobs=-1", "MaxWall=-1", "MaxTRES=cpu=-1"):
+        accounting.ask("sacctmgr", "-iQ", "modify", "user", "root", "set", what)
+
+
+@pytest.mark.parametrize(
+    ("limit", "resources", "words"),
+    [
+        ("MaxSubmitJobs=0", {}, ("slurm_account", "accepts no job at all (AssocMaxSubmitJobLimit)")),
+        ("MaxWall=15", {"minutes": 60}, ("models.S.resources.minutes", "15 minutes", "asks for 120")),
+        ("MaxTRES=cpu=2", {"threads": 4}, ("models.S.resources.threads", "cpu=2", "asks for 4")),
+    ],
+)
+def test_refuses_a_limit_that_can_never_fit(limited, bench, limit, resources, words):
+    bench.profile(**{"default-resources": WELL | {"slurm_account": "campaign"}})
+    bench.campaign(resources=resources)
+    limited(limit)
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
+    assert said.startswith("admire preflight: ") and said.count("\n") == 1, said
+    for word in words:
+        assert word in said, said
+
+
+@pytest.mark.parametrize("state", ["DOWN", "DRAIN", "INACTIVE"])
+def test_a_partition_that_is_closed_for_now_stops_nothing(lab, bench, state):
+    bench.profile(**{"default-resources": WELL | {"slurm_partition": "closing"}})
+    lab.ask("scontrol", "update", "PartitionName=closing", f"State={state}")
+    said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm")
+    lab.ask("scontrol", "update", "PartitionName=closing", "State=UP")
+    assert "training S: refused for now" in said and "nothing stands in the way" in said
+
+
 def test_refuses_an_old_slurm(bench, tmp_path, monkeypatch):
     old = tmp_path / "old/sbatch"
     old.parent.mkdir()

@@ -76,8 +76,9 @@ def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[Answer]:
     _check_installed(site.origin)
     found = []
     for request in requests(campaign, origin, site):
-        check_sizes(request)
         refused = _verdict(request)
+        if refused is None or refusals.passing(refused) is None:
+            check_sizes(request)
         if refused is None:
             found.append(Answer(f"{request.what}: sbatch {' '.join(request.options())}: accepted"))
             continue
@@ -158,7 +159,9 @@ def _check_installed(origin: str) -> None:
 def _verdict(request: Request) -> str | None:
     """What Slurm says against a job; it refuses every one until the nodes have answered a controller that was just started."""
     limit = time.monotonic() + REGISTERING
-    while (refused := _refused(request)) is not None and _out(request, "unknown") and time.monotonic() < limit:
+    while (refused := _refused(request)) is not None and time.monotonic() < limit:
+        if refusals.passing(refused) or not _out(request, "unknown"):
+            break
         time.sleep(1)
     if refused is not None and "configuration is not available" in refused and _out(request) and _accepts_held(request):
         return CLOSED  # --test-only refuses what its partition has, but not just now; such a job waits in the queue
