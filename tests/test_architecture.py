@@ -114,6 +114,13 @@ def test_every_module_says_what_it_is_for(path):
     assert path.stem not in ("utils", "util", "helpers", "misc", "common")
 
 
+def test_no_two_files_of_tests_have_one_name():
+    """pytest imports them by their names alone."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    twice = {name for name in names if names.count(name) > 1 and name.startswith("test_")}
+    assert not twice
+
+
 def test_the_help_of_all_verbs_loads_nothing_heavy():
     assert loaded_after("from admire.cli.main import build_parser\nbuild_parser().format_help()") == []
 
