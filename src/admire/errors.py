@@ -17,6 +17,10 @@ class TrialError(AdmireError):
     """A trial's files contradict each other or are not there."""
 
 
+class StorageError(AdmireError):
+    """A disk is full or a file system away: no fault of what was being done, which the same command does again."""
+
+
 class TableError(AdmireError):
     """A table of runs says what cannot be."""
 

@@ -18,7 +18,7 @@ from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import TrialError
 from admire.health.check import findings
-from admire.trials import breaker
+from admire.trials import breaker, waiting
 from admire.trials.attempts import Attempts
 from admire.trials.files import write_json, write_text
 from admire.trials.ledger import Ledger
@@ -220,10 +220,10 @@ def test_of_a_batch_those_that_never_began_are_kept_back_until_it_opens(folder: 
     folder.end(trials[3], ERROR)
     reopen(trials[0])
     reopen(trials[1])
-    with pytest.raises(TrialError, match=r"1 trials of \S+ were not begun"):
-        breaker.release(folder.ledger, decision)
+    with pytest.raises(TrialError, match=r"a trial of \S+ was left without an outcome"):
+        waiting.release(folder.ledger, decision)
     assert not trials[4].train().exists() and not evaluation.exists()
-    breaker.release(folder.ledger, decision)
+    waiting.release(folder.ledger, decision)
 
 
 def test_a_finished_trial_is_never_kept_back(folder: Folder) -> None:

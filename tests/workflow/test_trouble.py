@@ -1,6 +1,8 @@
 """What breaks every training of a campaign: it stops asking, says so once, and goes on when that is mended."""
 
 import csv
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,15 @@ from admire.cli.main import main
 
 pytestmark = pytest.mark.loop
 
-BROKEN = "broken"  # a file in the campaign's folder: its text is what every training breaks with
+# files in the campaign's folder
+BROKEN = "broken"  # its text is what every training breaks with
+FILL = "fill"  # before which verb the disk fills, and how many bytes that leaves
 
 
 def breaking(arguments):
     """`admire` on a machine that may be broken."""
+    if Path(FILL).exists() and Path(FILL).read_text().split()[0] == arguments[0]:
+        fill(Path("results"), int(Path(FILL).read_text().split()[1]))
     if arguments[0] == "train" and Path(BROKEN).exists():
         from admire.train import run
 
@@ -24,6 +30,12 @@ def breaking(arguments):
 
         run._Run.train = fail
     return main(arguments)
+
+
+def fill(results, left):
+    disk = os.statvfs(results)
+    if (size := disk.f_bavail * disk.f_frsize - left) > 0 and not (results / "ballast").exists():
+        subprocess.run(["fallocate", "-l", str(size), str(results / "ballast")], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +86,47 @@ def test_a_campaign_of_few_trials_does_not_spend_its_last_on_the_same_error(benc
     out = bench.snakemake(configs=(Path(__file__).parent / "tiny.yaml", over), expect=1)
     assert "the only trial so far failed (RuntimeError: out of range)" in out, out
     assert "0.21 of 0.31 CPU-minutes are left" in out and tried(bench) == [3]
+
+
+@pytest.fixture
+def small_disk(bench):
+    """The results folder on a disk of its own."""
+    if os.geteuid() != 0 or subprocess.run(["mountpoint", "-q", "/proc"]).returncode:
+        pytest.skip("only root may mount a disk")
+    bench.results.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", str(bench.results)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a disk")
+
+    yield
+    subprocess.run(["umount", "-l", str(bench.results)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "left"),
+    [
+        ("build-data", 0),
+        ("train", 0),
+        ("train", 30_000),
+        ("train", 120_000),
+        ("evaluate", 0),
+        ("update", 0),
+        ("report", 0),
+    ],
+)
+def test_a_full_disk_costs_no_try_and_no_row_and_the_same_command_goes_on(bench, small_disk, verb, left):
+    over = bench.config(optimizer={"initial": 2}, budget={"total": 0.45})
+    configs = (Path(__file__).parent / "tiny.yaml", over)
+    (bench.folder / FILL).write_text(f"{verb} {left}")
+    out = bench.snakemake(configs=configs, expect=1)
+    assert "the disk is full" in out and "free some space" in out, out
+    assert "Traceback" not in out
+    assert out.count("the training broke") == 0
+    status = bench.admire("status", "tiny")
+    assert "storage: " in status and "are free at" in status and "FAILED" not in status
+    (bench.folder / FILL).unlink()
+    (bench.results / "ballast").unlink()
+    bench.snakemake(configs=configs)
+    assert {row["state"] for row in rows(bench)} == {"done"}
+    assert set(bench.trainings().values()) == {1}
+    assert "left without an outcome" not in bench.admire("status", "tiny")

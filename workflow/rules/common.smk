@@ -279,6 +279,12 @@ def trial_of(wildcards):
     )
 
 
+def asking_campaign(wildcards):
+    """The campaign whose decisions wait for a training; a base model's is waited for by trainings that cannot do without it."""
+    base = wildcards.digest in base_digests()
+    return "" if base else config_arguments(CAMPAIGN.name)
+
+
 def resources_argument(wildcards):
     """A model's resources as verbs take them."""
     return model_of(wildcards).resources.model_dump_json(exclude_defaults=True)
@@ -455,7 +461,7 @@ if workflow.is_main_process and workflow.output_settings.dryrun:
     )
 elif workflow.is_main_process:
     # what is asked for is not known yet: it may be the fetching of what is missing
-    admire("preflight", "--unfetched", "--origin", ORIGIN, campaign=CAMPAIGN)
+    admire("preflight", "--unfetched", "--again", "--origin", ORIGIN, campaign=CAMPAIGN)
 
 
 LEASE = Lease(LAYOUT.campaign(CAMPAIGN.name).running)

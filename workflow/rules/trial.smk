@@ -75,7 +75,7 @@ rule train:
         resources=resources_argument,
         validation=validation_argument,
         share=trial_share,
-        campaign=config_arguments(CAMPAIGN.name),
+        campaign=asking_campaign,
         cost=trial_cost,
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"

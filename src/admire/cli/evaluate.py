@@ -4,7 +4,8 @@ Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder (share_0.25
 training failed is recorded as skipped; a record that is there already is restored and nothing is computed.
 
 With `--attempts 3` a suite that cannot be scored becomes a result, with exit code 0: it is recorded as failed with its reason,
-at once where another attempt would end in the same way, else after the third attempt that broke or was killed.
+at once where another attempt would end in the same way, else after the third attempt that broke or was killed. What a full disk
+ended is left without an outcome, with exit code 0; the campaign then ends and the same command goes on.
 
 With `--resources '{"gpus": 8, "evaluation_processes": 8}'` it starts a process a GPU, as torchrun does; they share the items.
 """
@@ -45,10 +46,22 @@ def run(args: argparse.Namespace) -> None:
     """Evaluate and print the scores."""
     from admire.campaign.config import Resources, parse_argument
     from admire.campaign.fidelities import label
+    from admire.campaign.recipes import suite_digest
+    from admire.errors import StorageError
     from admire.evaluate.run import evaluate
+    from admire.trials import storage
+    from admire.trials.waiting import left_waiting
 
     resources = parse_argument(Resources, args.resources, "--resources")
-    record = evaluate(resolve(args), resolve_trial(args), args.suite, args.split, resources, args.attempts)
+    campaign, files = resolve(args), resolve_trial(args)
+    try:
+        record = evaluate(campaign, files, args.suite, args.split, resources, args.attempts)
+    except (StorageError, OSError) as error:
+        full = storage.trouble(error, files.folder)
+        path = files.evaluation(args.suite, suite_digest(campaign, args.suite, args.split))
+        if full is None or args.attempts is None or not left_waiting(path, full):
+            raise
+        return
     trial = f"{label(args.trial.parent.name, args.share)} {args.trial.name}, {args.suite}"
     if record.status != "ok":
         print(f"{trial}: {record.status}, {record.reason}")

@@ -8,9 +8,10 @@ import gc
 import importlib
 import os
 import sys
+from pathlib import Path
 
 from admire.errors import AdmireError
-from admire.output.screen import guard_streams, printable
+from admire.output.screen import guard_streams, printable, say_error
 
 # What a person types first, then what the workflow's rules type.
 VERBS = (
@@ -44,12 +45,7 @@ OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 ONLINE_VERB = "prefetch"
 
 OTHERS_WRITE = 0o002
-FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
-REFUSED = {
-    errno.EROFS: "the file system is read-only",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
-}
+REFUSED = (errno.EACCES, errno.EPERM)
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
@@ -83,19 +79,27 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.run(args) or 0
     except AdmireError as error:
-        print(f"admire {args.verb}: {printable(str(error))}", file=sys.stderr)
+        say_error(f"admire {args.verb}: {printable(str(error))}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        words = FULL.get(error.errno or 0) or REFUSED.get(error.errno or 0)
-        if words is None:
+    except Exception as error:
+        said = _of_files(error, Path(getattr(args, "results", None) or "results"))
+        if said is None:
             raise
-        mend = "free some space" if error.errno in FULL else "make it writable, or set `results:` to a folder that is"
-        print(
-            f"admire {args.verb}: {error.filename or 'results'}: {words}; {mend}. Nothing finished was lost.",
-            file=sys.stderr,
-        )
+        say_error(f"admire {args.verb}: {printable(said)}")
     return 1
+
+
+def _of_files(error: Exception, results: Path) -> str | None:
+    """What an error says of a disk or of permissions, in a sentence; None when it is of something else."""
+    from admire.trials import storage
+
+    if (full := storage.trouble(error, results)) is not None:
+        return str(full)
+    if isinstance(error, OSError) and error.errno in REFUSED:
+        mend = "make it writable, or set `results:` to a folder that is"
+        return f"{error.filename or results}: permission is denied; {mend}. Nothing finished was lost"
+    return None
 
 
 def command() -> int:

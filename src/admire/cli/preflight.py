@@ -28,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--waits", action="store_true", help="print only which jobs Slurm refuses for now")
     parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
     parser.add_argument("--unfetched", action="store_true", help="what `prefetch` brings may be missing still")
+    parser.add_argument(
+        "--again", action="store_true", help="open what an earlier run left without an outcome: a run starts"
+    )
     parser.add_argument("--begin", action="store_true", help="freeze the campaign's settings: a real run starts")
 
 
@@ -38,6 +41,8 @@ def run(args: argparse.Namespace) -> int:
 
     origin = args.origin or " + ".join(args.campaign)
     check(campaign, origin, fetched=not args.unfetched)
+    if args.again:
+        _again(campaign)
     for line in _ask_slurm(campaign, origin, args):
         print(line)
     if args.begin:
@@ -46,6 +51,19 @@ def run(args: argparse.Namespace) -> int:
     elif not args.waits:
         print(f"{campaign.name}: nothing stands in the way")
     return 0
+
+
+def _again(campaign: Campaign) -> None:
+    """What an earlier run left without an outcome is open again, unless another one is at work."""
+    from pathlib import Path
+
+    from admire.campaign.layout import Layout
+    from admire.trials.lease import Lease
+    from admire.trials.waiting import release_all
+
+    layout = Layout(Path(campaign.results))
+    if Lease(layout.campaign(campaign.name).running).holder() is None:
+        release_all(layout)
 
 
 def _ask_slurm(campaign: Campaign, origin: str, args: argparse.Namespace) -> list[str]:

@@ -32,8 +32,8 @@ def run(args: argparse.Namespace) -> int:
 
     from admire.campaign.layout import Layout
     from admire.errors import BusyError, ConfigError
-    from admire.trials.breaker import release_all
     from admire.trials.reopen import failed_training, failed_trials, find_trial, reopen
+    from admire.trials.waiting import release_all
 
     results = Layout(Path(args.results))
     if args.all or args.reason is not None:

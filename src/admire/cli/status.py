@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="print nothing; a sentence and exit code 1 when a size was tried and no trial of it came to its end",
+        help="print nothing; a sentence and exit code 1 when trials were left without an outcome (a full disk), or a size was "
+        "tried and no trial of it came to its end",
     )
 
 
@@ -80,8 +81,13 @@ def _check(campaign: Campaign) -> None:
     from admire.errors import TrialError
     from admire.trials.breaker import never_trained
     from admire.trials.ledger import Ledger
+    from admire.trials.waiting import waiting
 
-    if said := never_trained(Ledger.read(campaign)):
+    ledger = Ledger.read(campaign)
+    if left := waiting(ledger):
+        trials = f"{len(left)} trials" if len(left) > 1 else "a trial"
+        raise TrialError(f"campaign '{campaign.name}': {trials} left without an outcome ({left[0][1]})")
+    if said := never_trained(ledger):
         raise TrialError(
             f"campaign '{campaign.name}': {'; '.join(said)}; `admire status {campaign.name}` says what helps"
         )

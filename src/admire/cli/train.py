@@ -9,7 +9,8 @@ With `--share 0.25` it stops at a quarter of its steps, with a decay of its own;
 With `--resources '{"gpus": 8}'` it starts a process a GPU, as torchrun does; in a Slurm job with `"nodes": 2`, typed on each
 node (srun), those of all nodes train together.
 
-With `--campaign` a trial that was never begun is left so after the first ones of its size failed with the same error.
+With `--campaign` a trial is left without an outcome, with exit code 0, where that campaign's next decision is going to refuse to go
+on: one that was never begun after the first ones of its size failed with the same error, and any that a full disk ended.
 """
 
 from __future__ import annotations
@@ -53,16 +54,27 @@ def run(args: argparse.Namespace) -> int:
     """Train."""
     from admire.campaign.config import Resources, parse_argument
     from admire.campaign.validation import ValidationPlan
+    from admire.errors import StorageError
     from admire.train.run import train_trial
+    from admire.trials import storage
+    from admire.trials.waiting import left_waiting
 
     if args.campaign and _kept_back(args):
         return 0
 
     resources = parse_argument(Resources, args.resources, "--resources")
     plan = parse_argument(ValidationPlan, args.validation, "--validation") if args.validation else None
-    return train_trial(
-        resolve_trial(args), args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan
-    )
+    trial = resolve_trial(args)
+    try:
+        return train_trial(trial, args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan)
+    except (StorageError, OSError) as error:
+        full = storage.trouble(error, trial.folder)
+        alone = (
+            os.environ.get("WORLD_SIZE", "1") == "1" and args.campaign
+        )  # one of several leaves that to who launched it
+        if full is None or not alone or not left_waiting(trial.train(), full):
+            raise
+        return 0
 
 
 def _kept_back(args: argparse.Namespace) -> bool:

@@ -8,7 +8,6 @@ attempts. `admire retry` opens it again.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import textwrap
 import traceback
@@ -24,6 +23,7 @@ from admire.errors import AdmireError, ConfigError, SourceError, TrialError
 from admire.evaluate import processes
 from admire.evaluate.sandbox.isolation import best
 from admire.evaluate.stopping import STOPS, StoppedError, stoppable
+from admire.trials import storage
 from admire.trials.attempts import Attempts
 from admire.trials.reasons import last_reason
 from admire.trials.records import (
@@ -42,8 +42,6 @@ from admire.trials.spec import Spec
 Split = Literal["validation", "test"]
 
 REASON_LENGTH = 300  # characters of an error's message that enter records
-# errors of storage say nothing about the model: they are no attempts
-STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REPEATS = (ConfigError, SourceError)  # a further attempt would end in the same way
 
 
@@ -154,16 +152,14 @@ def _noted(notes: Attempts, number: int) -> Iterator[None]:
     except StoppedError:
         notes.end(number, "interrupted", 0, 0.0, "told to stop")
         raise
-    except OSError as error:
-        if error.errno in STORAGE:
-            notes.end(number, "interrupted", 0, 0.0, _in_a_line(error))
-            raise
-        raise _broken(notes, number, error) from None
-    except (*REPEATS, TrialError) as error:
+    except Exception as error:
+        if (full := storage.trouble(error, notes.path.parent)) is not None:
+            notes.stopped_by_storage(number, 0, 0.0, str(full))
+            raise full from None
+        if not isinstance(error, (*REPEATS, TrialError)):
+            raise _broken(notes, number, error) from None
         notes.end(number, "error", 0, 0.0, _in_a_line(error))
         raise
-    except Exception as error:
-        raise _broken(notes, number, error) from None
     notes.end(number, "ok", 0, 0.0)
 
 

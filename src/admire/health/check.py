@@ -10,6 +10,7 @@ from admire.health.finding import Finding
 from admire.health.folder import open_folders
 from admire.health.rows import rows_left_out
 from admire.health.stopped import stopped_asking
+from admire.health.storage import left_without_outcome, nearly_full
 from admire.health.unscored import unscored_metrics
 from admire.health.warnings import library_warnings
 from admire.trials.ledger import Ledger
@@ -17,6 +18,8 @@ from admire.trials.ledger import Ledger
 # a kind of finding is one function in a file of its own, and one line here; the order is the order in which they are shown
 KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
     stopped_asking,
+    left_without_outcome,
+    nearly_full,
     failed_trials,
     rows_left_out,
     unscored_metrics,

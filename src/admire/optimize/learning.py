@@ -15,7 +15,7 @@ from admire.errors import TrialError
 from admire.optimize.evidence import observations_of, problem_of, read_cards
 from admire.optimize.methods import get
 from admire.optimize.problem import Recommendation
-from admire.trials import breaker
+from admire.trials import breaker, waiting
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked, objective
 
@@ -40,7 +40,7 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
         ledger = Ledger.read(campaign)
         ledger.write_table()
     breaker.check(campaign, ledger)
-    breaker.release(ledger, str(path.parent.relative_to(layout.folder)))
+    waiting.release(ledger, str(path.parent.relative_to(layout.folder)))
     before = read_json(kept(path))["evidence"] if kept(path).is_file() else None
     seen = Ledger(campaign, tuple(trial for trial in ledger.trials if before is None or trial.name in before))
     problem = problem_of(campaign, read_cards(campaign))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from typing import Any, TextIO
@@ -49,3 +50,12 @@ def guard_streams() -> None:
     """Put a `Screen` before this process's standard output and standard error."""
     sys.stdout = Screen(sys.stdout)  # type: ignore[assignment]
     sys.stderr = Screen(sys.stderr, bars=True)  # type: ignore[assignment]
+
+
+def say_error(words: str) -> None:
+    """Print to standard error; where that is a log on a full disk, to standard output, so that somebody reads it."""
+    try:
+        print(words, file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - what it still holds has nowhere to go
+        print(words, flush=True)

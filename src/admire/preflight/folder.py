@@ -8,6 +8,8 @@ from pathlib import Path
 
 from admire.campaign.config import Campaign
 from admire.errors import ConfigError
+from admire.trials.plan import parameters
+from admire.trials.storage import size
 
 # A run that starts with less than this cannot even write its logs and tables.
 LEAST_FREE = 100e6
@@ -33,9 +35,15 @@ def check_folder(campaign: Campaign, origin: str) -> None:
         raise ConfigError(
             f"{origin}: results: {existing} cannot be written ({error.strerror}); make it writable, or set results to another path"
         ) from None
-    free = shutil.disk_usage(existing).free
-    if free < LEAST_FREE:
+    free, least = shutil.disk_usage(existing).free, _least(campaign)
+    if free < least:
         raise ConfigError(
-            f"{origin}: results: only {free / 1e6:.0f} MB are free at {existing}; free at least {LEAST_FREE / 1e6:.0f} MB, "
-            "or set results to another disk"
+            f"{origin}: results: only {size(free)} are free at {existing}; free at least {size(least)}, or set results to "
+            "another disk"
         )
+
+
+def _least(campaign: Campaign) -> float:
+    """What the smallest trial needs, in bytes: its weights and a checkpoint, which is thrice that."""
+    counts = (parameters(model, campaign.tokenizer.vocabulary) for model in campaign.models)
+    return max(LEAST_FREE, 16 * min((count for count in counts if count), default=0))

@@ -8,7 +8,6 @@ that it starts the first holds the lease and writes, while the others only compu
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import sys
@@ -17,6 +16,7 @@ import time
 import traceback
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -26,13 +26,13 @@ from admire.campaign.fidelities import label
 from admire.campaign.layout import TrialLayout
 from admire.campaign.validation import ValidationPlan
 from admire.distributed.ranks import Ranks
-from admire.errors import AdmireError, TrialError
+from admire.errors import AdmireError, StorageError, TrialError
 from admire.space.steps import Steps
 from admire.train import checkpoints
 from admire.train.arguments import on_cpu, steps_of, training_arguments, warmup_steps
 from admire.train.interruption import EXIT_CODE, Interruption
 from admire.train.launch import launch
-from admire.trials import slurm
+from admire.trials import slurm, storage
 from admire.trials.attempts import Attempts
 from admire.trials.complaints import counted
 from admire.trials.lease import Lease
@@ -50,13 +50,6 @@ REASON_LENGTH = 300  # characters of an error's message that enter records
 REQUEUES = 200  # of one trial's jobs by themselves; one that needs more has too short a time limit
 ENDED_WITHIN = 120  # seconds in which Slurm ends the processes of a job that it queues again
 LOSS_WINDOW = 20  # steps whose mean is the record's training loss
-STORAGE = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-)  # the command line has a sentence for these
 
 
 @dataclass(frozen=True)
@@ -107,6 +100,7 @@ def train_trial(
 
     Raises:
         TrialError: if the training broke; the traceback is in the trial's logs.
+        StorageError: if nothing could be written any more, which is no try at the training.
     """
     how = _How(checkpoint_minutes, attempt, resources or Resources(), validation)
     ranks, lease = Ranks(), Lease(trial.lease)
@@ -123,7 +117,12 @@ def train_trial(
     if last_attempt is not None and attempt >= last_attempt:
         return _give_up(trial, lease, memory_mb)
     several = how.resources.world > 1
-    code = launch(trial, how.arguments(trial), how.resources) if several else _train(trial, lease, ranks, how)
+    try:
+        code = launch(trial, how.arguments(trial), how.resources) if several else _train(trial, lease, ranks, how)
+    except TrialError:  # of several processes: what ended the one that broke
+        if (said := Attempts(trial.attempts).storage) is not None:
+            raise StorageError(said) from None
+        raise
     if code == EXIT_CODE:
         _requeue(trial)
     return code
@@ -196,6 +195,8 @@ def _attempt(
     steps = steps_of(spec, float(trial.share))
     found = ranks.tell(checkpoints.to_go_on_from(trial, steps.trunk) if ranks.first else None)
     if ranks.first:
+        if attempts.running and storage.full(trial.folder):
+            attempts.take_back()  # killed in a write, as likely as not: no try
         attempts.begin(how.attempt, found.step if found else 0)
     run = _Run(trial, spec, steps, lease, ranks, how, found)
     try:
@@ -207,6 +208,12 @@ def _attempt(
             attempts.end(how.attempt, "interrupted", run.step, run.seconds, "interrupted twice, without a checkpoint")
         return EXIT_CODE
     except Exception as error:
+        if (full := storage.trouble(error, trial.folder)) is not None:
+            if ranks.first:
+                _make_room(trial)
+            if attempts.running and not ranks.lost_another(error):
+                attempts.stopped_by_storage(how.attempt, run.step, run.seconds, str(full))
+            raise full from None
         reason = _in_a_line(error)
         log = trial.logs / f"attempt_{attempts.count}.log"
         if ranks.size > 1:
@@ -215,11 +222,22 @@ def _attempt(
             # of several processes, the first one that breaks knows why
             if attempts.running and not ranks.lost_another(error):
                 attempts.end(how.attempt, "error", run.step, run.seconds, reason)
-        if isinstance(error, AdmireError) or (isinstance(error, OSError) and error.errno in STORAGE):
+        if isinstance(error, AdmireError):
             raise
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text(traceback.format_exc(), encoding="utf-8")
         raise TrialError(f"{trial.folder}: the training broke ({reason}); the traceback is in {log}") from None
+
+
+def _make_room(trial: TrialLayout) -> None:
+    """Remove what storage left half written: it would only be in the way of the attempt that comes when there is space again."""
+    checkpoints.newest(trial.checkpoints)
+    shutil.rmtree(_partial(trial), ignore_errors=True)
+
+
+def _partial(trial: TrialLayout) -> Path:
+    """Where a model is written until it is whole."""
+    return trial.model().with_name(f".{trial.model().name}.partial")
 
 
 class _Run:
@@ -370,7 +388,7 @@ class _Run:
     def _save_model(self) -> None:
         """Save weights and tokenizer, whole or not at all."""
         final = self.trial.model()
-        partial = final.with_name(f".{final.name}.partial")
+        partial = _partial(self.trial)
         if self.ranks.first:
             shutil.rmtree(partial, ignore_errors=True)
         self.ranks.wait()

@@ -1,11 +1,12 @@
 """A trial's attempts, one line a beginning and one line an end, only ever appended to.
 
 An attempt that has no second line was killed: nothing could be written any more. An attempt that its scheduler stopped
-and that left a checkpoint is a leg of the training, not a failure.
+and that left a checkpoint is a leg of the training, not a failure; one that storage ended is neither.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -17,7 +18,7 @@ from admire.output.credentials import masked_value
 from admire.trials.files import open_state
 from admire.trials.slurm import own_job
 
-Outcome = Literal["ok", "failed", "interrupted", "error"]
+Outcome = Literal["ok", "failed", "interrupted", "error", "storage"]
 
 
 class Attempts:
@@ -40,6 +41,30 @@ class Attempts:
         self._append(
             {"event": "end", "attempt": attempt, "outcome": outcome, "step": step, "seconds": seconds, "reason": reason}
         )
+
+    def stopped_by_storage(self, attempt: int, step: int, seconds: float, reason: str) -> None:
+        """Note that an attempt ended because nothing could be written: that is no failure of the trial.
+
+        Where not even that can be noted the beginning is taken back, for which a full disk needs no space: an attempt without an
+        end would count as one that was killed.
+        """
+        try:
+            self.end(attempt, "storage", step, seconds, reason)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.take_back()
+
+    def take_back(self) -> None:
+        """Forget that the last attempt began."""
+        lines = self.path.read_bytes().splitlines(keepends=True)
+        last = max((place for place, line in enumerate(lines) if b'"event": "begin"' in line), default=len(lines))
+        os.truncate(self.path, sum(map(len, lines[:last])))
+
+    @property
+    def storage(self) -> str | None:
+        """What storage said as it ended the last attempt; None when that went otherwise."""
+        lines = self.lines()
+        return lines[-1]["reason"] if lines and lines[-1].get("outcome") == "storage" else None
 
     def requeued(self) -> None:
         """Note that the own Slurm job goes on later, without having failed."""

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from admire.campaign.config import Campaign
-from admire.campaign.layout import Layout, TrialLayout, kept
+from admire.campaign.layout import TrialLayout, kept
 from admire.errors import TrialError
 from admire.trials.attempts import Attempts
 from admire.trials.ledger import Ledger, Trial, rows
-from admire.trials.records import held_back, hold_back
+from admire.trials.records import hold_back
 
 FIRST = 3  # trials of a size that fail alike before one succeeds
 LATER = 5  # that fail alike one after the other when some succeeded before
@@ -158,31 +158,3 @@ def keeps_back(campaign: Campaign, trial: TrialLayout) -> bool:
         return False
     hold_back(trial.train(), f"not begun: {found}")
     return True
-
-
-def release(ledger: Ledger, decision: str) -> None:
-    """Let the workflow begin trials that were kept back while something was broken that no longer is.
-
-    Raises:
-        TrialError: if there are any: nothing can be learnt from the decision before they are trained.
-    """
-    of_this = [trial.files(ledger.campaign.results) for trial in ledger.trials if trial.decision == decision]
-    back = sum(_released(trial) for trial in of_this)
-    if back:
-        raise TrialError(
-            f"{back} trials of {decision} were not begun while others failed; the same command trains them"
-        )
-
-
-def release_all(results: Layout) -> int:
-    """Let every trial in a results folder begin that was kept back; returns how many there were."""
-    shares = (training for path in results.root.glob("trials/*/*") for training in TrialLayout(path).begun())
-    return sum(_released(trial) for trial in shares)
-
-
-def _released(trial: TrialLayout) -> bool:
-    back = held_back(trial.train()) is not None
-    for path in (*trial.outcome.glob("evaluate/*.json"), trial.train()):
-        if held_back(path) is not None:
-            path.unlink()
-    return back

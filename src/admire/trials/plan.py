@@ -18,6 +18,7 @@ from admire.space import money
 from admire.trials.costs import measured_cost, seconds_of_unit
 from admire.trials.ledger import Ledger, Trial
 from admire.trials.progress import duration, measure
+from admire.trials.storage import size
 
 # spec, build_data, train and one evaluation a suite; a decision is two local jobs (propose, update)
 JOBS_BEFORE_EVALUATION = 3
@@ -334,4 +335,5 @@ def _disk(plan: Plan) -> str:
     while not root.exists():
         root = root.parent if root != root.parent else Path()
     free = shutil.disk_usage(root).free
-    return f"at most {need / 1e6:,.0f} MB for models and checkpoints (estimate); {free / 1e9:,.0f} GB free at {root}"
+    short = ", less than that: free some space in time, or `admire prune` meanwhile" if free < need else ""
+    return f"at most {need / 1e6:,.0f} MB for models and checkpoints (estimate); {size(free)} free at {root}{short}"

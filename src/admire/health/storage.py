@@ -1,0 +1,37 @@
+"""Trials that a full disk or the like left without an outcome, and a disk that is nearly full."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from admire.campaign.config import Campaign
+from admire.health.finding import Finding
+from admire.trials.ledger import Ledger
+from admire.trials.storage import size
+from admire.trials.waiting import waiting
+
+NEARLY_FULL = 100e6  # bytes; a run does not start with less
+
+
+def left_without_outcome(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
+    """Trials that were left as they are, grouped by the reason."""
+    by_reason: dict[str, list[str]] = defaultdict(list)
+    for trial, why in waiting(ledger):
+        by_reason[why].append(f"{trial.fidelity} {trial.spec.digest}")
+    for why, trials in by_reason.items():
+        more = f" and {len(trials) - 3} more" if len(trials) > 3 else ""
+        yield Finding(
+            "waiting", f"{', '.join(trials[:3])}{more}: {why}", "the command that runs the campaign goes on with them"
+        )
+
+
+def nearly_full(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
+    """A results folder with hardly any space left."""
+    results = Path(campaign.results)
+    free = shutil.disk_usage(results).free if results.is_dir() else NEARLY_FULL
+    if free < NEARLY_FULL:
+        sentence = f"{size(free)} are free at {results}; free some space"
+        yield Finding("storage", sentence, "admire prune removes weights that nobody wants")
