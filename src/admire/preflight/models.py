@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign.config import Campaign, Model
-from admire.data.tokenise import GENERATION
+from admire.data.chat_template import GENERATION
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub
 
