@@ -28,7 +28,7 @@ def tiny(tmp_path, monkeypatch):
         text = TINY
         for old, new in changes:
             assert old in text
-            text = text.replace(old, new)
+            text = text.replace(old, new, 1)
         Path("c.yaml").write_text(text)
         return "c.yaml"
 
@@ -61,7 +61,7 @@ def test_numbers_and_booleans_are_what_they_were(tiny):
         )
     )
     assert (campaign.training.batch_size, campaign.training.learning_rate) == (16, 1e-3)
-    made = campaign.target.architecture
+    made = campaign.models[0].architecture
     assert made["attention_bias"] is True and made["rms_norm_eps"] == 1e-6 and made["vocab_size"] == 400
     for path in (ROOT / "config").glob("*.yaml"):
         plain = yaml.safe_load(path.read_text())
@@ -114,6 +114,62 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(tiny, change, sentence):
     with pytest.raises(ConfigError, match=sentence) as caught:
         load(tiny(change))
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+
+
+PATHS = {
+    "results": ("name: tiny", "name: tiny\nresults: {}"),
+    "sources.strings.files": ("corpus: strings", "files: {}"),
+    "sources.strings.dataset": ("corpus: strings", "dataset: {}"),
+    "tokenizer.path": ("{vocabulary: 400, documents_per_source: 100}", "{{path: {}}}"),
+    "tokenizer.chat_template": ("{vocabulary: 400,", "{{chat_template: {},"),
+    "models.0.base.campaign": ("cost: 0.1", "cost: 0.1\n    base: {{model: S, campaign: {}}}"),
+    "models.0.path": ("cost: 0.1", "cost: 0.1\n    path: {}"),
+    "evaluation.more.include_path": (
+        "  loss:",
+        "  more: {{kind: lm-eval, tasks: {{x: acc}}, include_path: {}}}\n  loss:",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", PATHS)
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ('"~nobody-here/y"', "~ is the home folder, and there is none of that name; write the whole path"),
+        ('"./-x"', "begins with - is taken for an option"),
+        ('""', "should have at least 1 character"),
+        ('" x"', "begins or ends with a blank"),
+        ('"x\\ny"', "holds a line break"),
+        (f"some/{'ü' * 130}/x", "longer than 255 bytes"),
+    ],
+)
+def test_one_rule_for_every_path(tiny, key, path, sentence):
+    old, new = PATHS[key]
+    with pytest.raises(ConfigError, match=re.escape(key) + r".*: .*" + sentence):
+        load(tiny((old, new.format(path))))
+
+
+@pytest.mark.parametrize("path", ["a{b", "}", "{campaign}"])
+def test_results_hold_no_wildcard(tiny, path):
+    with pytest.raises(ConfigError, match=r"c\.yaml: results: a path with [{}] is a wildcard to Snakemake"):
+        load(tiny(("name: tiny", f"name: tiny\nresults: '{path}'")))
+
+
+def test_a_tilde_is_the_home_folder(tiny, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    campaign = load(
+        tiny(
+            ("name: tiny", "name: tiny\nresults: ~/results"),
+            ("{corpus: strings,", "{files: [~/a/*.jsonl, /b],"),
+            ("{corpus: stories,", "{dataset: ~/d,"),
+            ("{vocabulary: 400, documents_per_source: 100}", "{path: ~/t, chat_template: ~/c.jinja}"),
+            ("  loss:", "  more: {kind: lm-eval, tasks: {x: acc}, include_path: ~/tasks}\n  loss:"),
+        )
+    )
+    assert campaign.results == "/home/me/results" and campaign.sources["strings"].files == ["/home/me/a/*.jsonl", "/b"]
+    assert campaign.sources["stories"].dataset == "/home/me/d" and campaign.tokenizer.path == "/home/me/t"
+    assert campaign.tokenizer.chat_template == "/home/me/c.jinja"
+    assert campaign.evaluation["more"].include_path == "/home/me/tasks"
 
 
 def test_aliases_stand_for_a_bounded_number_of_values(tiny):

@@ -30,18 +30,23 @@ def doors(tmp_path, monkeypatch, capsys):
 
 def through_snakemake(path):
     """What a dry run says."""
-    output = OutputSettings(dryrun=True, quiet={Quietness.ALL})
     try:
-        with SnakemakeApi(output) as api:
-            workflow = api.workflow(
-                resource_settings=ResourceSettings(cores=1),
-                config_settings=ConfigSettings(configfiles=[path]),
-                snakefile=ROOT / "Snakefile",
-            )
-            workflow.dag(dag_settings=DAGSettings(targets={"prefetch"})).execute_workflow(executor="dryrun")
+        parsed(path)
     except SystemExit as end:
         return end.code
     return None
+
+
+def parsed(path):
+    """The workflow, with all rules, after its dry run."""
+    with SnakemakeApi(OutputSettings(dryrun=True, quiet={Quietness.ALL})) as api:
+        workflow = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[path]),
+            snakefile=ROOT / "Snakefile",
+        )
+        workflow.dag(dag_settings=DAGSettings(targets={"prefetch"})).execute_workflow(executor="dryrun")
+        return workflow._workflow
 
 
 @pytest.mark.parametrize(

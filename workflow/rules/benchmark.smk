@@ -17,7 +17,7 @@ checkpoint propose_benchmark:
     message:
         "{wildcards.campaign}: fresh replicates of the mixtures to compare"
     shell:
-        "admire propose benchmark {params.campaign} 2> {log}"
+        "admire propose benchmark {params.campaign:q} 2> {log:q}"
 
 
 rule compare:
@@ -43,4 +43,4 @@ rule compare:
     message:
         "{wildcards.campaign}: recommended against the other mixtures, on the test split"
     shell:
-        "admire benchmark {params.config} 2> {log}"
+        "admire benchmark {params.config:q} 2> {log:q}"

@@ -20,7 +20,7 @@ checkpoint propose:
     message:
         "{wildcards.campaign}: step {wildcards.step}, lane {wildcards.lane}: what next?"
     shell:
-        "admire propose step_{wildcards.step}/lane_{wildcards.lane} {params.campaign} 2> {log}"
+        "admire propose step_{wildcards.step:q}/lane_{wildcards.lane:q} {params.campaign:q} 2> {log:q}"
 
 
 checkpoint update:
@@ -37,7 +37,7 @@ checkpoint update:
     message:
         "{wildcards.campaign}: step {wildcards.step}, lane {wildcards.lane}: what was learnt?"
     shell:
-        "admire update step_{wildcards.step}/lane_{wildcards.lane} {params.campaign} 2> {log}"
+        "admire update step_{wildcards.step:q}/lane_{wildcards.lane:q} {params.campaign:q} 2> {log:q}"
 
 
 checkpoint propose_base:
@@ -56,7 +56,7 @@ checkpoint propose_base:
     message:
         "{wildcards.campaign}: which base models?"
     shell:
-        "admire propose base {params.campaign} 2> {log}"
+        "admire propose base {params.campaign:q} 2> {log:q}"
 
 
 checkpoint propose_final:
@@ -73,7 +73,7 @@ checkpoint propose_final:
     message:
         "{wildcards.campaign}: the target on the recommended mixture"
     shell:
-        "admire propose final_{wildcards.step} {params.campaign} 2> {log}"
+        "admire propose final_{wildcards.step:q} {params.campaign:q} 2> {log:q}"
 
 
 rule report:
@@ -120,4 +120,4 @@ rule report:
     message:
         "{wildcards.campaign}: report"
     shell:
-        "admire report {params.config} 2> {log}"
+        "admire report {params.config:q} 2> {log:q}"

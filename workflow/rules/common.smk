@@ -79,7 +79,8 @@ except AdmireError as error:
     sys.exit(str(error))
 
 # Rules call `admire`; without an activated environment it is found beside the Python that runs this.
-shell.prefix(f'export PATH="$PATH:{Path(sys.executable).parent}"; ')
+BESIDE = shlex.quote(str(Path(sys.executable).parent))
+shell.prefix(f'export PATH="$PATH":{BESIDE}; '.replace("{", "{{").replace("}", "}}"))
 
 LAYOUT = Layout(Path(CAMPAIGN.results))
 FILES = LAYOUT.campaign("{campaign}")
@@ -100,10 +101,13 @@ wildcard_constraints:
 
 
 def config_arguments(campaign):
-    """How a job names a campaign to a verb; the configuration as this run merged it, or the lender's YAML."""
+    """How a job names a campaign to a verb; the configuration as this run merged it, or the lender's YAML. A list of words, as
+    every parameter of several words: each is quoted where a shell line is made of them.
+    """
     if campaign in LENDERS:
-        return f"--campaign {LENDERS[campaign][1]} --results {CAMPAIGN.results}"
-    return f"--campaign {LAYOUT.campaign(campaign).config}"
+        path, results = LENDERS[campaign][1], CAMPAIGN.results
+        return ["--campaign", path, "--results", results]
+    return ["--campaign", LAYOUT.campaign(campaign).config]
 
 
 # What a digest in a path stands for; rivals share everything with the campaign itself.
@@ -295,7 +299,7 @@ def validation_argument(wildcards):
     lenders = {model.name: one for one, _ in LENDERS.values() for model in one.models}
     base = wildcards.digest in base_digests()
     plan = VALIDATIONS[(lenders[wildcards.model] if base else CAMPAIGN).name]
-    return f"--validation {shlex.quote(plan.model_dump_json())}" if plan else ""
+    return ["--validation", plan.model_dump_json()] if plan else []
 
 
 def trial_folder(wildcards):

@@ -13,4 +13,4 @@ rule prefetch:
     message:
         "fetch models, datasets and task data"
     shell:
-        "admire prefetch {params.campaign} 2> {log}"
+        "admire prefetch {params.campaign:q} 2> {log:q}"

@@ -10,7 +10,7 @@ rule train_tokenizer:
     message:
         "train the tokenizer"
     shell:
-        "admire train-tokenizer {params.campaign} 2> {log}"
+        "admire train-tokenizer {params.campaign:q} 2> {log:q}"
 
 
 rule prepare_source:
@@ -31,4 +31,4 @@ rule prepare_source:
     message:
         "prepare source {wildcards.source}"
     shell:
-        "admire prepare-source {wildcards.source} --threads {threads} {params.campaign} 2> {log}"
+        "admire prepare-source {wildcards.source:q} --threads {threads} {params.campaign:q} 2> {log:q}"

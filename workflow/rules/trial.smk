@@ -18,7 +18,7 @@ rule trial_spec:
     message:
         "trial {wildcards.model} {wildcards.digest}: spec"
     shell:
-        "admire spec {params.folder} 2> {log}"
+        "admire spec {params.folder:q} 2> {log:q}"
 
 
 rule build_data:
@@ -36,7 +36,7 @@ rule build_data:
     message:
         "trial {wildcards.model} {wildcards.digest}: build data"
     shell:
-        "admire build-data {params.folder} 2> {log}"
+        "admire build-data {params.folder:q} 2> {log:q}"
 
 
 rule train:
@@ -83,10 +83,10 @@ rule train:
     # It starts a process a GPU itself; where it breaks on one node, it is ended on the others. What srun says of its end is put
     # into the job's log: Snakemake deletes {log} when it tries again.
     shell:
-        "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes} -n{resources.nodes} -c {threads} --cpu-bind=none "
-        "--kill-on-bad-exit=1}} admire train {params.folder} --share {params.share} {params.campaign} --resources {params.resources:q} {params.validation} "
-        "--attempt {resources.attempt} --attempts {params.attempts} --memory-mb {resources.mem_mb} 2>> {log} "
-        '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log} >&2; exit $code; }}'
+        "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes:q} -n{resources.nodes:q} -c {threads} --cpu-bind=none "
+        "--kill-on-bad-exit=1}} admire train {params.folder:q} --share {params.share:q} {params.campaign:q} --resources {params.resources:q} {params.validation:q} "
+        "--attempt {resources.attempt:q} --attempts {params.attempts:q} --memory-mb {resources.mem_mb:q} 2>> {log:q} "
+        '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log:q} >&2; exit $code; }}'
 
 
 rule evaluate:
@@ -126,8 +126,8 @@ rule evaluate:
     message:
         "trial {wildcards.model} {wildcards.digest}: evaluate {wildcards.suite} ({params.split}, {resources.gpu} GPUs)"
     shell:
-        "admire evaluate {params.folder} --share {params.share} --suite {wildcards.suite} --split {params.split} {params.campaign} "
-        "--resources {params.resources:q} --attempts {params.attempts} 2> {log}"
+        "admire evaluate {params.folder:q} --share {params.share:q} --suite {wildcards.suite:q} --split {params.split:q} {params.campaign:q} "
+        "--resources {params.resources:q} --attempts {params.attempts:q} 2> {log:q}"
 
 
 # The same for trials that stop early. A longer training goes on from what a shorter one left, and depends on nothing for it: it was

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from admire.campaign.paths import FilePath, ResultsPath
 from admire.campaign.reading import read
 from admire.campaign.typed import typed
 from admire.errors import ConfigError
@@ -59,10 +60,10 @@ class Source(Strict):
 
     corpus: str | None = None
     """A corpus that ADMIRE makes from what every Python installation carries, or from a seed: see `admire.data.corpora`."""
-    files: list[str] | str | None = None
+    files: list[FilePath] | FilePath | None = None
     """Glob patterns of local `.jsonl` (also `.ndjson`, `.json`), `.parquet` or `.txt` files (a text file is one document); text may
-    be compressed (`.gz`, `.bz2`, `.xz`, `.zst`). A path that is there is taken as it is written, `~` is the home folder."""
-    dataset: str | None = None
+    be compressed (`.gz`, `.bz2`, `.xz`, `.zst`). A path that is there is taken as it is written."""
+    dataset: FilePath | None = None
     """A Hugging Face dataset: its name on the hub (cached before, see the README) or a local folder in the same layout."""
     subset: str | None = None
     """The dataset's configuration name."""
@@ -107,13 +108,13 @@ class Source(Strict):
 class Tokenizer(Strict):
     """The tokenizer all sources are prepared with: `path`, `vocabulary`, or neither for the base model's own."""
 
-    path: str | None = None
+    path: FilePath | None = None
     """A Hugging Face tokenizer: a local folder or a name on the hub."""
     vocabulary: PositiveInt | None = None
     """Train a byte-level BPE tokenizer with this many entries on the campaign's own sources."""
     documents_per_source: PositiveInt = 2000
     """At most so many documents of each source train the tokenizer."""
-    chat_template: str | None = None
+    chat_template: FilePath | None = None
     """A Jinja file with the chat template for fine-tuning, instead of the tokenizer's own."""
 
     @model_validator(mode="after")
@@ -225,7 +226,7 @@ class Stops(Strict):
 class Base(Strict):
     """A base model that the workflow itself pre-trains: one model of another campaign, trained on that campaign's prior."""
 
-    campaign: str
+    campaign: FilePath
     """The other campaign's YAML."""
     model: Name
     """The model's name there."""
@@ -309,7 +310,7 @@ class Model(Strict):
     """Rows of a trial at this size, instead of `mixture.rows`."""
     architecture: dict[str, Any] | None = None
     """A transformers configuration to start from random weights: `model_type` and its fields."""
-    path: str | None = None
+    path: FilePath | None = None
     """Weights to start from: a local folder or a name on the hub."""
     base: Base | None = None
     """Weights to start from that the workflow pre-trains itself."""
@@ -354,7 +355,7 @@ class Benchmarks(Strict):
     """Which evaluation this is."""
     tasks: dict[str, str | Task]
     """Task name -> its metric, e.g. `{gsm8k: "exact_match,strict-match"}`, or a mapping."""
-    include_path: str | None = None
+    include_path: FilePath | None = None
     """A folder of task files of your own."""
     few_shot: Annotated[int, Field(ge=0)] | None = None
     """Examples shown in the prompt, instead of what the tasks' files say (`num_fewshot`; 0 where they say nothing)."""
@@ -456,7 +457,7 @@ class Campaign(Strict):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=LONGEST_NAME), AfterValidator(_no_refrain)]
     """Names the folder `results/campaigns/<name>`."""
-    results: str = "results"
+    results: ResultsPath = "results"
     """Where everything is written; on a cluster, on a file system that all nodes share."""
     sources: dict[Name, Source]
     """The data sources, two or more."""
@@ -675,9 +676,12 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from None
     except ValidationError as error:
-        # of the errors of a union's members, the deepest belongs to the member that was meant; a key that is missing may be
-        # there misspelt
-        deepest = max(error.errors(), key=lambda one: (len(one["loc"]), one["type"] == "extra_forbidden"))
+        # of the errors of a union's members, the deepest belongs to the member that was meant, and that of a wrong type to
+        # none; a key that is missing may be there misspelt
+        def meant(one: ErrorDetails) -> tuple[int, bool, bool]:
+            return len(one["loc"]), one["type"] == "extra_forbidden", not one["type"].endswith("_type")
+
+        deepest = max(error.errors(), key=meant)
         raise ConfigError(f"{origin}: {_sentence(deepest)}") from None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,7 @@ def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[Answer]:
         ConfigError: names file, key and mend of the first that it would never run.
     """
     _check_installed(site.origin)
+    _check_words(origin)
     found = []
     for request in requests(campaign, origin, site):
         refused = _verdict(request)
@@ -110,7 +112,7 @@ def check_shared(campaign: Campaign, origin: str, site: Site) -> None:
     probe = folder / f".admire-{uuid.uuid4().hex}"
     probe.touch()
     request = requests(campaign, origin, replace(site, minutes=1, memory_mb=200))[0]
-    look = f"test -e '{probe}' || exit 3; test -x '{sys.executable}' || exit 4"
+    look = f"{shlex.join(['test', '-e', str(probe)])} || exit 3; {shlex.join(['test', '-x', sys.executable])} || exit 4"
     command = ["sbatch", "--wait", "--parsable", "--output=/dev/null", "--job-name=admire-look", *request.options()]
     command.append(f"--wrap={look}")
     try:
@@ -154,6 +156,14 @@ def _check_installed(origin: str) -> None:
     if tuple(map(int, re.findall(r"\d+", plugin)[:3])) < LEAST_PLUGIN:
         least = ".".join(map(str, LEAST_PLUGIN))
         raise ConfigError(f"{PLUGIN} {plugin} is too old; install {least}, which envs/requirements.lock pins")
+
+
+def _check_words(origin: str) -> None:
+    """Refuse paths that the executor's own shell line would change: it wraps them in double quotes."""
+    for path in (str(Path.cwd()), *origin.split(" + ")):
+        wrong = next((letter for letter in '$`\\"' if letter in path), None)
+        if wrong is not None:
+            raise ConfigError(f"{path}: Snakemake's Slurm executor cannot pass a {wrong} in a path to a job; rename it")
 
 
 def _verdict(request: Request) -> str | None:
@@ -246,7 +256,7 @@ def _sentence(request: Request, refused: str) -> str:
         value = getattr(request, part)
         shown = value / 1000 if part == "memory_mb" and request.keys[part].endswith("mem_gb") else value
         return f"{request.keys[part]}: Slurm refuses {shown} for {request.what} ({_short(refused)}); {MENDS[part]}"
-    asked = " ".join(request.options())
+    asked = shlex.join(request.options())
     return (
         f"{request.keys['partition']}: Slurm refuses {request.what} ({_short(refused)}); "
         f"try `sbatch --test-only {asked} --wrap=true`"
