@@ -106,12 +106,9 @@ def small_disk(bench):
     ("verb", "left"),
     [
         ("build-data", 0),
-        ("train", 0),
-        ("train", 30_000),
         ("train", 120_000),
         ("evaluate", 0),
         ("update", 0),
-        ("report", 0),
     ],
 )
 def test_a_full_disk_costs_no_try_and_no_row_and_the_same_command_goes_on(bench, small_disk, verb, left):
