@@ -1,0 +1,172 @@
+"""Conversations in the forms that rows have them: nothing of a turn vanishes, what is not known is refused by row, turn and key."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from small_campaign import write_jsonl
+
+from admire.campaign.config import Source
+from admire.data.conversation import Conversation
+from admire.data.documents import documents
+from admire.errors import SourceError
+
+ASK = {"role": "user", "content": "What time is it?"}
+SAY = {"role": "assistant", "content": "Noon."}
+PLAIN = [ASK, SAY]
+CALL = {"type": "function", "function": {"name": "clock", "arguments": {"zone": "UTC"}}}
+TOOL = {"type": "function", "function": {"name": "clock", "parameters": {"type": "object"}}}
+
+
+def read(tmp_path, value, kind="sft", **entry):
+    """The documents of a file whose rows have the value, or `entry["rows"]`, beside an ordinary conversation."""
+    rows = entry.pop("rows", [{"messages": PLAIN}, {"messages": value}])
+    file = write_jsonl(tmp_path / "a.jsonl", rows)
+    source = Source(files=file, column="messages", **entry)
+    return [found.document for found in documents("mine", source, kind)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [{"from": "human", "value": ASK["content"]}, {"from": "gpt", "value": SAY["content"]}],
+        [ASK, {**SAY, "name": None, "tool_calls": None}],
+        [ASK, {**SAY, "tool_calls": []}],
+        [
+            {"role": "user", "content": [{"type": "text", "text": "What time "}, {"type": "text", "text": "is it?"}]},
+            SAY,
+        ],
+        [{"role": "user", "content": ["What time ", "is it?"]}, SAY],
+        json.dumps(PLAIN),
+        {"messages": PLAIN},
+        {"conversations": PLAIN, "tools": None},
+        json.dumps({"messages": json.dumps(PLAIN)}),
+    ],
+)
+def test_usual_forms_are_one_conversation(tmp_path, value):
+    assert read(tmp_path, value) == [Conversation(PLAIN)] * 2
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        {"role": "assistant", "content": None, "tool_calls": [CALL]},
+        {"role": "assistant", "tool_calls": [{"function": {"name": "clock", "arguments": '{"zone": "UTC"}'}}]},
+        {
+            "role": "assistant",
+            "content": "",
+            "tool_calls": [{"name": "clock", "arguments": {"zone": "UTC", "day": None}}],
+        },
+        {"role": "assistant", "content": None, "tool_calls": json.dumps([CALL])},
+        {"role": "assistant", "content": None, "function_call": {"name": "clock", "arguments": '{"zone": "UTC"}'}},
+        {"from": "function_call", "value": '{"name": "clock", "arguments": {"zone": "UTC"}}'},
+    ],
+)
+def test_tool_calls_reach_the_template_in_one_form(tmp_path, turn):
+    assert read(tmp_path, [ASK, turn, SAY])[1].turns == [
+        ASK,
+        {"role": "assistant", "content": "", "tool_calls": [CALL]},
+        SAY,
+    ]
+
+
+def test_what_templates_take_is_kept_and_other_roles_are_passed(tmp_path):
+    turns = [
+        {"role": "developer", "content": "Be brief."},
+        {"role": "user", "content": "Hi", "name": "Ada"},
+        {"role": "assistant", "content": "", "tool_calls": [{"id": "c1", **CALL}], "reasoning_content": "A clock."},
+        {"role": "tool", "content": "12:00", "tool_call_id": "c1"},
+        {"role": "function", "content": "12:00", "name": "clock"},
+        {"role": "assistant", "content": "Noon.", "thinking": "So."},
+    ]
+    found = read(tmp_path, turns)[1]
+    assert found.learnt is None
+    assert [dict(sorted(turn.items())) for turn in found.turns] == [dict(sorted(turn.items())) for turn in turns]
+
+
+@pytest.mark.parametrize("tools", [[TOOL], json.dumps([TOOL]), [json.dumps(TOOL)]])
+def test_tools_stand_beside_a_conversation_or_inside(tmp_path, tools):
+    rows = [{"messages": PLAIN, "tools": tools}, {"messages": {"messages": PLAIN, "tools": tools}}, {"messages": PLAIN}]
+    assert [found.tools for found in read(tmp_path, None, rows=rows)] == [[TOOL], [TOOL], None]
+
+
+@pytest.mark.parametrize(
+    ("marks", "learnt"),
+    [
+        ([{"weight": 0}, {"weight": 1}], [True, False, True, True]),
+        ([{"train": False}, {}], [True, False, True, True]),
+        ([{}, {"training": True}], [True, True, True, True]),
+        ([{"weight": 0.0}, {"weight": None}], [True, False, True, True]),
+        ([{"weight": None}, {}], None),
+    ],
+)
+def test_turns_say_whether_they_are_learnt(tmp_path, marks, learnt):
+    one, other = ({**SAY, **mark} for mark in marks)
+    found = read(tmp_path, [ASK, one, ASK, other])[1]
+    assert found == Conversation([*PLAIN, *PLAIN], learnt)
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (
+            [{**ASK, "mood": "gay"}, SAY],
+            r"a\.jsonl:2: turn 1: the key 'mood' is not known; set sources\.mine\.ignore_keys: \[mood\]",
+        ),
+        ([ASK, {**SAY, "weight": 0.5}], r"a\.jsonl:2: turn 2: weight is 0\.5, and only 0 and 1"),
+        ([ASK, {**SAY, "train": "no"}], r"turn 2: train is \"no\""),
+        ([ASK, {**SAY, "weight": 0, "train": True}], "turn 2: weight and train contradict each other"),
+        ([ASK, {"role": "assistant", "content": None}], r"turn 2 \(assistant\) has neither content nor a tool call"),
+        ([ASK, {"role": "assistant", "content": None, "tool_calls": []}], r"turn 2 \(assistant\) has neither content"),
+        (
+            [{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, SAY],
+            "turn 1: .* of type 'image_url', not text",
+        ),
+        ([{"from": "bing", "value": "hi"}, SAY], "turn 1 is from 'bing'; write one of system,"),
+        (
+            [{"role": "user", "from": "human", "content": "hi"}],
+            r"turn 1 has both 'role' and 'from'; set .*ignore_keys: \[from\]",
+        ),
+        ([ASK, "Noon."], "turn 2 is str"),
+        ([], "this one has no turns"),
+        ("Noon.", "found text that is not JSON"),
+        ({"text": PLAIN}, "a mapping with `messages` or `conversations`; found only text"),
+        ({"messages": PLAIN, "mood": 1}, r"beside the turns: the key 'mood' .*ignore_keys: \[mood\]"),
+        (
+            [ASK, {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{oops"}}]}],
+            "turn 2, call 1: arguments is",
+        ),
+        ([ASK, {"role": "assistant", "tool_calls": [{"id": "1"}]}], "turn 2, call 1 does not say which function"),
+        ([{"role": 3, "content": "hi"}], "in turn 1 the role is int"),
+        ([ASK, {"role": "assistant", "content": "\ud800"}], "half a surrogate pair"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_row_and_turn_or_counted(tmp_path, value, sentence):
+    with pytest.raises(SourceError, match=sentence) as refused:
+        read(tmp_path, value)
+    assert "\n" not in str(refused.value)
+    plain, left_out = read(tmp_path, value, bad_rows="skip")
+    assert plain == Conversation(PLAIN)
+    assert left_out.sentence in str(refused.value)
+
+
+def test_keys_that_are_ignored_are_left_out_wherever_they_stand(tmp_path):
+    value = {"messages": [{**ASK, "id": 1}, {**SAY, "weight": 0, "id": 2}], "id": "x"}
+    assert read(tmp_path, value, ignore_keys=["id", "weight"])[1] == Conversation(PLAIN)
+
+
+def test_parquet_gives_what_lines_give_without_the_keys_that_it_fills_in(tmp_path):
+    rows = [
+        {"messages": [ASK, {"role": "assistant", "content": None, "tool_calls": [CALL]}], "tools": [TOOL]},
+        {"messages": [{**ASK, "name": "Ada"}, {**SAY, "weight": 0}], "tools": None},
+        {"messages": PLAIN, "tools": None},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    (tmp_path / "hub").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "hub" / "train.parquet")
+    wanted = read(tmp_path, None, rows=rows)
+    assert wanted[1:] == [Conversation([{**ASK, "name": "Ada"}, SAY], [True, False]), Conversation(PLAIN)]
+    for entry in ({"files": str(tmp_path / "a.parquet")}, {"dataset": str(tmp_path / "hub")}):
+        found = documents("mine", Source(column="messages", **entry), "sft")
+        assert [one.document.turns for one in found] == [one.turns for one in wanted]
