@@ -361,6 +361,9 @@ class Benchmarks(Strict):
     """Examples shown in the prompt, instead of what the tasks' files say (`num_fewshot`; 0 where they say nothing)."""
     runs_code: bool = False
     """Consent to run, on the machine that scores, programs that the model wrote; tasks that do so are refused without it."""
+    trusts_code: bool = False
+    """Consent to the code in the folder of task files (`!function`, `class`) and to templates that may reach everything; read it
+    first. Without it such files are refused, and templates are rendered in a sandbox."""
     isolation: Literal["available", "required"] = "available"
     """How such programs are kept from files and the network: by bubblewrap where it is installed (`available`), or not run at
     all without it (`required`). The record says what was used."""

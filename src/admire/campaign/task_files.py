@@ -108,14 +108,32 @@ def read(path: Path) -> dict[str, Any]:
     """A task file with the files it includes, later keys over earlier.
 
     Raises:
-        ConfigError: if one of them is missing or no YAML mapping.
+        ConfigError: if one of them is missing, no YAML mapping, or includes itself.
     """
+    return _read(path, ())
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     content = dict(_parsed(path, *_stamp(path)))
-    included = content.pop("include", [])
     merged: dict[str, Any] = {}
-    for name in included if isinstance(included, list) else [included]:
-        merged |= read(path.parent / name)
+    for place in _included(path, content, above):
+        merged |= _read(place, (*above, path))
+    content.pop("include", None)
     return merged | content
+
+
+def _included(path: Path, content: dict[str, Any], above: tuple[Path, ...]) -> list[Path]:
+    """The files that a task file includes.
+
+    Raises:
+        ConfigError: if it includes itself, or one of those that include it.
+    """
+    named = content.get("include", [])
+    places = [path.parent / str(name) for name in (named if isinstance(named, list) else [named])]
+    known = {place.resolve() for place in (*above, path)}
+    if circle := [place for place in places if place.resolve() in known]:
+        raise ConfigError(f"{path}: this task file includes itself by way of {circle[0]}; take that include out")
+    return places
 
 
 def _stamp(path: Path) -> tuple[int, int]:
@@ -225,12 +243,15 @@ def code_beside(path: Path) -> list[Path]:
     return [path.parent / f"{module}.py" for module in FUNCTION.findall(path.read_text(encoding="utf-8"))]
 
 
-def with_includes(path: Path) -> list[Path]:
-    """A task file and those that it includes."""
-    with path.open("rb") as stream:
-        included = (yaml.load(stream, Loader=_Loader) or {}).get("include", [])
-    names = included if isinstance(included, list) else [included]
-    return [path, *(place for name in names for place in with_includes(path.parent / name))]
+def with_includes(path: Path, above: tuple[Path, ...] = ()) -> list[Path]:
+    """A task file and those that it includes; `above` are those that include it.
+
+    Raises:
+        ConfigError: as `read` does.
+    """
+    content = _parsed(path, *_stamp(path))
+    included = _included(path, content, above)
+    return [path, *(place for inner in included for place in with_includes(inner, (*above, path)))]
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:

@@ -33,6 +33,7 @@ from admire.errors import ConfigError
 from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.evaluate.task_checks import check_file, check_filter
+from admire.evaluate.task_code import check_code, guarded_templates
 from admire.trials.records import Score
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def check_tasks(suite: Benchmarks) -> None:
     Raises:
         ConfigError: with the nearest known name.
     """
+    check_code(suite)
     files = task_files.places(suite)
     owners: dict[str, str] = {}
     for task in suite.tasks:
@@ -89,6 +91,12 @@ def scores(
             without consent.
     """
     check_tasks(suite)
+    with guarded_templates(suite):
+        return _scores(suite, model_folder, split, Counter() if said is None else said)
+
+
+def _scores(suite: Benchmarks, model_folder: Path, split: str, said: Counter[str]) -> dict[str, Score]:
+    """The same, of a suite that was looked at."""
     import torch
     from lm_eval.evaluator import evaluate
 
@@ -97,7 +105,7 @@ def scores(
     if not shared and not ranks.first:
         return {}
     model = _model(suite, model_folder, ranks, shared)
-    _look_at_prompts(suite, model, loaded["tasks"], ranks, Counter() if said is None else said)
+    _look_at_prompts(suite, model, loaded["tasks"], ranks, said)
     torch.manual_seed(SEED)
     random.seed(SEED)
     with opened(suite.isolation == "required") if suite.runs_code else contextlib.nullcontext():

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.errors import ConfigError
+from admire.evaluate.task_code import check_code, guarded_templates
 from admire.preflight.hub import Needs
 
 TOKENIZER = [
@@ -65,9 +66,14 @@ def _tasks(name: str, suite: Benchmarks) -> None:
     """Let lm-eval load them, as the evaluation does: it fetches their data and what else their code asks for."""
     from lm_eval.tasks import TaskManager
 
+    try:
+        check_code(suite)
+    except ConfigError as error:
+        raise ConfigError(f"evaluation.{name}: {error}") from None
     for task in suite.tasks:
         try:
-            TaskManager(include_path=suite.include_path, metadata={"admire_split": "validation"}).load([task])
+            with guarded_templates(suite):
+                TaskManager(include_path=suite.include_path, metadata={"admire_split": "validation"}).load([task])
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             raise _refusal(f"evaluation.{name}.tasks.{task}", error) from None
 

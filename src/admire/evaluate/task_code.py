@@ -1,0 +1,99 @@
+"""Code in a folder of task files: lm-eval imports what `!function` and `class` name, and renders a task's texts as Jinja templates.
+
+Both run on whatever machine looks at the tasks, also on a login node. Without `trusts_code: true` a folder may name functions of
+ADMIRE that are made for it and nothing else, and its templates are rendered in Jinja's immutable sandbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from admire.campaign import task_files
+from admire.campaign.config import Benchmarks
+from admire.errors import ConfigError
+
+OURS = ("admire.evaluate.answers", "admire.evaluate.items", "admire.evaluate.programs")
+STANDARD = "tag:yaml.org,2002:"
+
+
+def check_code(suite: Benchmarks) -> None:
+    """Refuse a folder of task files that holds code, unless the suite trusts it.
+
+    Raises:
+        ConfigError: names the file, what it would run, and the key that consents.
+    """
+    if not suite.trusts_code:
+        for path, code in code_in(suite):
+            raise ConfigError(
+                f"include_path: {path} runs code of its own ({code}); read it, then say trusts_code: true in the suite, or take "
+                "the file out of the folder"
+            )
+
+
+def code_in(suite: Benchmarks) -> list[tuple[Path, str]]:
+    """The files of a suite's folder that would run code, each with what it names; those that lm-eval ships aside."""
+    if suite.include_path is None:
+        return []
+    folder, shipped = Path(suite.include_path), task_files.shipped().resolve()
+    files = {
+        place.resolve(): place for path in sorted(folder.rglob("*.yaml")) for place in task_files.with_includes(path)
+    }
+    own = [place for resolved, place in files.items() if not resolved.is_relative_to(shipped)]
+    return [(path, code) for path in own for code in _code(path)]
+
+
+def _code(path: Path) -> Iterator[str]:
+    """What a file would run: tags that are no plain YAML, and classes."""
+    try:
+        with path.open("rb") as stream:
+            root = yaml.compose(stream, Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
+        return  # lm-eval passes over what is no YAML
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if not node.tag.startswith(STANDARD) or node.tag.startswith(f"{STANDARD}python"):
+            name = node.value if isinstance(node, yaml.ScalarNode) else ""
+            if not (node.tag == "!function" and _is_ours(name, path.parent)):
+                yield f"{node.tag} {name}".strip()
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.value == "class" and isinstance(value, yaml.ScalarNode):
+                    yield f"class: {value.value}"
+                waiting += [key, value]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+
+
+def _is_ours(name: str, folder: Path) -> bool:
+    """Whether `!function name` is a function of ADMIRE for task files: lm-eval looks beside the file first."""
+    module = name.rpartition(".")[0]
+    return module in OURS and not (folder / f"{module.replace('.', '/')}.py").exists()
+
+
+@contextlib.contextmanager
+def guarded_templates(suite: Benchmarks) -> Iterator[None]:
+    """Have lm-eval render the texts of a folder's tasks where they reach nothing, unless the suite trusts them."""
+    if suite.include_path is None or suite.trusts_code:
+        yield
+        return
+    import lm_eval.utils
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    plain = lm_eval.utils.env
+    guarded = ImmutableSandboxedEnvironment(
+        loader=plain.loader, undefined=plain.undefined, keep_trailing_newline=plain.keep_trailing_newline
+    )
+    guarded.filters.update(plain.filters)
+    lm_eval.utils.env = guarded
+    try:
+        yield
+    finally:
+        lm_eval.utils.env = plain
