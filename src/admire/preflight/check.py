@@ -14,6 +14,7 @@ from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget, check_raised_budget
 from admire.preflight.fit import check_fit
 from admire.preflight.folder import check_folder
+from admire.preflight.frozen_tasks import check_frozen_tasks, with_tasks
 from admire.preflight.hub import check_fetched
 from admire.preflight.machines import check_machines
 from admire.preflight.method import check_methods
@@ -52,6 +53,8 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
             check_sources(base, model.base.campaign)
             check_machines(base, model.base.campaign)
     check_tasks(campaign, origin)
+    if begun:
+        check_frozen_tasks(campaign, frozen, origin)
     check_machines(campaign, origin)
     if not begun:  # it takes seconds, and what it looks at is frozen from then on
         check_commits(campaign, origin)
@@ -72,13 +75,11 @@ def begin(campaign: Campaign) -> list[str]:
     files = layout.campaign(campaign.name)
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
     write_json(layout.contents, to_write_down(layout))
-    if not _begun(files):
-        write_json(files.lock, {"decides": lock.deciding(campaign), "contents": lock.contents(campaign)})
+    held = lock.contents(campaign)
+    frozen = read_json(files.lock) if _begun(files) else {"decides": lock.deciding(campaign), "contents": held}
+    write_json(files.lock, with_tasks(campaign, {"contents": held} | frozen))
+    if "contents" in frozen or not held:
         return []
-    frozen = read_json(files.lock)
-    if "contents" in frozen or not (held := lock.contents(campaign)):
-        return []
-    write_json(files.lock, frozen | {"contents": held})
     return [
         f"{files.lock}: campaign '{campaign.name}' began before a path's content was compared; what "
         f"{', '.join(sorted(held))} holds today is taken for what it began with"
