@@ -9,13 +9,13 @@ from campaign_bench import ROOT, TINY
 from finished_once import finished_once
 
 pytestmark = pytest.mark.loop
+CONTEXT = 256  # tokens: of fewer, prompts would leave none to the answer
 
 
 @pytest.fixture(scope="module")
 def finetuned(tmp_path_factory):
     campaign = {
         "name": "tiny-sft",
-        # the base model holds 32 tokens, of which many prompts leave none to the answer
         "sources": {
             name: {"corpus": f"chat-{name}", "max_documents": 300, "left_out_at_most": 1}
             for name in ("facts", "strings", "sentiment")
@@ -28,11 +28,11 @@ def finetuned(tmp_path_factory):
                 "name": "S",
                 "cost": 0.2,
                 "target": True,
-                "base": {"campaign": str(TINY), "model": "S"},
+                "base": {"campaign": "base.yaml", "model": "S"},
                 "resources": {"mem_gb": 1},
             }
         ],
-        "training": {"kind": "sft", "sequence_length": 32, "batch_size": 8, "learning_rate": 0.01},
+        "training": {"kind": "sft", "sequence_length": CONTEXT, "batch_size": 8, "learning_rate": 0.01},
         "validation": {"times": 3},
         "evaluation": {
             "skills": {
@@ -50,6 +50,9 @@ def finetuned(tmp_path_factory):
     }
 
     def run(bench):
+        base = yaml.safe_load(TINY.read_text())
+        base["models"][0]["architecture"]["max_position_embeddings"] = CONTEXT
+        (bench.folder / "base.yaml").write_text(yaml.safe_dump(base, sort_keys=False))
         path = bench.folder / "tiny-sft.yaml"
         path.write_text(yaml.safe_dump(campaign, sort_keys=False))
         return bench.snakemake(configs=(path,))
