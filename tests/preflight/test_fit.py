@@ -1,9 +1,8 @@
 """What a suite can never score is refused before anything is spent, wherever the models come from, by plan and run alike."""
 
-import json
-
 import pytest
 import yaml
+from made_models import describe, tensors, vocabulary
 
 from admire.cli.main import main
 
@@ -21,9 +20,10 @@ def world(tmp_path, monkeypatch):
     (tmp_path / "rows.csv").write_text("q\n1\n2\n")
     weights = tmp_path / "weights"
     weights.mkdir()
-    (weights / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": 64}))
+    describe(weights)
+    vocabulary(weights, 300)
     (weights / "tokenizer_config.json").write_text("{}")
-    (weights / "model.safetensors").write_bytes(b"")
+    tensors(weights / "model.safetensors", "model.embed_tokens.weight")
     (tmp_path / "chat.jinja").write_text("{% generation %}{% endgeneration %}")
     return tmp_path
 

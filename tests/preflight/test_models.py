@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from made_models import describe, tensors, vocabulary
 
 from admire.cli.main import main
 
@@ -18,20 +19,22 @@ def weights(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "weights"
     folder.mkdir()
-    (folder / "model.safetensors").touch()
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": 64}))
-    (folder / "tokenizer.json").write_text("{}")
+    tensors(folder / "model.safetensors", "model.embed_tokens.weight")
+    describe(folder)
+    vocabulary(folder, 300)
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHAT.read_text()}))
     return folder
 
 
-def refused(capsys, length=64, path="weights", **tokenizer):
+def refused(capsys, length=64, path="weights", tokenizer_path=None, base=None, **tokenizer):
+    start = {"base": base} if base else {"path": path}
+    tokenizer |= {"path": tokenizer_path} if tokenizer_path else {}
     campaign = {
         "name": "mine",
         "sources": {name: {"corpus": f"chat-{name}"} for name in ("facts", "strings")},
         "tokenizer": tokenizer,
         "mixture": {"rows": 8},
-        "models": [{"name": "S", "cost": 1, "target": True, "path": path}],
+        "models": [{"name": "S", "cost": 1, "target": True, **start}],
         "training": {"kind": "sft", "sequence_length": length, "batch_size": 2, "learning_rate": 0.001},
         "evaluation": {"loss": {"kind": "domain-loss"}},
         "objective": {"loss/facts": -1},
@@ -59,7 +62,8 @@ def test_a_path_that_is_no_folder(weights, capsys):
 
 def test_weights_that_are_pickles(weights, capsys):
     (weights / "model.safetensors").rename(weights / "pytorch_model.bin")
-    assert "holds no *.safetensors" in refused(capsys)
+    said = refused(capsys)
+    assert "holds no model.safetensors and no model.safetensors.index.json" in said and "pickles are not opened" in said
 
 
 def test_a_model_that_brings_code(weights, capsys):
@@ -96,3 +100,122 @@ def test_a_model_on_the_hub_that_was_not_fetched_is_named_with_the_command(weigh
         "mine.yaml: not on this machine yet: models somebody/model; run `snakemake --cores 1 prefetch --configfile mine.yaml`"
         in said
     )
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("model.safetensors", b"", "is no safetensors file (0 bytes)"),
+        ("model.safetensors", b"\x00" * 100, "is no safetensors file (100 bytes)"),
+        ("model.safetensors", b"\xff" * 100, "is no safetensors file"),
+        ("model.safetensors", POINTER, "is a pointer of git-lfs, not the file itself; `git lfs pull` fetches it"),
+        ("config.json", POINTER, "is a pointer of git-lfs"),
+        ("tokenizer.json", POINTER, "tokenizer.path: weights/tokenizer.json is a pointer of git-lfs"),
+        ("config.json", b"{", "is not valid JSON"),
+        ("config.json", b"[]", "is no mapping of keys"),
+        ("config.json", b"{}", "describes a model of no type (model_type)"),
+        ("config.json", b'{"model_type": "lama"}', "of type 'lama', which transformers has not"),
+        ("tokenizer.json", b"{}", "the files in weights are no tokenizer's"),
+    ],
+)
+def test_files_that_are_not_what_they_are_called(weights, capsys, name, content, sentence):
+    (weights / name).write_bytes(content)
+    assert sentence in refused(capsys)
+
+
+def test_weights_that_were_cut_short(weights, capsys):
+    tensors(weights / "model.safetensors", "a", "b", cut=5)
+    said = refused(capsys)
+    assert "models.S.path: weights/model.safetensors has" in said and "cut short" in said
+
+
+def test_shards_that_are_missing_or_others(weights, capsys):
+    (weights / "model.safetensors").unlink()
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (weights / "model.safetensors.index.json").write_text(json.dumps(index))
+    tensors(weights / "model-1.safetensors", "a")
+    assert "names model-2.safetensors, which is not there" in refused(capsys)
+    tensors(weights / "model-2.safetensors", "c")
+    assert "looks for b in model-2.safetensors, which does not hold it" in refused(capsys)
+    tensors(weights / "model-2.safetensors", "b", cut=1)
+    assert "model-2.safetensors has" in refused(capsys)
+    tensors(weights / "model-2.safetensors", "b")
+    assert refused(capsys) == ""
+
+
+@pytest.mark.parametrize("place", ["vocabulary", "added_tokens", "added_tokens_decoder", "added_tokens.json"])
+def test_a_tokenizer_with_more_entries_than_the_model_has_embeddings(weights, capsys, place):
+    vocabulary(weights, 301 if place == "vocabulary" else 300, [300] if place == "added_tokens" else ())
+    if place == "added_tokens_decoder":
+        config = {"chat_template": CHAT.read_text(), "added_tokens_decoder": {"300": {"content": "<x>"}}}
+        (weights / "tokenizer_config.json").write_text(json.dumps(config))
+    if place == "added_tokens.json":
+        (weights / "added_tokens.json").write_text(json.dumps({"<x>": 300}))
+    said = refused(capsys)
+    assert "models.S.path: the model has embeddings for 300 tokens, its tokenizer (weights) has 301" in said
+    describe(weights, vocab_size=301)
+    assert refused(capsys) == ""
+
+
+def test_a_tokenizer_of_another_folder_and_one_that_is_trained(weights, capsys, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    vocabulary(other, 320)
+    (other / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHAT.read_text()}))
+    assert "its tokenizer (other) has 320, added ones included" in refused(capsys, tokenizer_path="other")
+    assert "tokenizer.vocabulary: 301) has 301" in refused(capsys, vocabulary=301, chat_template=str(CHAT))
+    assert refused(capsys, vocabulary=300, chat_template=str(CHAT)) == ""
+    assert "a tokenizer that the workflow trains has none; name a Jinja file" in refused(capsys, vocabulary=300)
+    (other / "tokenizer.json").unlink()
+    assert "tokenizer.path: other holds no tokenizer" in refused(capsys, tokenizer_path="other")
+    assert "tokenizer.path: ./none is no folder" in refused(capsys, tokenizer_path="./none")
+
+
+@pytest.mark.parametrize(
+    ("config", "reads"),
+    [
+        ({"rope_scaling": {"rope_type": "linear", "factor": 4.0}}, 256),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 64}}, 128),
+        ({"model_type": "gpt2", "n_positions": 48, "bos_token_id": 0, "eos_token_id": 0}, 48),
+        ({"model_type": "mistral", "sliding_window": 16}, 64),
+    ],
+)
+def test_how_much_a_model_reads(weights, capsys, config, reads):
+    if "n_positions" in config:
+        (weights / "config.json").write_text(json.dumps(config | {"vocab_size": 300}))
+    else:
+        describe(weights, **config)
+    assert refused(capsys, length=reads) == ""
+    assert f"its max_position_embeddings, {reads}" in refused(capsys, length=reads + 1)
+
+
+def test_a_base_model_is_looked_at_as_one_of_the_campaigns_own(weights, capsys, tmp_path):
+    lent = yaml.safe_load((CHAT.parents[1] / "tests/workflow/tiny.yaml").read_text())
+    base = {"campaign": "lent.yaml", "model": "S"}
+
+    def said(length=32, **tokenizer):
+        Path("lent.yaml").write_text(yaml.safe_dump(lent))
+        return refused(capsys, length=length, base=base, **tokenizer)
+
+    template = {"chat_template": str(CHAT)}
+    assert said(**template) == ""
+    assert "a tokenizer that the workflow trains has none; name a Jinja file" in said()
+    assert "models.S: training.sequence_length: 33 tokens are more than its base" in said(33, **template)
+    vocabulary(weights, 401)
+    assert "models.S.base: the model has embeddings for 400 tokens, its tokenizer (weights) has 401" in said(
+        **template, tokenizer_path="weights"
+    )
+    base["model"] = "XL"
+    assert "models.S.base.model: lent.yaml has no model 'XL'; it has S, L" in said(**template)
+    base["model"] = "S"
+    lent["models"][0]["architecture"]["hidden_sise"] = 1
+    assert "lent.yaml: models.S.architecture.hidden_sise: llama has no such key" in said(**template)
+
+
+@pytest.mark.parametrize("template", ["{% for", "{{ x", "{% generation %}{% endfor %}", "{% nothing %}"])
+def test_what_is_no_template(weights, capsys, template):
+    Path("mine.jinja").write_text("{# {% generation %} #}" + template)
+    assert "mine.jinja, line 1: this is no valid Jinja template" in refused(capsys, chat_template="mine.jinja")

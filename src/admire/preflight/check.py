@@ -52,6 +52,8 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
         if base is not None and model.base is not None:
             check_sources(base, model.base.campaign)
             check_machines(base, model.base.campaign)
+            if not begun:
+                check_models(base, model.base.campaign)
     check_tasks(campaign, origin)
     if begun:
         check_frozen_tasks(campaign, frozen, origin)

@@ -9,12 +9,20 @@ from __future__ import annotations
 import difflib
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from admire.campaign.config import Campaign, Model
+from admire.campaign.config import Campaign, Model, load
+from admire.campaign.recipes import ready_tokenizer
 from admire.data.chat_template import GENERATION
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub
+from admire.preflight.vocabulary import check_tokenizer_files, check_vocabulary
+from admire.preflight.weights import check_files, read_json_file
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+STRETCHED = ("linear", "dynamic", "yarn", "longrope")  # what says in its factor by how much; llama3 counts it already
 
 
 def check_models(campaign: Campaign, origin: str) -> None:
@@ -23,28 +31,81 @@ def check_models(campaign: Campaign, origin: str) -> None:
     Raises:
         ConfigError: names the key, and the nearest known one.
     """
+    if (path := campaign.tokenizer.path) is not None:
+        try:
+            check_tokenizer_files(path)
+        except ConfigError as error:
+            raise ConfigError(f"{origin}: {error}") from None
     for model in campaign.models:
         try:
-            made = model.architecture
-            longest = _check_weights(model) if made is None else _check_architecture(dict(made))
-            length = campaign.training.sequence_length
-            if longest is not None and length > longest:
-                raise ConfigError(
-                    f": training.sequence_length: {length} tokens are more than its max_position_embeddings, {longest}; "
-                    "shorten the windows, or choose a model that reads more"
-                )
+            config = _configuration(model)
+            if model.base is None:  # how much a base reads is looked at with the suites (`fit`)
+                _check_length(campaign, longest(config))
+            check_vocabulary(
+                campaign, model, getattr(_text_part(config), "vocab_size", None) if _states(model) else None
+            )
         except ConfigError as error:
-            raise ConfigError(f"{origin}: models.{model.name}{error}") from None
+            place = "" if str(error).startswith("tokenizer.") else f"models.{model.name}"
+            raise ConfigError(f"{origin}: {place}{error}") from None
     if campaign.training.kind == "sft":
         _check_template(campaign, origin)
 
 
-def _check_architecture(architecture: dict[str, Any]) -> int | None:
-    """The longest window that it reads, as far as its configuration says."""
+def _states(model: Model) -> bool:
+    """Whether the model's embeddings are told: an architecture that names none has those that its tokenizer needs."""
+    return model.architecture is None or "vocab_size" in model.architecture
+
+
+def _configuration(model: Model) -> PretrainedConfig | None:
+    """What transformers makes of a model's configuration; None while it is on the hub only.
+
+    Raises:
+        ConfigError: if it cannot be used.
+    """
+    if model.architecture is not None:
+        return _of_architecture(dict(model.architecture))
+    if model.base is not None:
+        lent = load(model.base.campaign)
+        if model.base.model not in {one.name for one in lent.models}:
+            known = ", ".join(one.name for one in lent.models)
+            raise ConfigError(f".base.model: {model.base.campaign} has no model '{model.base.model}'; it has {known}")
+        return _configuration(lent.model(model.base.model))
+    return _of_weights(model)
+
+
+def _check_length(campaign: Campaign, most: int | None) -> None:
+    length = campaign.training.sequence_length
+    if most is not None and length > most:
+        raise ConfigError(
+            f": training.sequence_length: {length} tokens are more than its max_position_embeddings, {most}; "
+            "shorten the windows, or choose a model that reads more"
+        )
+
+
+def longest(config: PretrainedConfig | None) -> int | None:
+    """The longest window that a model reads, as far as its configuration says: rotary positions may be stretched."""
+    config = _text_part(config)
+    most = getattr(config, "max_position_embeddings", None)
+    if not isinstance(most, int) or most <= 0:
+        return None
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    factor = rope.get("factor") if isinstance(rope, dict) else None
+    if not isinstance(factor, int | float) or rope.get("rope_type", rope.get("type")) not in STRETCHED:
+        return most
+    return max(most, int(factor * (rope.get("original_max_position_embeddings") or most)))
+
+
+def _text_part(config: PretrainedConfig | None) -> PretrainedConfig | None:
+    """The part of a configuration that reads text, where a model reads more than that."""
+    return getattr(config, "text_config", None) or config
+
+
+def _of_architecture(architecture: dict[str, Any]) -> PretrainedConfig:
+    """What transformers makes of an architecture."""
     from huggingface_hub.errors import StrictDataclassError
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
-    kind = architecture.pop("model_type", None)
+    kind = str(architecture.pop("model_type", None))
     if kind not in CONFIG_MAPPING_NAMES:
         near = difflib.get_close_matches(str(kind), CONFIG_MAPPING_NAMES, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else "name one that transformers has, say llama"
@@ -57,37 +118,43 @@ def _check_architecture(architecture: dict[str, Any]) -> int | None:
             hint = f"did you mean '{near[0]}'?" if near else "transformers would ignore it; remove it"
             raise ConfigError(f".architecture.{key}: {kind} has no such key; {hint}")
     try:
-        return getattr(maker(**architecture), "max_position_embeddings", None)
+        return maker(**architecture)
     except (TypeError, ValueError, StrictDataclassError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise ConfigError(f".architecture: transformers refuses it ({reason}); correct it") from None
 
 
-def _check_weights(model: Model) -> int | None:
-    """The longest window that the weights at `path` read; None while they are on the hub only, or made by the workflow."""
-    path = model.path
-    if path is None:
-        return None
+def _of_weights(model: Model) -> PretrainedConfig | None:
+    """What transformers makes of the configuration of the weights at `path`, which are whole; None while they are not fetched."""
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
+
+    path = str(model.path)
     if not on_hub(path) and not Path(path).is_dir():
         raise ConfigError(
             f".path: {path} is no folder; correct it, paths are relative to where the command runs, and names on the hub are "
             "`owner/name`"
         )
-    config = model_file(path, "config.json")
-    if config is None:
+    file = model_file(path, "config.json")
+    if file is None:
         if on_hub(path):
             return None
         raise ConfigError(f".path: {path} has no config.json; name the folder that holds a model in the hub's layout")
-    if not on_hub(path) and not any(Path(path).glob("*.safetensors")):
-        raise ConfigError(
-            f".path: {path} holds no *.safetensors; save the weights in that form, pickles are not opened"
-        )
-    content = json.loads(config.read_text(encoding="utf-8"))
+    content = read_json_file(file)
     if "auto_map" in content:
         raise ConfigError(
             f".path: {path} brings code of its own (auto_map), which is not run; choose a model that transformers has"
         )
-    return content.get("max_position_embeddings")
+    kind = str(content.get("model_type") or "")
+    if kind not in CONFIG_MAPPING_NAMES:
+        what = f"of type '{kind}', which transformers has not" if kind else "of no type (model_type)"
+        raise ConfigError(f".path: {file} describes a model {what}; name the folder of a causal language model")
+    check_files(path)
+    try:
+        return CONFIG_MAPPING[kind].from_dict(content)
+    except (TypeError, ValueError, AttributeError, KeyError, StrictDataclassError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise ConfigError(f".path: transformers refuses {file} ({reason}); copy or fetch it again") from None
 
 
 def _check_template(campaign: Campaign, origin: str) -> None:
@@ -99,16 +166,25 @@ def _check_template(campaign: Campaign, origin: str) -> None:
             raise ConfigError(
                 f"{origin}: tokenizer.chat_template: {path}: no such file; it should hold a Jinja template"
             )
-        template, where = path.read_text(encoding="utf-8"), str(path)
+        try:
+            template, where = path.read_text(encoding="utf-8"), str(path)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{origin}: tokenizer.chat_template: {path} cannot be read ({error})") from None
     else:
-        where = tokenizer.path or campaign.target.path
-        if where is None or model_file(where, "tokenizer_config.json") is None:
-            return  # a base model's own tokenizer, or one that is not fetched yet
+        where = ready_tokenizer(campaign)
+        if where is None:
+            raise ConfigError(
+                f"{origin}: tokenizer.chat_template: a tokenizer that the workflow trains has none; name a Jinja file, say "
+                "config/chat.jinja"
+            )
+        if model_file(where, "tokenizer_config.json") is None and on_hub(where):
+            return  # not fetched yet
         template = own_template(where)
         if not template:
             raise ConfigError(
                 f"{origin}: tokenizer.chat_template: the tokenizer of {where} has no chat template; name a Jinja file"
             )
+    _check_syntax(template, f"{origin}: tokenizer.chat_template: that of {where}")
     if campaign.training.loss_on == "assistant" and not GENERATION.search(template):
         raise ConfigError(
             f"{origin}: tokenizer.chat_template: that of {where} does not mark the assistant's turns by {{% generation %}}; name a "
@@ -116,13 +192,24 @@ def _check_template(campaign: Campaign, origin: str) -> None:
         )
 
 
+def _check_syntax(template: str, place: str) -> None:
+    """Refuse what is no Jinja template."""
+    from jinja2 import TemplateSyntaxError
+    from transformers.utils.chat_template_utils import _compile_jinja_template
+
+    try:
+        _compile_jinja_template(template)
+    except (TemplateSyntaxError, RecursionError) as error:
+        line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
+        raise ConfigError(f"{place}{line}: this is no valid Jinja template ({error}); correct it") from None
+
+
 def own_template(path: str) -> str | None:
     """The chat template that a tokenizer brings, in its own file or in its configuration."""
     beside, config = model_file(path, "chat_template.jinja"), model_file(path, "tokenizer_config.json")
     if beside is not None:
         return beside.read_text(encoding="utf-8")
-    assert config is not None
-    found = json.loads(config.read_text(encoding="utf-8")).get("chat_template")
+    found = json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config else None
     if isinstance(found, list):  # several by name
         return next((entry["template"] for entry in found if entry["name"] == "default"), None)
     return found
