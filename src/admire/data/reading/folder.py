@@ -16,7 +16,7 @@ from admire.data.reading.asked import Asked, Row
 from admire.data.reading.lines import read_json, read_lines
 from admire.data.reading.opened import kind_of
 from admire.data.reading.parquet import read_parquet
-from admire.data.reading.paths import home_expanded, is_file, is_folder
+from admire.data.reading.paths import is_file, is_folder
 from admire.data.reading.patterns import check_file
 from admire.data.reading.texts import read_text_lines
 from admire.errors import SourceError
@@ -59,7 +59,7 @@ class Folder:
 
 def names_folder(dataset: str) -> bool:
     """Whether a dataset's name can only be a folder: names on the hub are `name` or `owner/name`."""
-    return dataset.startswith((".", "/", "~")) or dataset.count("/") > 1 or is_folder(dataset)
+    return dataset.startswith((".", "/")) or dataset.count("/") > 1 or is_folder(dataset)
 
 
 def find(source: Source, key: str) -> Folder:
@@ -71,7 +71,7 @@ def find(source: Source, key: str) -> Folder:
     Raises:
         SourceError: if the folder is not there, is no dataset, or has no such subset or split, or if one of the files is empty.
     """
-    root, visible = home_expanded(str(source.dataset)), visible_files(str(source.dataset))
+    root, visible = Path(str(source.dataset)), visible_files(str(source.dataset))
     if not visible:
         raise SourceError(
             f"{str(source.dataset)[:200]}: no such folder, or no files in it; correct {key}.dataset, "
@@ -155,9 +155,8 @@ def cannot_be_loaded(source: Source, key: str, error: Exception | str) -> Source
 
 def visible_files(dataset: str) -> list[Path]:
     """Every file of a folder that is not hidden, sorted; none where there is no folder."""
-    root = home_expanded(dataset)
     found: list[Path] = []
-    for folder, folders, names in os.walk(root) if is_folder(root) else ():
+    for folder, folders, names in os.walk(dataset) if is_folder(dataset) else ():
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(folder, name) for name in names if not name.startswith(".")]
     return sorted(path for path in found if is_file(path))
@@ -171,7 +170,7 @@ def _streamed(asked: Asked) -> Iterator[Row]:
     """Rows as `datasets` reads them, without a second copy in its cache."""
     import datasets
 
-    source, root = asked.source, str(home_expanded(str(asked.source.dataset)))
+    source, root = asked.source, str(asked.source.dataset)
     number = 0
     try:
         rows = datasets.load_dataset(root, source.subset, split=source.split, streaming=True)

@@ -25,7 +25,7 @@ def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, read_dictionary=_repeated(pq.read_metadata(path), asked.source.column))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = (str(error).splitlines() or ["it is damaged"])[0].rstrip(".")
         raise SourceError(
@@ -49,6 +49,18 @@ def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
                 yield Row(row, f"{path}, row {number}")
 
 
+def _repeated(meta: pq.FileMetaData, column: str) -> list[str]:
+    """The column, if the file keeps it as a list of values and their numbers, and so much that a piece could be far larger than the
+    file: it is then kept in this form, and each value is written out when its row is read.
+    """
+    for group in range(meta.num_row_groups):
+        for chunk in (meta.row_group(group).column(i) for i in range(meta.num_columns)):
+            large = chunk.total_uncompressed_size > BATCH_BYTES // BATCH_ROWS
+            if chunk.path_in_schema == column and chunk.has_dictionary_page and large:
+                return [column]
+    return []
+
+
 def _rows_at_once(file: pq.ParquetFile, columns: list[str]) -> int:
     """How many rows are read at once: fewer of rows that are large, so that what is in memory is bounded."""
     meta, largest = file.metadata, 1.0
@@ -61,6 +73,15 @@ def _rows_at_once(file: pq.ParquetFile, columns: list[str]) -> int:
 
 def _pylist(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Unusable]:
     """The rows of a piece."""
+    import pyarrow as pa
+
+    if any(pa.types.is_dictionary(field.type) for field in batch.schema):
+        for i in range(batch.num_rows):
+            try:
+                yield {name: batch.column(name)[i].as_py() for name in batch.schema.names}
+            except UnicodeDecodeError as error:
+                yield Unusable("not_utf8", f"not UTF-8 (byte {error.start})", "write it as UTF-8")
+        return
     try:
         yield from batch.to_pylist()
     except UnicodeDecodeError:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from admire.data.reading.opened import kind_of
-from admire.data.reading.paths import home_expanded, is_file, is_folder
+from admire.data.reading.paths import is_file, is_folder
 from admire.errors import SourceError
 
 
@@ -23,10 +23,9 @@ def matched_files(patterns: list[str] | str, key: str) -> list[Path]:
     key = f"{key}.files"
     found: set[Path] = set()
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        whole = str(home_expanded(pattern))
-        if is_folder(whole):
+        if is_folder(pattern):
             raise SourceError(f"{pattern}: a folder; name its files in {key}, as in '{pattern.rstrip('/')}/*.jsonl'")
-        matched = [Path(path) for path in _glob(whole) if is_file(path)]
+        matched = [Path(path) for path in _glob(pattern) if is_file(path)]
         if not matched:
             raise SourceError(
                 f"{pattern[:200]}: no such file; correct {key}, paths are relative to where the command runs"
@@ -50,8 +49,6 @@ def check_file(path: Path, key: str) -> None:
 
 def _glob(pattern: str) -> list[str]:
     """What a pattern matches. As much of its beginning as is there is no pattern, whatever brackets it has."""
-    if "\0" in pattern:
-        return []
     parts = pattern.split("/")
     for n in range(len(parts), 0, -1):
         start = "/".join(parts[:n])
