@@ -370,3 +370,27 @@ def test_turns_that_are_not_to_be_learnt_do_not_count(loss_on):
     learnt = tokenizer("byte_level", "shipped", ()).decode(row.input_ids[row.mask == 1])
     assert "WRONG" not in learnt
     assert learnt.endswith("4<|end|>")
+
+
+def test_with_the_loss_on_all_tokens_a_turn_that_vanishes_is_told_too():
+    deaf = "{% for m in messages %}{% if m.role != 'system' %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endif %}{% endfor %}"
+    row = made(deaf, [{"role": "system", "content": "Be brief."}, *talk("a", "b")], loss_on="all")
+    assert isinstance(row, LeftOut)
+    assert "turn 1 (system): the chat template renders its content to nothing" in row.sentence
+    assert made(deaf, talk("a", "b"), loss_on="all").mask.all()
+
+
+def test_added_tokens_that_are_words_stay_words():
+    """Line breaks, blanks and words may be added tokens, too, and templates write them."""
+    plain, added = byte_level("tulu"), byte_level("tulu")
+    added.add_tokens(["\n", "  ", "user"])
+    talked = talk("a user\nasks  it", "river\n\nstone")
+    text = "".join(text for text, _, _ in pieces("tulu", talked))
+    (row,) = Chats(added, "assistant").rows([Conversation(talked)])
+    assert row.input_ids.tolist() == added(text, add_special_tokens=False)["input_ids"]
+    assert row.input_ids.tolist() != plain(text, add_special_tokens=False)["input_ids"]
+
+
+def test_an_unknown_word_beside_a_control_token_that_is_spoken_of_is_no_fault():
+    row = made("shipped", talk("<|end|> nobody", "<|end|> knows river"), "words")
+    assert shown("shipped", row, "words").endswith("<|assistant|>[<unk><unk><unk><unk>river<|end|>]")

@@ -153,3 +153,49 @@ def test_every_text_is_a_row_or_counted(rows):
     tally = Tally()
     kept = list(placed([Read(text, "here") for text in rows], HeldOut(), tally))
     assert len(kept) + tally.left_out.total() == tally.documents == len(rows)
+
+
+def test_rows_in_are_rows_out_and_rows_counted(tmp_path, tokenizer_path, capsys):
+    call = {"type": "function", "function": {"name": "clock", "arguments": {}}}
+    calls = [
+        [{"role": "user", "content": f"{i}?"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
+        for i in range(4)
+    ]
+    muted = [[talk[0], talk[1] | {"weight": 0}] for talk in talks(3)]
+    spoken = [[talk[0], talk[1] | {"content": "<|end|> it"}] for talk in talks(12)]
+    asked = chats(tmp_path, tokenizer_path, [*talks(50), *calls, *muted, *spoken, *late(2)], left_out_at_most=0.5)
+    code, told = typed(asked, tmp_path, capsys)
+    assert code == 0
+    card = read_json(next((tmp_path / "results").glob("sources/mine/*/card.json")))
+    assert card["dropped"] == {
+        "blank": 0,
+        "without_assistant": 0,
+        "with tool_calls that the chat template renders to nothing": 4,
+        "nothing_learnt": 3,
+        "behind_the_cut": 2,
+    }
+    assert "mine.jsonl:51: turn 2 (assistant): the chat template renders tool_calls to nothing" in told
+    assert card["documents"] == 71 == sum(card["dropped"].values()) + sum(s["rows"] for s in card["splits"].values())
+
+
+def test_rows_that_are_held_out_beyond_those_scored_are_counted(tmp_path, tokenizer_path):
+    asked = chats(tmp_path, tokenizer_path, talks(60))
+    few = asked.model_copy(update={"held_out": asked.held_out.model_copy(update={"max_rows": 2})})
+    splits = read_json(prepare_source(few, "mine"))["splits"]
+    assert sum(split["rows"] + split.get("rows_beyond_max_rows", 0) for split in splits.values()) == 60
+    assert splits["test"]["rows"] == 2
+
+
+def test_a_template_that_teaches_no_end_of_the_turn_is_noted(tmp_path, tokenizer_path, capsys):
+    template = tmp_path / "open.jinja"
+    template.write_text(
+        "{% for m in messages %}{% if m.role == 'assistant' %}<|assistant|>{% generation %}{{ m.content }}{% endgeneration %}"
+        "{% else %}<|{{ m.role }}|>{{ m.content }}{% endif %}<|end|>{% endfor %}"
+    )
+    asked = chats(tmp_path, tokenizer_path, talks(30))
+    asked = asked.model_copy(update={"tokenizer": asked.tokenizer.model_copy(update={"chat_template": str(template)})})
+    code, told = typed(asked, tmp_path, capsys)
+    assert code == 0
+    assert told.count("does not learn to end its turn") == 1
+    (finding,) = findings(asked)
+    assert finding.kind == "note"

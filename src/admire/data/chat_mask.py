@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 Found = tuple[dict[int, list[Span]], list[Span]]
 """For each turn of the assistant its generation blocks; and where contents stand that are not to be learnt."""
+VANISHED = "with a turn that the chat template renders to nothing"
 PRIVATE = 0xE000  # the first of 6,400 characters that Unicode leaves to private use
 PRIVATE_END = 0xF900
 
@@ -62,6 +63,10 @@ def whole_mask(
 ) -> np.ndarray | LeftOut:
     """1 for all tokens but those of turns that are not to be learnt, headers included; or why the row cannot be used."""
     mask = np.ones(len(encoding.ids), np.int8)
+    if any(turn["content"].strip() not in rendered.text for turn in conversation.turns):
+        places = _places(conversation, rendered, template)
+        if isinstance(places, LeftOut) and places.reason == VANISHED:
+            return places
     for number, learnt in enumerate(conversation.learnt or ()):
         if learnt:
             continue
@@ -197,7 +202,7 @@ def _places(conversation: Conversation, rendered: Rendered, template: ChatTempla
         for number in speaking:
             if number not in places:
                 return LeftOut(
-                    "with a turn that the chat template renders to nothing",
+                    VANISHED,
                     f"turn {number + 1} ({turns[number]['role']}): the chat template renders its content to nothing; "
                     "name another one as tokenizer.chat_template",
                 )

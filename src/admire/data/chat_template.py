@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GENERATION = re.compile(r"\{%([-+]?)\s*generation\s*([-+]?)%\}")
 END = re.compile(r"\{%([-+]?)\s*endgeneration\s*([-+]?)%\}")
+MANY_TOOLS = 16  # of more than these only the whole list is looked for, which keeps rows with hundreds of them quick
 BEGINS, ENDS = "\ue000", "\ue001"  # of the characters that Unicode leaves to private use
 NAMES_ONLY = ("id", "tool_call_id")  # a template that orders calls and answers by their places needs none of these
 PLAIN = Conversation(
@@ -166,7 +167,7 @@ def _without(conversation: Conversation) -> Iterator[tuple[str, str, Conversatio
                 yield place, key, replace(conversation, turns=turns)
     if conversation.tools:
         yield "the row", "tools", replace(conversation, tools=None)
-        for number in range(len(conversation.tools) if len(conversation.tools) > 1 else 0):
+        for number in range(len(conversation.tools) if 1 < len(conversation.tools) <= MANY_TOOLS else 0):
             fewer = [*conversation.tools[:number], *conversation.tools[number + 1 :]]
             yield f"the row's tool {number + 1}", "tools", replace(conversation, tools=fewer)
 

@@ -102,10 +102,7 @@ def why_nothing_is_learnt(conversation: Conversation, row: Row, place: str) -> L
     """Why a conversation, cut to the length of a row, has no token that counts in the loss."""
     if row.mask.any():
         return LeftOut("behind_the_cut", place)
-    if conversation.learnt and any(
-        turn["role"] == "assistant" and not learnt
-        for turn, learnt in zip(conversation.turns, conversation.learnt, strict=True)
-    ):
+    if conversation.learnt and not all(conversation.learnt):
         return LeftOut("nothing_learnt", place)
     roles = ", ".join(dict.fromkeys(turn["role"] for turn in conversation.turns))
     return LeftOut("without_assistant", f"{place}, its turns are of {roles}")

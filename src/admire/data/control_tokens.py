@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 PLACEHOLDERS = range(0xE000, 0xF8FF)  # Unicode leaves these to private use; one that no text of the row holds is taken
+BRACKETED = re.compile(r"\s*[<\[({|].+[>\])}|]\s*\Z", re.DOTALL)
 ALIASES = 0xF0000  # and these, of which each control token gets some
 
 
 class ControlTokens:
-    """The control tokens of a tokenizer: its special tokens, and those added ones that the chat template itself writes.
+    """The control tokens of a tokenizer: its special tokens, and those added ones in brackets that the chat template itself writes.
 
-    Other added tokens (`<think>`, say) are words of the vocabulary, in conversations as in documents.
+    Other added tokens (a line break, `<think>`) are words of the vocabulary, in conversations as in documents.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> None:
@@ -32,7 +33,8 @@ class ControlTokens:
         written = {token for text in template.examples() for token in self._encode(text).ids}
         special = set(tokenizer.all_special_ids) | {number for number, token in added.items() if token.special}
         # where the template itself looks for a token that it also writes (`<think>`), only special ones are kept text
-        sets = [frozenset(special | (written & added.keys())), frozenset(special)]
+        bracketed = {number for number, token in added.items() if BRACKETED.match(token.content)}
+        sets = [frozenset(special | (written & bracketed)), frozenset(special)]
         self._sets = list(dict.fromkeys(sets))
         self._normalised = self._looked_for(added)
         contents = [added[number].content for number in sets[0] if number in added]
@@ -94,7 +96,9 @@ class ControlTokens:
             return _cannot("it holds characters of Unicode's private use besides")
         encoding = clone.encode(renamed, add_special_tokens=False)
         ids = [numbers.get(token, token) for token in encoding.ids]
-        if sum(token in control for token in ids) != len(own):
+        # what no vocabulary holds becomes the unknown token, whoever wrote it
+        named = control - {self._tokenizer.unk_token_id}
+        if sum(token in named for token in ids) != sum(token in named for token, _, _ in own):
             return _cannot("the tokenizer makes them from plain text")
         return ids, encoding
 
