@@ -11,6 +11,8 @@ import psutil
 import yaml
 from lab import is_told, wait_for
 
+from admire.trials import slurm
+
 ON_PREEMPTIBLE = {"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}}
 ON_CANCELLING = {"default-resources": {"slurm_partition": "cancel", "runtime": 10, "mem_mb": 1500}}
 ON_CLOSING = {"default-resources": {"slurm_partition": "closing", "runtime": 10, "mem_mb": 1500}}
@@ -187,15 +189,11 @@ def told_while_it_waits(bench):
 
 
 def renamed(bench):
-    """A site that rewrites the names of jobs; the supervisor would not wait half a minute for a controller without jobs."""
-    options = ("--poll-seconds", "1", "--hung-minutes", "0.5")
-    supervisor = bench.start("next_iteration", before=bench.supervise(*options))
+    """A site that rewrites the names of jobs."""
+    supervisor = bench.start("next_iteration", before=bench.supervise("--poll-seconds", "1"))
     job = bench.in_training()
     bench.name = bench.lab.ask("squeue", "--noheader", "--jobs", job, "--format=%j")
-    training = psutil.Process(bench.attempts()[-1]["pid"])
-    training.suspend()
-    time.sleep(40)
-    training.resume()
+    bench.known = {one.id: one.run for one in slurm.jobs(bench.folder)}
     bench.end(supervisor)
 
 

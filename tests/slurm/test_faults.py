@@ -102,6 +102,8 @@ def test_a_controller_that_waits_for_slurm_ends_when_it_is_told(played, name):
 def test_a_site_that_rewrites_names(played, name):
     bench = played(name)
     assert bench.name.startswith("site-admire_")
+    [run] = bench.known.values()
+    assert f"SLURM run ID: admire_{run}" in bench.log.read_text(), "the supervisor knows whose job it is"
     assert "started again" not in bench.log.read_text(), "the controller is healthy"
     assert_whole(bench, interrupted=False)
 
