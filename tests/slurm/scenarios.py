@@ -12,6 +12,7 @@ import yaml
 from lab import is_told, wait_for
 
 from admire.trials import slurm
+from admire.trials.lease import PERIOD
 
 ON_PREEMPTIBLE = {"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}}
 ON_CANCELLING = {"default-resources": {"slurm_partition": "cancel", "runtime": 10, "mem_mb": 1500}}
@@ -228,6 +229,8 @@ def frozen(bench):
     training.suspend()
     frozen = bench.controllers()[0]
     frozen.suspend()
+    [lease] = bench.results.glob("campaigns/*/running.json")
+    wait_for(lambda: time.time() - lease.stat().st_mtime > 3 * PERIOD, "a lease that is not renewed")
     second = bench.start("next_iteration", before=bench.supervise("--poll-seconds", "1"))
     wait_for(lambda: bench.controllers()[0] != frozen, "another controller")
     training.resume()
