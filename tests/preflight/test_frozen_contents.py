@@ -257,3 +257,15 @@ def test_a_file_of_a_source_that_changed_behind_its_size_and_time_is_refused(fol
     assert main(["preflight", "texts.yaml"]) == 1
     said = capsys.readouterr().err
     assert re.search(r"lamps\.jsonl: this file changed since .* \(was [0-9a-f]{16}, is [0-9a-f]{16}\)", said), said
+
+
+def test_a_tokenizer_that_changed_before_the_first_start_is_found_by_the_cards(folder, capsys):
+    """The rows of the earlier version are not taken for those of the tokenizer that lies there now."""
+    prepared = {path.parent.name for path in folder.glob("results/sources/*/*/card.json")}
+    rename_token(folder)
+    assert main(["preflight", "--begin", "chats.yaml"]) == 1
+    said = capsys.readouterr().err
+    assert re.search(
+        r"model: the tokenizer is not the one that source '\w+' was prepared with \(was \w{16}, is \w{16}\)", said
+    )
+    assert not prepared & set(identities()[0].values())

@@ -18,6 +18,7 @@ from admire.campaign import contents
 from admire.campaign.layout import Layout
 
 Contents = dict[str, str | None]  # path -> sha256, None where nothing is
+CHANGED = "changed before it was written down"  # instead of a sha256: no content is this one
 
 KINDS: dict[str, Callable[[str, Path], str | None]] = {
     "tokenizers": contents.tokenizer,

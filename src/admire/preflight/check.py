@@ -8,10 +8,10 @@ import yaml
 
 from admire.campaign import lock
 from admire.campaign.config import Campaign
-from admire.campaign.identity import to_write_down
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
 from admire.preflight.budget import check_budget, check_raised_budget
+from admire.preflight.first_start import write_contents_down
 from admire.preflight.fit import check_fit
 from admire.preflight.folder import check_folder
 from admire.preflight.frozen_tasks import check_frozen_tasks, with_tasks
@@ -76,7 +76,7 @@ def begin(campaign: Campaign) -> list[str]:
     layout = Layout(Path(campaign.results))
     files = layout.campaign(campaign.name)
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
-    write_json(layout.contents, to_write_down(layout))
+    write_contents_down(campaign)
     held = lock.contents(campaign)
     frozen = read_json(files.lock) if _begun(files) else {"decides": lock.deciding(campaign), "contents": held}
     write_json(files.lock, with_tasks(campaign, {"contents": held} | frozen))

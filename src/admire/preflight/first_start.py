@@ -1,0 +1,53 @@
+"""The first start of a version that knows tokenizers by their content, in results of one that did not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from admire.campaign.config import Campaign
+from admire.campaign.identity import CHANGED, KINDS, to_write_down
+from admire.campaign.layout import Layout
+from admire.campaign.recipes import ready_tokenizer, source_digests
+from admire.errors import ConfigError
+from admire.trials.files import read_json, write_json
+
+
+def write_contents_down(campaign: Campaign) -> None:
+    """Write down what paths hold whose name is an identity, see `identity`; what such a tokenizer held is in the cards.
+
+    Raises:
+        ConfigError: if the campaign's tokenizer is not the one that its sources were prepared with.
+    """
+    layout = Layout(Path(campaign.results))
+    held = to_write_down(layout)
+    path = ready_tokenizer(campaign)
+    changed = None if layout.contents.is_file() or path is None else _changed(campaign, layout)
+    if changed is not None:
+        for kind in KINDS:
+            held[kind] |= {path: CHANGED} if path in held[kind] and kind != "weights" else {}
+    write_json(layout.contents, held)
+    if changed is not None:
+        raise ConfigError(f"{path}: {changed}; restore its files, or give the campaign another name")
+
+
+def _changed(campaign: Campaign, layout: Layout) -> str | None:
+    """How the tokenizer differs from that of the prepared sources; None where it does not, or other libraries made them."""
+    cards = [layout.card(name, digest) for name, digest in source_digests(campaign).items()]
+    prepared = [card for card in map(read_json, filter(Path.is_file, cards)) if "path" in card["recipe"]["tokenizer"]]
+    if not prepared:
+        return None
+    from importlib.metadata import version
+
+    from admire.data.tokenizers import campaign_tokenizer, tokenizer_sha256
+
+    now = None
+    for card in prepared:
+        made_by = card["provenance"]["versions"]
+        if all(made_by.get(name) == version(name) for name in ("tokenizers", "transformers")):
+            now = now or tokenizer_sha256(campaign_tokenizer(campaign))
+            if card["tokenizer_sha256"] != now:
+                return (
+                    f"the tokenizer is not the one that source '{card['source']}' was prepared with (was "
+                    f"{card['tokenizer_sha256'][:16]}, is {now[:16]})"
+                )
+    return None
