@@ -256,6 +256,20 @@ def test_a_small_parquet_file_takes_little_memory_however_often_it_repeats(tmp_p
     assert all(len(read.document) == 1 << 20 and pa.total_allocated_bytes() - before < 1 << 26 for read in reads)
 
 
+@pytest.mark.parametrize("name", ["json", "text", "parquet"])
+def test_a_folder_may_be_called_like_a_format(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / name / "train.jsonl", [{"text": "a"}])
+    write_jsonl(tmp_path / "train.jsonl", [{"text": "of somebody else"}])
+    assert read(dataset=name) == ["a"]
+
+
+def test_columns_that_a_readme_does_not_know_do_no_harm(tmp_path):
+    (tmp_path / "README.md").write_text("---\ndataset_info:\n  features:\n  - name: text\n    dtype: string\n---\n")
+    write_jsonl(tmp_path / "train.jsonl", [{"text": "a", "id": 1}, {"text": "b"}])
+    assert read(dataset=str(tmp_path)) == ["a", "b"]
+
+
 @pytest.fixture
 def folder(tmp_path):
     """A dataset's folder of which the split `train` reads one file."""

@@ -29,7 +29,7 @@ READERS = {
     ".txt": read_text_lines,
 }
 ORDINARY = {  # what a folder's README may ask of `datasets` and our readers do not do
-    "json": {"features": None, "field": None, "encoding": "utf-8", "encoding_errors": None},
+    "json": {"field": None, "encoding": "utf-8", "encoding_errors": None},
     "parquet": {"columns": None, "filters": None},
     "text": {
         "features": None,
@@ -105,15 +105,19 @@ def _resolved(
     """Split -> its files, and whether our readers read them as `datasets` would; kept as long as the files are the same."""
     import datasets
 
-    builder = datasets.load_dataset_builder(root, subset)
+    builder = datasets.load_dataset_builder(_not_a_format(root), subset)
     module = type(builder).__module__.rpartition(".")[2]
     options = ORDINARY.get(module)
     ordinary = options is not None and all(
         getattr(builder.config, name, None) == value for name, value in options.items()
     )
-    ordinary &= module != "json" or builder.info.features is None
     found = builder.config.data_files or {}
     return {str(split): tuple(map(Path, files)) for split, files in found.items()}, ordinary
+
+
+def _not_a_format(root: str) -> str:
+    """A folder as `datasets` takes it for one, even where it is called `json` or `text`."""
+    return str(Path(root).absolute())
 
 
 def _signature(path: Path) -> tuple[Path, int, int]:
@@ -173,7 +177,7 @@ def _streamed(asked: Asked) -> Iterator[Row]:
     source, root = asked.source, str(asked.source.dataset)
     number = 0
     try:
-        rows = datasets.load_dataset(root, source.subset, split=source.split, streaming=True)
+        rows = datasets.load_dataset(_not_a_format(root), source.subset, split=source.split, streaming=True)
         if rows.column_names is not None:
             columns = asked.of(rows.column_names)
             if source.column not in columns:
