@@ -28,6 +28,7 @@ from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
+from admire.trials.nodes import Nodes
 
 # Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
 HORIZON = 5
@@ -83,6 +84,7 @@ BESIDE = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f'export PATH="$PATH":{BESIDE}; '.replace("{", "{{").replace("}", "}}"))
 
 LAYOUT = Layout(Path(CAMPAIGN.results))
+NODES = Nodes(CAMPAIGN.results)
 FILES = LAYOUT.campaign("{campaign}")
 TRIAL = LAYOUT.trial("{model}", "{digest}")
 SHORT = TRIAL.at("{share}")
@@ -286,7 +288,7 @@ def trial_of(wildcards):
 def asking_campaign(wildcards):
     """The campaign whose decisions wait for a training; a base model's is waited for by trainings that cannot do without it."""
     base = wildcards.digest in base_digests()
-    return "" if base else config_arguments(CAMPAIGN.name)
+    return [] if base else config_arguments(CAMPAIGN.name)
 
 
 def resources_argument(wildcards):
@@ -386,12 +388,21 @@ def gpu_model(wildcards, attempt):
     return SITE.gpu_type if asked(wildcards, attempt).gpus else None
 
 
-def slurm_extra(wildcards):
+def slurm_extra(wildcards, attempt):
     """A warning before the time limit, early enough to write a checkpoint, late enough to have trained; a requeued job's log
-    keeps what it held before.
+    keeps what it held before; and nodes on which trainings break at once are left out.
     """
     lead = min(300, model_of(wildcards).resources.minutes * 60 // 5)
-    return f"--signal=TERM@{lead} --open-mode=append"
+    extra = f"--signal=TERM@{lead} --open-mode=append"
+    asks = asked(wildcards, attempt)
+    gpu = f"gpu:{SITE.gpu_type}" if SITE.gpu_type else "gpu"
+    bad = NODES.to_leave_out(
+        trial_of(wildcards),
+        partition(wildcards, attempt),
+        gpu if asks.gpus else None,
+        asks.nodes,
+    )
+    return f"{extra} --exclude={','.join(bad)}" if bad else extra
 
 
 def memory(wildcards):

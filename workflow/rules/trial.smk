@@ -81,12 +81,13 @@ rule train:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
     # In a Slurm job the training is srun's direct child, one on each node: nothing else is told of the time limit or a preemption.
     # It starts a process a GPU itself; where it breaks on one node, it is ended on the others. What srun says of its end is put
-    # into the job's log: Snakemake deletes {log} when it tries again.
+    # into the job's log: Snakemake deletes {log} when it tries again. Where `admire train` cannot even start, nobody else notes the node.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes:q} -n{resources.nodes:q} -c {threads} --cpu-bind=none "
         "--kill-on-bad-exit=1}} admire train {params.folder:q} --share {params.share:q} {params.campaign:q} --resources {params.resources:q} {params.validation:q} "
         "--attempt {resources.attempt:q} --attempts {params.attempts:q} --memory-mb {resources.mem_mb:q} 2>> {log:q} "
-        '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || tail -n 20 {log:q} >&2; exit $code; }}'
+        '|| {{ code=$?; [ -z "${{SLURM_JOB_ID:-}}" ] || {{ tail -n 20 {log:q} >&2; '
+        'echo "$SLURMD_NODENAME $(date -u +%Y-%m-%dT%H:%M:%S+00:00) $code $SLURM_JOB_ID" >> {params.folder:q}/jobs.txt; }}; exit $code; }}'
 
 
 rule evaluate:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from admire.output.credentials import masked_value
 from admire.trials.files import open_state
-from admire.trials.slurm import own_job
+from admire.trials.slurm import own_job, own_node
 
 Outcome = Literal["ok", "failed", "interrupted", "error", "storage"]
 
@@ -127,7 +127,7 @@ class Attempts:
 
     def _append(self, value: dict[str, Any]) -> None:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        who = {"time": now, "host": socket.gethostname(), "pid": os.getpid(), "job": own_job()}
+        who = {"time": now, "host": socket.gethostname(), "pid": os.getpid(), "job": own_job(), "node": own_node()}
         torn = self.path.is_file() and not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size > 0
         with open_state(self.path) as stream:
             stream.write(("\n" if torn else "") + json.dumps({**masked_value(value), **who}) + "\n")

@@ -179,7 +179,7 @@ def rows(campaign: Campaign) -> Iterator[Trial]:
     layout = Layout(Path(campaign.results))
     for path in proposals(layout.campaign(campaign.name)):
         decision = str(path.parent.relative_to(layout.campaign(campaign.name).folder))
-        for entry in read_json(standing(path))["trials"]:
+        for entry in read_json(standing(path)).get("trials", []):
             yield _trial(campaign, layout, decision, entry, path)
 
 

@@ -16,6 +16,18 @@ from admire.cluster import submitted
 
 RUN = r"admire_([0-9a-f-]{36}|\w+)"  # in the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
 LOGS = Path(".snakemake/slurm_logs")  # where Snakemake's executor has jobs write, beside the folder's other state
+NOT_USABLE = (
+    "down",
+    "drain",
+    "drng",
+    "fail",
+    "maint",
+    "unk",
+    "inval",
+    "resv",
+    "boot",
+    "pow",
+)  # how states of nodes begin
 PATIENCE = 60.0  # seconds to wait for an answer
 
 
@@ -39,6 +51,28 @@ class Job:
 def own_job() -> str | None:
     """The job that this process runs in."""
     return os.environ.get("SLURM_JOB_ID")
+
+
+def own_node() -> str | None:
+    """Slurm's name of the node that this process runs on, which need not be its host's."""
+    return os.environ.get("SLURMD_NODENAME")
+
+
+def usable_nodes(partition: str | None, gpu: str | None) -> list[str] | None:
+    """The nodes of a partition (None: the default one) that take jobs, with such GPUs if any; None when Slurm does not answer."""
+    answer = _ask(
+        "sinfo", "--noheader", "--Node", "--format=%N|%P|%G|%t", *(["--partition", partition] if partition else [])
+    )
+    if answer is None:
+        return None
+    rows = [line.split("|") for line in answer.splitlines()]
+    return [
+        name
+        for name, where, gpus, state in rows
+        if (partition or where.endswith("*"))
+        and not state.startswith(NOT_USABLE)
+        and (gpu is None or f"{gpu}:" in gpus)
+    ]
 
 
 def node() -> int:
