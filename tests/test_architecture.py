@@ -104,6 +104,7 @@ def test_the_workflow_knows_the_command_line_and_the_campaign():
                     "admire.errors",
                     "admire.trials.attempts",
                     "admire.trials.lease",
+                    "admire.trials.nodes",
                 )
                 assert words[1].startswith(allowed), f"{path}: {line}"
 

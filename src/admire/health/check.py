@@ -8,6 +8,7 @@ from admire.campaign.config import Campaign
 from admire.health.failures import failed_trials
 from admire.health.finding import Finding
 from admire.health.folder import open_folders
+from admire.health.nodes import nodes_that_break
 from admire.health.rows import rows_left_out
 from admire.health.stopped import stopped_asking
 from admire.health.storage import left_without_outcome, nearly_full
@@ -20,6 +21,7 @@ KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
     stopped_asking,
     left_without_outcome,
     nearly_full,
+    nodes_that_break,
     failed_trials,
     rows_left_out,
     unscored_metrics,

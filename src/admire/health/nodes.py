@@ -1,0 +1,21 @@
+"""Nodes on which trainings break before their first step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from admire.campaign.config import Campaign
+from admire.health.finding import Finding
+from admire.trials.ledger import Ledger
+from admire.trials.nodes import Nodes
+
+
+def nodes_that_break(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
+    """Nodes of the cluster on which nothing got further since trainings broke there."""
+    for node, visits in Nodes(campaign.results).broken().items():
+        times = f"{len(visits)} trainings" if len(visits) > 1 else "a training"
+        yield Finding(
+            "node",
+            f"on {node} {times} broke before the first step, the last one: {visits[-1].broke}; later tries go elsewhere if they can",
+            f"to look: srun --nodelist={node} nvidia-smi; its administrators can drain it",
+        )
