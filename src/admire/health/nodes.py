@@ -16,6 +16,6 @@ def nodes_that_break(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
         times = f"{len(visits)} trainings" if len(visits) > 1 else "a training"
         yield Finding(
             "node",
-            f"on {node} {times} broke before the first step, the last one: {visits[-1].broke}; later tries go elsewhere if they can",
+            f"on {node} {times} broke before the first step, the last one: {visits[-1].broke}; later tries go elsewhere",
             f"to look: srun --nodelist={node} nvidia-smi; its administrators can drain it",
         )
