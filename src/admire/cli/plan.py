@@ -26,15 +26,17 @@ def run(args: argparse.Namespace) -> int:
     """Print the plan."""
     campaign = resolve(args)
     from admire.health.check import findings
+    from admire.optimize.freedom import freedom_notes
     from admire.preflight.check import check
     from admire.preflight.hub import still_to_fetch
     from admire.preflight.scoring import scoring_notes
+    from admire.preflight.sources import rows_known
     from admire.trials.plan import make_plan, render
 
     origin = args.origin or " + ".join(args.campaign)
     check(campaign, origin, fetched=False)
     print(render(make_plan(campaign), args.concurrency, resolve_site(args), args.queue_minutes))
-    if notes := scoring_notes(campaign):
+    if notes := freedom_notes(campaign, rows_known(campaign)) + scoring_notes(campaign):
         print("\n" + "\n".join(f"  {note}" for note in notes))
     for finding in findings(campaign):
         print(finding)

@@ -24,6 +24,7 @@ from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, kept
 from admire.campaign.recipes import base_campaign
 from admire.errors import ConfigError, TrialError
 from admire.optimize.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
+from admire.optimize.freedom import check_freedom
 from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
 from admire.space import money
@@ -87,6 +88,8 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
     ledger = Ledger.read(campaign)
     breaker.check(campaign, ledger)
     problem = problem_of(campaign, cards)
+    if not ledger.trials:
+        check_freedom(campaign, available_rows(campaign, cards))
     reserved = campaign.reserve
     left = money.left(campaign.budget.total, ledger.committed, reserved)
     seed = int(digest([campaign.optimizer.seed, step, lane]), 16)

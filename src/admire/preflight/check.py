@@ -46,11 +46,11 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     check_methods(campaign, origin)
     check_budget(campaign, origin)
     check_raised_budget(campaign, origin)
-    check_sources(campaign, origin)
+    check_sources(campaign, origin, begun)
     for model in campaign.models:
         base = base_campaign(model, campaign.results)
         if base is not None and model.base is not None:
-            check_sources(base, model.base.campaign)
+            check_sources(base, model.base.campaign, begun=True)  # its prior is all that is taken of it
             check_machines(base, model.base.campaign)
             if not begun:
                 check_models(base, model.base.campaign)

@@ -15,15 +15,19 @@ from admire.data.hub_cache import check_commit
 from admire.data.left_out import Tally
 from admire.errors import ConfigError, SourceError
 from admire.optimize.evidence import prior_of, space_of
+from admire.optimize.freedom import check_freedom
 from admire.preflight.columns import check_columns
 from admire.preflight.hub import on_hub
 from admire.trials.files import read_json
 
 
-def check_sources(campaign: Campaign, origin: str) -> None:
+def check_sources(campaign: Campaign, origin: str, begun: bool = False) -> None:
     """Refuse missing, empty, unreadable or changed sources, and those that cannot fill a mixture or the prior.
 
     Of what is not prepared yet only an upper bound is known; the first decision asks again with the exact rows.
+
+    Args:
+        begun: something was decided; then a mixture that cannot move is no reason to stop.
 
     Raises:
         ConfigError: names the configuration, the source and the mend.
@@ -51,10 +55,24 @@ def check_sources(campaign: Campaign, origin: str) -> None:
             raise ConfigError(f"{origin}: {error}") from None
     try:
         space = space_of(campaign, np.array(most))
+        if not begun:
+            check_freedom(campaign, np.array(most))
         prior_of(campaign, space, np.minimum(most, campaign.rows(campaign.target)))
     except ConfigError as error:
         known = "" if prepared else " (the sizes of the files tell already; there can be less)"
         raise ConfigError(f"{origin}: {error}{known}") from None
+
+
+def rows_known(campaign: Campaign) -> np.ndarray:
+    """K training rows that each source holds; of one that is not prepared no more than that, infinite where unknown."""
+    layout, digests = Layout(Path(campaign.results)), source_digests(campaign)
+    cards = {name: layout.card(name, digests[name]) for name in campaign.sources}
+    return np.array(
+        [
+            read_json(card)["splits"]["train"]["rows"] if card.is_file() else rows_at_most(campaign, name)
+            for name, card in cards.items()
+        ]
+    )
 
 
 def check_commits(campaign: Campaign, origin: str) -> None:
