@@ -394,3 +394,19 @@ def test_added_tokens_that_are_words_stay_words():
 def test_an_unknown_word_beside_a_control_token_that_is_spoken_of_is_no_fault():
     row = made("shipped", talk("<|end|> nobody", "<|end|> knows river"), "words")
     assert shown("shipped", row, "words").endswith("<|assistant|>[<unk><unk><unk><unk>river<|end|>]")
+
+
+def test_a_template_that_looks_for_words_of_its_own_keeps_the_rest_text():
+    """`<think>` is looked for, written and a word; `<|end|>` stays text beside it, special or not."""
+    thinking = assistant_block(
+        "{% generation %}<think>{% if '</think>' in m.content %}{{ m.content.split('</think>')[0].split('<think>')[-1].strip() }}"
+        "{% endif %}</think>{{ m.content.split('</think>')[-1] }}<|end|>{% endgeneration %}"
+    )
+    made_of = byte_level(thinking, special=False)
+    made_of.add_tokens(["<think>", "</think>"])
+    talked = talk("<|end|>?", "<think> why </think>because <|end|>")
+    (row,) = Chats(made_of, "assistant").rows([Conversation(talked)])
+    tokens = made_of.convert_ids_to_tokens(row.input_ids.tolist())
+    assert [tokens.count(token) for token in ("<think>", "</think>", "<|end|>")] == [1, 1, 2]
+    learnt = made_of.decode(row.input_ids[row.mask == 1])
+    assert learnt == "<think>why</think>because <|end|><|end|>"

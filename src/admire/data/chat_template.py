@@ -98,12 +98,12 @@ class ChatTemplate:
                 "mend the conversation or set tokenizer.chat_template",
             )
 
-    def examples(self) -> list[str]:
+    def examples(self) -> list[Rendered]:
         """Texts in which all that the template writes of itself stands, for the usual roles as far as it takes them."""
         system = {"role": "system", "content": "order"}
         tool = [{"role": "tool", "content": "result"}, *PLAIN.turns[1:]]
         asked = [PLAIN, Conversation([system, *PLAIN.turns]), Conversation([*PLAIN.turns[:2], *tool])]
-        return [rendered.text for one in asked if isinstance(rendered := self.render(one), Rendered)]
+        return [rendered for one in asked if isinstance(rendered := self.render(one), Rendered)]
 
     def lost(self, conversation: Conversation, text: str) -> LeftOut | None:
         """What stands in a conversation besides roles and contents and changes nothing in its text, None where all of it does."""

@@ -30,11 +30,18 @@ class ControlTokens:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> None:
         self._tokenizer, self._template = tokenizer, template
         added = tokenizer.added_tokens_decoder
-        written = {token for text in template.examples() for token in self._encode(text).ids}
         special = set(tokenizer.all_special_ids) | {number for number, token in added.items() if token.special}
-        # where the template itself looks for a token that it also writes (`<think>`), only special ones are kept text
-        bracketed = {number for number, token in added.items() if BRACKETED.match(token.content)}
-        sets = [frozenset(special | (written & bracketed)), frozenset(special)]
+        bracketed = frozenset(number for number, token in added.items() if BRACKETED.match(token.content))
+        examples = template.examples()
+        written = {token for example in examples for token, _, _ in self._found(example.text, bracketed)}
+        # a template may look for words of its own (`<think>`): then only what stands between its blocks is kept text
+        between = {
+            token
+            for example in examples
+            for token, at, _ in self._found(example.text, bracketed)
+            if example.spans and not any(low <= at < high for low, high in example.spans)
+        }
+        sets = [frozenset(special | written), frozenset(special | between)]
         self._sets = list(dict.fromkeys(sets))
         self._normalised = self._looked_for(added)
         contents = [added[number].content for number in sets[0] if number in added]
