@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from admire.campaign.config import Benchmarks
+from admire.campaign.task_types import check_types
 from admire.errors import ConfigError
 
 NAME = re.compile(
@@ -29,7 +30,7 @@ GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata
 FUNCTION = re.compile(r"!function[ \t]+(\w+)\.\w+[ \t]*$", re.MULTILINE)  # of a module beside the file
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # written in C where there is a compiler
     """Reads `!function module.name` as text: nothing is imported."""
 
 
@@ -178,6 +179,7 @@ def _leaves(files: dict[str, Path], name: str, said: dict[str, Any], above: tupl
     content = read(files[name])
     if name in above:
         raise ConfigError(f"{files[name]}: group {name} is a member of itself")
+    check_types(files[name], {**content, **said} if "group" not in content else content)
     if "group" in content and "class" not in content:
         return _members(files, content, said, (*above, name))
     return [TaskFile(name, files[name], {**content, **said})]
@@ -199,6 +201,7 @@ def _members(
         elif name in (tagged := tags(files)):
             found += [leaf for task in tagged[name] for leaf in _leaves(files, task, inner, above)]
         else:
+            check_types(f"group {group['group']}, its member {name}", inner)
             found.append(TaskFile(f"{group['group']}::{name}", None, inner))
     return found
 

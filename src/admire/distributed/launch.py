@@ -33,10 +33,13 @@ class ProcessEndedError(Exception):
     """One of the processes broke or was killed: which one, and how, in words.
 
     Attributes:
+        what: the same without where to read more.
         signal: the name of the signal that killed it; None for one that broke.
     """
 
-    signal: str | None = None
+    def __init__(self, what: str, signal: str | None = None) -> None:
+        super().__init__(f"{what}; what it said stands above")
+        self.what, self.signal = what, signal
 
 
 def launch(
@@ -77,10 +80,12 @@ def launch(
             return elastic_launch(config, entrypoint)(*arguments)
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
-        how = f"was killed by {failure.signal_name()}" if failure.exitcode < 0 else "broke"
-        ended = ProcessEndedError(f"process {rank} {how}; what it said stands above")
-        ended.signal = failure.signal_name() if failure.exitcode < 0 else None
-        raise ended from None
+        if failure.exitcode < 0:
+            name = failure.signal_name()
+            raise ProcessEndedError(f"process {rank} was killed by {name}", name) from None
+        # a function's error is known here, a program's is not
+        why = f" ({failure.message['message']})" if isinstance(failure.message, dict) else ""
+        raise ProcessEndedError(f"process {rank} broke{why}") from None
 
 
 @contextlib.contextmanager

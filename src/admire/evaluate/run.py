@@ -194,7 +194,7 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
     except ProcessEndedError as error:
         if error.signal in STOPS:
             raise StoppedError(f"told to stop by {error.signal}; the same command scores the suite again") from None
-        raise TrialError(str(error)) from None
+        raise TrialError(error.what) from None
     return evaluation_record(
         outcome.metrics,
         warnings=outcome.warnings,
