@@ -1,12 +1,16 @@
 """How many examples a prompt shows: the file's word, another one only by the YAML, and never one for the other in silence."""
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, load
 from admire.campaign.recipes import suite_digest
 from admire.campaign.shots import check_shots, overrides, shots_by_files
 from admire.errors import ConfigError
+from admire.evaluate.benchmarks import check_tasks
 
 
 @pytest.fixture
@@ -81,6 +85,73 @@ def test_a_task_file_that_is_none_is_refused_by_its_name(tmp_path, text):
     (tmp_path / "odd.yaml").write_text(text)
     with pytest.raises(ConfigError, match=str(tmp_path)):
         task_files.read(tmp_path / "odd.yaml")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+LOOKED_AT = [
+    "dataset_path",
+    "dataset_kwargs",
+    "test_split",
+    "validation_split",
+    "training_split",
+    "fewshot_split",
+    "fewshot_config",
+    "num_fewshot",
+    "output_type",
+    "generation_kwargs",
+    "metric_list",
+    "filter_list",
+    "unsafe_code",
+    "tag",
+    "include",
+    "group",
+    "aggregate_metric_list",
+    "class",
+    "doc_to_text",
+]
+
+
+@given(st.dictionaries(st.sampled_from(LOOKED_AT), values, max_size=4), values)
+def test_whatever_a_task_file_holds_it_passes_or_is_refused_in_a_sentence(tmp_path_factory, content, member):
+    folder = tmp_path_factory.mktemp("tasks")
+    (folder / "odd.yaml").write_text(f"task: odd\n{yaml.safe_dump(content)}" if content else "task: odd\n")
+    (folder / "group.yaml").write_text("group: group\n" + yaml.safe_dump({"task": ["odd", member]}))
+    for name in ("odd", "group"):
+        one = suite(folder, name, few_shot=1)
+        try:
+            check_tasks(one)
+            shots_by_files(suite(folder, name))
+        except ConfigError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("num_fewshot: two", "num_fewshot"),
+        ("num_fewshot: -1", "num_fewshot"),
+        ("metric_list: acc", "metric_list"),
+        ("metric_list: [{metric: acc, higher_is_better: down}]", "higher_is_better"),
+        ("generation_kwargs: {max_gen_toks: many}", "generation_kwargs.max_gen_toks"),
+        ("dataset_kwargs: {data_files: {test: 3}}", "dataset_kwargs.data_files"),
+        ("1: one", "the key 1"),
+        ("include: silent.yaml\ninclude: odd.yaml", "includes itself"),
+    ],
+)
+def test_a_key_of_another_kind_is_refused_with_the_files_name(folder, line, words):
+    (folder / "odd.yaml").write_text(f"task: odd\ndoc_to_text: q\n{line}\n")
+    with pytest.raises(ConfigError, match=rf"odd\.yaml.*{words}"):
+        check_tasks(suite(folder, "odd"))
+
+
+@pytest.mark.parametrize("key", ["tag", '"tag"', "'tag'"])
+def test_tags_are_found_however_their_key_is_quoted(folder, key):
+    (folder / "quoted.yaml").write_text(f'task: quoted\ndoc_to_text: q\n{key}: "some"\n')
+    assert task_files.tags(task_files.index(folder))["some"] == ["quoted", "tagged"]
 
 
 def test_a_group_within_itself_is_refused(tmp_path):

@@ -104,10 +104,29 @@ def test_where_one_of_several_breaks_it_says_why(make_campaign, trained, capfd):
     campaign = make_campaign({"skills": suite}, "skills/safety")
     files = trained(campaign)
     (files.model() / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(TrialError, match=r"evaluation of suite skills: process \d broke; what it said stands above"):
+    with pytest.raises(TrialError, match=r"evaluation of suite skills: process \d broke \(SafetensorError: "):
         evaluate(campaign, files, "skills", resources=TWO)
     assert "safetensors" in capfd.readouterr().err
     assert not files.evaluation("skills", suite_digest(campaign, "skills")).exists()
+
+
+def test_prompts_that_would_be_cut_are_counted_over_all_processes(make_campaign, trained, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text(
+        "".join(f'{{"q": "{number:{length}}", "a": 0}}\n' for number, length in enumerate((9, 600, 600, 9, 600)))
+    )
+    (tmp_path / "odd.yaml").write_text(
+        f"task: odd\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {rows}}}}}\ntest_split: test\n"
+        "output_type: multiple_choice\ndoc_to_text: '{{q}}'\ndoc_to_target: a\ndoc_to_choice: [x, y]\n"
+        "metric_list: [{metric: acc, higher_is_better: true}]\n"
+    )
+    suite = {"kind": "lm-eval", "tasks": {"odd": "acc"}, "include_path": str(tmp_path)}
+    campaign = make_campaign({"k": suite}, "k/odd")
+    files = trained(campaign)
+    with pytest.raises(ConfigError, match="prompts of 3 of the 5 items of odd"):
+        evaluate(campaign, files, "k", resources=TWO)
+    consenting = make_campaign({"k": {**suite, "cut_prompts": True}}, "k/odd")
+    assert evaluate(consenting, files, "k", resources=TWO).warnings["items whose prompt was cut: odd"] == 3
 
 
 def test_processes_without_a_gpu_each_are_refused():

@@ -24,8 +24,8 @@ from admire.errors import ConfigError
 NAME = re.compile(
     rb"""^["']?(?:task|group)["']?[ \t]*:[ \t]*["']?([^\s"'#\[\]{}]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE
 )
-INCLUDE = re.compile(rb"""^include[ \t]*:[ \t]*["']?([^\s"'#]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
-TAG = re.compile(rb"^tag[ \t]*:", re.MULTILINE)
+INCLUDE = re.compile(rb"""^["']?include["']?[ \t]*:[ \t]*["']?([^\s"'#]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
+TAG = re.compile(rb"""^["']?tag["']?[ \t]*:""", re.MULTILINE)
 GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata"}  # what is not handed on to members
 FUNCTION = re.compile(r"!function[ \t]+(\w+)\.\w+[ \t]*$", re.MULTILINE)  # of a module beside the file
 
