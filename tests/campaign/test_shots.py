@@ -33,7 +33,9 @@ def folder(tmp_path):
 
 
 def suite(folder, *tasks, **settings):
-    return Benchmarks(kind="lm-eval", tasks=dict.fromkeys(tasks, "acc"), include_path=str(folder), **settings)
+    return Benchmarks(
+        kind="lm-eval", tasks=dict.fromkeys(tasks, "acc"), include_path=str(folder), trusts_code=True, **settings
+    )
 
 
 def test_a_group_stands_for_its_members_with_what_it_says_of_them(folder):
@@ -139,7 +141,7 @@ def test_whatever_a_task_file_holds_it_passes_or_is_refused_in_a_sentence(tmp_pa
         ("generation_kwargs: {max_gen_toks: many}", "generation_kwargs.max_gen_toks"),
         ("dataset_kwargs: {data_files: {test: 3}}", "dataset_kwargs.data_files"),
         ("1: one", "the key 1"),
-        ("include: silent.yaml\ninclude: odd.yaml", "includes itself"),
+        ("include: odd.yaml", "includes itself"),
     ],
 )
 def test_a_key_of_another_kind_is_refused_with_the_files_name(folder, line, words):

@@ -40,7 +40,7 @@ def tell(tmp_path, monkeypatch, capsys):
             "models": [{"name": "S", "cost": 1, "target": True, "architecture": {"model_type": "llama"}}],
             "training": {"sequence_length": 16, "batch_size": 4, "learning_rate": 0.001},
             "evaluation": {
-                "k": {"kind": "lm-eval", "include_path": "t", "tasks": asked},
+                "k": {"kind": "lm-eval", "include_path": "t", "trusts_code": True, "tasks": asked},
                 "loss": {"kind": "domain-loss"},
             },
             "objective": objective,

@@ -141,8 +141,9 @@ def _stamp(path: Path) -> tuple[int, int]:
     """What changes when a file's content does."""
     try:
         status = path.stat()
-    except OSError as error:
-        raise ConfigError(f"{path}: this task file cannot be read ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{str(path)!r}: this task file cannot be read ({reason})") from None
     return status.st_mtime_ns, status.st_size
 
 
