@@ -1,8 +1,8 @@
 """Random faults over a whole campaign on a real cluster: `python tests/slurm/soak.py [--faults 40] [--seed 0] [--out FOLDER]`.
 
 A supervised campaign of at least 20 trials on a preemptible partition; at random moments a job is cancelled, preempted or its
-training killed, a node or its daemon dies, the controller is killed, Slurm's own controller is away. Prints a table and
-leaves it under results/benchmarks/slurm/.
+training killed, a node or its daemon dies, the controller is killed or frozen, Slurm's own controller is away or has lost its
+state, the partition is drained. Prints a table and leaves it under results/benchmarks/slurm/.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import contextlib
 import csv
 import datetime
 import random
+import shutil
 import tempfile
 import threading
 import time
@@ -61,6 +62,26 @@ def slurmctld_away(lab, bench, job):
     time.sleep(BACK_AFTER)
 
 
+def slurmctld_lost_its_state(lab, bench, job):
+    lab.kill_daemon("slurmctld")
+    shutil.rmtree(lab.folder / "spool/ctld")
+
+
+def controller_frozen(lab, bench, job):
+    frozen = bench.controllers()
+    for process in frozen:
+        process.suspend()
+    time.sleep(BACK_AFTER)
+    for process in frozen:
+        process.resume()
+
+
+def partition_drained(lab, bench, job):
+    lab.ask("scontrol", "update", "PartitionName=preempt", "State=DRAIN")
+    time.sleep(BACK_AFTER)
+    lab.ask("scontrol", "update", "PartitionName=preempt", "State=UP")
+
+
 FAULTS = {
     scancel: 8,
     preemption: 10,
@@ -69,6 +90,9 @@ FAULTS = {
     slurmd_killed: 2,
     controller_killed: 7,
     slurmctld_away: 2,
+    slurmctld_lost_its_state: 1,
+    controller_frozen: 2,
+    partition_drained: 2,
 }
 
 
