@@ -9,6 +9,7 @@ from pathlib import Path
 
 from admire.campaign.config import Campaign
 from admire.health.finding import Finding
+from admire.trials.breaker import NOT_BEGUN, broken
 from admire.trials.ledger import Ledger
 from admire.trials.storage import size
 from admire.trials.waiting import waiting
@@ -19,8 +20,10 @@ NEARLY_FULL = 100e6  # bytes; a run does not start with less
 def left_without_outcome(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
     """Trials that were left as they are, grouped by the reason."""
     by_reason: dict[str, list[str]] = defaultdict(list)
+    stopped = bool(broken(ledger))  # that is a finding of its own
     for trial, why in waiting(ledger):
-        by_reason[why].append(f"{trial.fidelity} {trial.spec.digest}")
+        if not (stopped and why.startswith(NOT_BEGUN)):
+            by_reason[why].append(f"{trial.fidelity} {trial.spec.digest}")
     for why, trials in by_reason.items():
         more = f" and {len(trials) - 3} more" if len(trials) > 3 else ""
         yield Finding(

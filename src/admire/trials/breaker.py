@@ -19,6 +19,7 @@ from admire.trials.attempts import Attempts
 from admire.trials.ledger import Ledger, Trial, rows
 from admire.trials.records import hold_back
 
+NOT_BEGUN = "not begun"
 FIRST = 3  # trials of a size that fail alike before one succeeds
 LATER = 5  # that fail alike one after the other when some succeeded before
 OF_THE_MIXTURE = re.compile(r"^(the loss is |the gradient's norm is |diverged\b)|which is no score")
@@ -156,5 +157,5 @@ def keeps_back(campaign: Campaign, trial: TrialLayout) -> bool:
     found = _broken(size, failed) if failed else None
     if found is None:
         return False
-    hold_back(trial.train(), f"not begun: {found}")
+    hold_back(trial.train(), f"{NOT_BEGUN}: {found}")
     return True
