@@ -144,9 +144,9 @@ def test_turns_say_whether_they_are_learnt(tmp_path, marks, learnt):
 )
 def test_what_cannot_be_used_is_refused_by_row_and_turn_or_counted(tmp_path, value, sentence):
     with pytest.raises(SourceError, match=sentence) as refused:
-        read(tmp_path, value)
+        read(tmp_path, value, bad_rows="refuse")
     assert "\n" not in str(refused.value)
-    plain, left_out = read(tmp_path, value, bad_rows="skip")
+    plain, left_out = read(tmp_path, value)
     assert plain == Conversation(PLAIN)
     assert left_out.sentence in str(refused.value)
 

@@ -100,8 +100,23 @@ def bad_inputs():
 def test_bad_files_are_refused_in_a_sentence(tmp_path, name, content, entry, sentence):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(SourceError, match=sentence) as refused:
-        read(files=str(tmp_path / name), **entry)
+        read(files=str(tmp_path / name), bad_rows="refuse", **entry)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("bad", ["{oops", "[1]", '{"text": 3}', '{"other": "x"}'])
+def test_a_bad_row_stops_a_source_only_when_asked_or_when_none_is_good(tmp_path, bad):
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "good"}}\n{bad}\n')
+    good, left_out = read(files=str(tmp_path / "a.jsonl"))
+    assert good == "good" and left_out.sentence.startswith(f"{tmp_path}/a.jsonl:2: ")
+    (tmp_path / "a.jsonl").write_text(f"{bad}\n" * 3)
+    with pytest.raises(SourceError, match=r"a\.jsonl:1: .* \(none of its 3 rows can be used\)"):
+        read(files=str(tmp_path / "a.jsonl"))
+    (tmp_path / "a.jsonl").write_text(f"{bad}\n" * 3000)
+    with pytest.raises(SourceError, match=r"a\.jsonl:1: .* \(none of its first 1,000 rows can be used\)"):
+        read(files=str(tmp_path / "a.jsonl"))
+    with pytest.raises(SourceError, match=r"a\.jsonl:1: "):
+        inspect("mine", Source(files=str(tmp_path / "a.jsonl")))
 
 
 def test_missing_files_and_datasets_are_refused_in_a_sentence(tmp_path, monkeypatch):

@@ -97,12 +97,12 @@ def test_rows_without_the_column_are_the_same_everywhere(tmp_path):
     rows = [{"text": "yes", "n": 1}, {"text": None, "n": 2}]
     for entry in origins(tmp_path, rows):
         with pytest.raises(SourceError, match=r"(:2|row 2): there is (no column 'text'|nothing in column 'text')"):
-            read(**entry)
-        found = read(bad_rows="skip", **entry)
+            read(bad_rows="refuse", **entry)
+        found = read(**entry)
         assert (found[0], found[1].reason) == ("yes", "nothing")
         assert read(where={"n": "1"}, **entry) == ["yes"]
         with pytest.raises(SourceError, match=r"no column 'kind'; set sources\.mine\.where to one of"):
-            read(where={"kind": "x"}, bad_rows="skip", **entry)
+            read(where={"kind": "x"}, **entry)
 
 
 @pytest.mark.parametrize(
@@ -237,8 +237,8 @@ def test_a_document_above_the_limit_is_refused_by_row(tmp_path, monkeypatch):
     files = write_jsonl(tmp_path / "a.jsonl", rows)
     for file in (files, str(tmp_path / "a.parquet")):
         with pytest.raises(SourceError, match=r"(:2|row 2): a (row|document) of more than 100 bytes; split it"):
-            read(files=file)
-        found = read(files=file, bad_rows="skip")
+            read(files=file, bad_rows="refuse")
+        found = read(files=file)
         assert (found[0], found[1].reason, found[2]) == ("a", "too_long", "c")
     with pytest.raises(SourceError, match=r"long\.txt: a document of more than 100 bytes"):
         read(files=str(tmp_path / "long.txt"))

@@ -124,7 +124,6 @@ def test_a_bad_document_in_the_middle_is_named_by_the_process_that_meets_it(tmp_
     lines = (tmp_path / "rows.jsonl").read_text(encoding="utf-8").splitlines()
     lines[699] = json.dumps({"text": "b\ud800"})
     (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    asked.sources["mine"] = asked.sources["mine"].model_copy(update={"bad_rows": "skip"})
     card = read_json(prepare_source(asked, "mine", workers=2))
     assert card["dropped"]["no_text"] == 1
     assert card["first_dropped"]["no_text"].endswith("which is no character")

@@ -89,9 +89,9 @@ class Source(Strict):
     ignore_keys: list[str] = Field(default_factory=list)
     """Fine-tuning: keys of turns that may be left out, e.g. `[id, timestamp]`; any other key that no chat template is known to take
     is refused."""
-    bad_rows: Literal["refuse", "skip"] = "refuse"
-    """A row that cannot be used (no JSON, nothing in the column, an unknown key) stops the source, or is left out like those that
-    `left_out_at_most` bounds. It may change at any time."""
+    bad_rows: Literal["refuse", "skip"] = "skip"
+    """A row that cannot be used (no JSON, nothing in the column, an unknown key) is left out, counted and named, within what
+    `left_out_at_most` allows (`skip`), or stops the source (`refuse`). It may change at any time."""
 
     @property
     def deciding(self) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from admire.data.reading.patterns import matched_files
 from admire.errors import SourceError
 
 SAMPLE = 1 << 20  # bytes of a file that `inspect` looks at
+LOOKED_AT = 20  # rows that it looks at; where none of them can be used, hardly any can
+HOPELESS = 1000  # rows after which a source that held none that can be used is not read to its end
 
 
 def documents(name: str, source: Source, kind: str, skip: int = 0, notes: list[str] | None = None) -> Iterator[Read]:
@@ -30,18 +32,28 @@ def documents(name: str, source: Source, kind: str, skip: int = 0, notes: list[s
         notes: takes sentences about the rows as a whole, which should be said when all are read.
 
     Raises:
-        SourceError: if the source is missing, empty or unreadable, or holds a row that cannot be used and none may be left out.
+        SourceError: if the source is missing, empty or unreadable, holds no row that can be used, or one that cannot be and
+            none may be left out.
     """
     key = f"sources.{name}"
     asked = Asked(key, source, kind) if notes is None else Asked(key, source, kind, notes=notes)
     seen = usable = 0
+    first: LeftOut | None = None
     for read in wanted(rows_of(asked), asked):
         seen += 1
-        usable += not isinstance(read.document, LeftOut)
+        if isinstance(read.document, LeftOut):
+            first = first or read.document
+        else:
+            usable += 1
+        if not usable and seen == HOPELESS:
+            break
         if seen > skip:
             yield read
         if usable == source.max_documents:
             break
+    if first is not None and not usable:
+        none = f"none of its first {seen:,} rows can" if seen == HOPELESS else f"none of its {seen:,} rows can"
+        raise SourceError(f"{first.sentence} ({none if seen > 1 else 'its only row cannot'} be used)")
     if seen:
         return
     if source.where:
@@ -92,7 +104,9 @@ def inspect(name: str, source: Source, kind: str = "pretrain") -> None:
     if files and not source.where:
         asked = Asked(key, source, kind)
         with contextlib.closing(rows_of(asked)) as rows:
-            next(wanted(itertools.islice(rows, 1), asked), None)
+            looked_at = [read.document for read in wanted(itertools.islice(rows, LOOKED_AT), asked)]
+        if looked_at and all(isinstance(one, LeftOut) for one in looked_at):
+            raise SourceError(looked_at[0].sentence)
 
 
 def _check_encoding(path: Path, key: str, source: Source) -> None:

@@ -80,15 +80,16 @@ def wanted(rows: Iterator[Row], asked: Asked) -> Iterator[Read]:
 
 
 def _left_out(error: Unusable, place: str, asked: Asked) -> LeftOut:
-    """A row that is left out, or, unless the source says so, its end.
+    """A row that is left out, or the source's end where it says so.
 
     Raises:
         SourceError: what is wrong with it, and what to do.
     """
+    mend = error.mend or f"set {asked.key}.ignore_keys: [{error.key}] to leave it out of all turns"
+    sentence = f"{place}: {error.what}; {mend}"
     if asked.source.bad_rows == "refuse":
-        mend = error.mend or f"set {asked.key}.ignore_keys: [{error.key}] to leave it out of all turns"
-        raise SourceError(f"{place}: {error.what}; {mend}, or leave such rows out by {asked.key}.bad_rows: skip")
-    return LeftOut(error.reason, f"{place}: {error.what}")
+        raise SourceError(f"{sentence}, or leave such rows out by {asked.key}.bad_rows: skip")
+    return LeftOut(error.reason, sentence)
 
 
 def _document(row: Row, asked: Asked) -> Document:
