@@ -270,6 +270,15 @@ def test_output_goes_nowhere(sandbox):
     assert psutil.Process().memory_info().rss - before < 50 * MEGABYTE
 
 
+@pytest.mark.parametrize(
+    "broken", ["1 / 0\ndef root(x): return 3", "import sys\nsys.exit(0)", "def other(x): return 3", "def root(x:"]
+)
+def test_a_program_that_breaks_has_not_passed_even_a_check_that_asks_nothing(broken, sandbox):
+    test = "def check(candidate):\n    pass"
+    assert not sandbox.passes_calls(broken, **{**PROBLEM, "test": test})
+    assert sandbox.passes_calls("def root(x): return 3", **{**PROBLEM, "test": test})
+
+
 def test_everything_that_a_program_started_ends_with_it(sandbox):
     mark = f"mark-{uuid.uuid4().hex}"
     program = (

@@ -22,6 +22,7 @@ from typing import Any, NoReturn
 from admire.evaluate.sandbox.values import dump, load
 
 PASSED = b"passed"
+READY = b"ready"
 LENGTH = struct.Struct("<Q")
 
 
@@ -33,6 +34,7 @@ def answer_calls(program: str, entry_point: str, judge: socket.socket, most: int
     """Run the program as a script, then call its function as often as the judge asks."""
     with contextlib.suppress(BaseException):
         function = _run_as_main(program).__dict__[entry_point]
+        _send(judge, READY)
         while True:
             arguments, keywords = load(_receive(judge, most))
             try:
@@ -57,6 +59,10 @@ def judge_by_calls(file: int, program: socket.socket, verdict: int, most: int) -
         space: dict[str, Any] = {"__name__": "__main__"}
         exec(compile(f"{tests['prompt']}\n    pass\n\n{tests['test']}", "check.py", "exec"), space)
         space[tests["entry_point"]] = candidate = _stand_in(program, most)
+        if (
+            _receive(program, len(READY)) != READY
+        ):  # a program that breaks before its function can be called has not passed
+            raise RemoteError("the program said something else")
         space["check"](candidate)
         os.write(verdict, PASSED)
     os._exit(0)
