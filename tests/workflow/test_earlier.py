@@ -91,3 +91,16 @@ def test_touched_files_change_nothing(earlier):
         os.utime(path)
     for name in NAMES:
         assert "Nothing to be done" in earlier.snakemake(configs=(earlier.folder / f"{name}.yaml",))
+
+
+def test_conversations_of_an_earlier_version_are_said_and_not_taken_by_a_new_campaign(earlier):
+    assert earlier.admire("status", "chats").count("which did not check what counts in the loss") == 2
+    (earlier.folder / "new.yaml").write_text(
+        (earlier.folder / "chats.yaml").read_text().replace("name: chats", "name: new")
+    )
+    with pytest.raises(AssertionError, match=r"an earlier version prepared 2 sources .*rm -r"):
+        earlier.admire("plan", "new.yaml")
+    for card in earlier.results.glob("sources/*/*/card.json"):
+        if json.loads(card.read_text())["recipe"]["kind"] == "sft":
+            shutil.rmtree(card.parent)
+    earlier.admire("plan", "new.yaml")

@@ -48,6 +48,11 @@ class LeftOut(NamedTuple):
     sentence: str
 
 
+def is_unchecked(card: dict[str, Any]) -> bool:
+    """Whether a card is of conversations that an earlier version prepared: it took what counts in their loss on trust."""
+    return card["recipe"]["kind"] == "sft" and "first_dropped" not in card
+
+
 @dataclass
 class Tally:
     """What became of the documents that were read.

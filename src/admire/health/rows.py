@@ -8,7 +8,7 @@ from pathlib import Path
 from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
-from admire.data.left_out import Tally
+from admire.data.left_out import Tally, is_unchecked
 from admire.health.finding import Finding
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger
@@ -19,6 +19,11 @@ def rows_left_out(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
     layout = Layout(Path(campaign.results))
     for name in campaign.sources:
         card = layout.card(name, source_digest(campaign, name))
-        if card.is_file():
-            for kind, line in Tally.of(read_json(card)).much().items():
-                yield Finding(kind, f"source {name}: {line}")
+        if not card.is_file():
+            continue
+        content = read_json(card)
+        for kind, line in Tally.of(content).much().items():
+            yield Finding(kind, f"source {name}: {line}")
+        if is_unchecked(content):
+            doubt = "was prepared by an earlier version, which did not check what counts in the loss"
+            yield Finding("not checked", f"source {name}: {doubt}; a campaign of another name has it prepared again")

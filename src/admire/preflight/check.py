@@ -19,7 +19,7 @@ from admire.preflight.hub import check_fetched
 from admire.preflight.machines import check_machines
 from admire.preflight.method import check_methods
 from admire.preflight.models import check_models
-from admire.preflight.sources import check_commits, check_sources
+from admire.preflight.sources import check_commits, check_masks, check_sources
 from admire.preflight.tasks import check_tasks
 from admire.trials import breaker
 from admire.trials.files import read_json, write_json, write_text
@@ -60,6 +60,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     check_machines(campaign, origin)
     if not begun:  # it takes seconds, and what it looks at is frozen from then on
         check_commits(campaign, origin)
+        check_masks(campaign, origin)
         check_models(campaign, origin)
     check_fit(campaign, origin)
     if fetched:

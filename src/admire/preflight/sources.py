@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from admire.campaign.recipes import source_digests
 from admire.data.bounds import rows_at_most
 from admire.data.documents import inspect
 from admire.data.hub_cache import check_commit
-from admire.data.left_out import Tally
+from admire.data.left_out import Tally, is_unchecked
 from admire.errors import ConfigError, SourceError
 from admire.optimize.evidence import prior_of, space_of
 from admire.optimize.freedom import check_freedom
@@ -73,6 +74,22 @@ def rows_known(campaign: Campaign) -> np.ndarray:
             for name, card in cards.items()
         ]
     )
+
+
+def check_masks(campaign: Campaign, origin: str) -> None:
+    """Refuse a new campaign conversations that an earlier version prepared, which took what counts in the loss on trust.
+
+    Raises:
+        ConfigError: names the configuration and the folders to remove.
+    """
+    layout, digests = Layout(Path(campaign.results)), source_digests(campaign)
+    cards = [layout.card(name, digests[name]) for name in campaign.sources]
+    if old := [card.parent for card in cards if card.is_file() and is_unchecked(read_json(card))]:
+        folders = " ".join(shlex.quote(str(folder)) for folder in old)
+        raise ConfigError(
+            f"{origin}: an earlier version prepared {len(old)} sources without checking what counts in the loss; have them "
+            f"prepared again: rm -r {folders} (rows that were right are the same again, and so are their trials)"
+        )
 
 
 def check_commits(campaign: Campaign, origin: str) -> None:
