@@ -64,7 +64,8 @@ class Source(Strict):
     """Glob patterns of local `.jsonl` (also `.ndjson`, `.json`), `.parquet` or `.txt` files (a text file is one document); text may
     be compressed (`.gz`, `.bz2`, `.xz`, `.zst`). A path that is there is taken as it is written."""
     dataset: FilePath | None = None
-    """A Hugging Face dataset: its name on the hub (cached before, see the README) or a local folder in the same layout."""
+    """A Hugging Face dataset: its name on the hub (cached before, see the README) or a local folder in the same layout, of which
+    only what lies in it is read."""
     subset: str | None = None
     """The dataset's configuration name."""
     split: str = "train"

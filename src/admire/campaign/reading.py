@@ -104,6 +104,17 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def content_of(text: str) -> Any:
+    """What a text of YAML holds: texts, `Plain`s, None, lists and mappings; nothing is evaluated or constructed.
+
+    Raises:
+        yaml.YAMLError: if it is no YAML, or goes beyond the bounds.
+        ValueError: at escapes and directives with numbers out of range; so does OverflowError.
+    """
+    node = _Loader(text).get_single_node()
+    return None if node is None else _Content().of(node)
+
+
 def _shown(path: Path) -> Path:
     """A path as a person would write it: relative where it lies below the working directory."""
     here = Path.cwd()
@@ -115,8 +126,7 @@ def _read(path: str | Path) -> dict[str, Any]:
     name = "the configuration" if str(path) == "-" else str(path)
     text = _text(path, name)
     try:
-        node = _Loader(text).get_single_node()
-        content = None if node is None else _Content().of(node)
+        content = content_of(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""

@@ -19,6 +19,7 @@ from admire.data.reading.parquet import read_parquet
 from admire.data.reading.paths import is_file, is_folder
 from admire.data.reading.patterns import check_file
 from admire.data.reading.texts import read_text_lines
+from admire.data.reading.within import HEADERS, check_headers, check_places
 from admire.errors import SourceError
 
 READERS = {
@@ -69,7 +70,8 @@ def find(source: Source, key: str) -> Folder:
         key: the source's place in the YAML, for messages.
 
     Raises:
-        SourceError: if the folder is not there, is no dataset, or has no such subset or split, or if one of the files is empty.
+        SourceError: if the folder is not there, is no dataset, or has no such subset or split, or if one of the files is empty or
+            lies elsewhere.
     """
     root, visible = Path(str(source.dataset)), visible_files(str(source.dataset))
     if not visible:
@@ -83,14 +85,18 @@ def find(source: Source, key: str) -> Folder:
                 f"{source.dataset}: the dataset cannot be loaded (it was saved by `save_to_disk`); write it as Parquet files, or "
                 f"correct {key}.dataset"
             )
+    deciding = visible + [root / name for name in HEADERS if name.startswith(".") and (root / name).is_file()]
     try:
-        by_split, ordinary = _resolved(str(root), source.subset, tuple(map(_signature, visible)))
+        by_split, ordinary = _resolved(str(root), source.subset, key, tuple(map(_signature, deciding)))
+    except SourceError:
+        raise
     except Exception as error:  # whatever a folder's README and names make of a library's insides
         raise cannot_be_loaded(source, key, error) from None
     if source.split not in by_split:
         raise cannot_be_loaded(source, key, f"there is no split '{source.split}', only {', '.join(by_split) or 'none'}")
     real = root.resolve()
     files = [root / path.relative_to(real) if path.is_relative_to(real) else path for path in by_split[source.split]]
+    check_places(files, root, key)
     ordinary &= all(kind_of(path) is not None for path in files)
     for path in files if ordinary else ():
         check_file(path, f"{key}.dataset")
@@ -100,9 +106,10 @@ def find(source: Source, key: str) -> Folder:
 
 @functools.lru_cache(maxsize=64)
 def _resolved(
-    root: str, subset: str | None, _: tuple[tuple[Path, int, int], ...]
+    root: str, subset: str | None, key: str, _: tuple[tuple[Path, int, int], ...]
 ) -> tuple[dict[str, tuple[Path, ...]], bool]:
     """Split -> its files, and whether our readers read them as `datasets` would; kept as long as the files are the same."""
+    check_headers(Path(root), key)
     import datasets
 
     builder = datasets.load_dataset_builder(_not_a_format(root), subset)

@@ -1,0 +1,102 @@
+"""What a dataset's folder may lead to: files within it alone, whatever its README or its links name.
+
+A folder that somebody else made could otherwise have any file of this machine read and learnt from. What a user names in
+`files:` is the user's own choice and is not asked here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from admire.campaign.reading import MOST_BYTES, Plain, content_of
+from admire.errors import SourceError
+
+HEADERS = ("README.md", ".huggingface.yaml")  # where `datasets` looks for the files of subsets
+NAMED_BY = (*HEADERS, "dataset_infos.json")
+
+
+def check_headers(root: Path, key: str) -> None:
+    """Refuse a dataset whose README names files outside its folder.
+
+    Args:
+        root: the dataset's folder.
+        key: the source's place in the YAML, for messages.
+
+    Raises:
+        SourceError: names the README, the name and the mend; also where the README's header cannot be read.
+    """
+    check_places([root / name for name in NAMED_BY if (root / name).is_file()], root, key)
+    for name in HEADERS:
+        path = root / name
+        for said, value in _names(_header(path)) if path.is_file() else ():
+            if "://" in value or value.startswith("~") or Path(value).is_absolute() or ".." in value.split("/"):
+                raise SourceError(
+                    f"{path}: its {said} name {value[:200]!r}, which is no file of this folder; correct it, or name the files that "
+                    f"you mean in {key}.files"
+                )
+
+
+def check_places(paths: list[Path], root: Path, key: str) -> None:
+    """Refuse files that lie outside the dataset's folder, by a link as a rule.
+
+    Raises:
+        SourceError: names the first, where it leads and the mend.
+    """
+    places = list(_places(root))
+    for path in paths:
+        real = Path(os.path.realpath(path))
+        if not any(real.is_relative_to(place) for place in places):
+            raise SourceError(
+                f"{path}: this leads out of the dataset's folder, to {real}; put a copy in its place, or name the files that you "
+                f"mean in {key}.files"
+            )
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """Where the files of a dataset may lie: below its folder, and with a snapshot of the hub's cache among the cache's blobs."""
+    real = Path(os.path.realpath(root))
+    yield real
+    for folder in (real, *real.parents):
+        blobs = folder.parent.parent / "blobs"
+        if folder.parent.name == "snapshots" and blobs.is_dir() and not blobs.is_symlink():
+            yield blobs
+
+
+def _header(path: Path) -> Any:
+    """The YAML of a README's header, or of a whole file of YAML, within the bounds of a campaign file."""
+    from huggingface_hub.repocard import REGEX_YAML_BLOCK
+
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"the file has more than {MOST_BYTES / 1e6:.0f} MB")
+        text = raw.decode("utf-8-sig", errors="replace")
+        if path.suffix == ".md":
+            found = REGEX_YAML_BLOCK.search(text.replace("\r\n", "\n"))
+            text = found[2] if found else ""
+        return content_of(text)
+    except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
+        reason = getattr(error, "problem", None) or " ".join(str(error).split())
+        raise SourceError(f"{path}: its YAML cannot be read ({reason[:200]}); mend it, or remove the file") from None
+
+
+def _names(header: Any) -> Iterator[tuple[str, str]]:
+    """What a header names: the key, and a file, folder or pattern."""
+    configs = header.get("configs") if isinstance(header, dict) else None
+    for config in configs if isinstance(configs, list) else [configs]:
+        for key in ("data_files", "data_dir") if isinstance(config, dict) else ():
+            yield from ((key, name) for name in _texts(config.get(key)))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts of a nested value."""
+    if isinstance(value, str | Plain):
+        yield value if isinstance(value, str) else value.text
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(part)
