@@ -22,7 +22,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.connection import Connection
-from multiprocessing.reduction import ForkingPickler
 from typing import Any, NoReturn, TypeVar
 
 Item = TypeVar("Item")
@@ -111,10 +110,10 @@ class _Worker:
 
     def do(self, item: Any) -> Any:
         """The result, or raise what the work raised."""
-        message = ForkingPickler.dumps(item)
+        message = pickle.dumps(item)
         try:
             if self._make is not None:
-                self._line.send(self._make)
+                self._line.send_bytes(pickle.dumps(self._make))
                 self._make = None
             self._line.send_bytes(message)
             answer = self._line.recv_bytes()
@@ -155,7 +154,7 @@ def _serve(line: Connection) -> None:
 def _answer(work: Callable[[Any], Any], item: bytes) -> bytes:
     """The result and no error, or no result and the error, as one message."""
     try:
-        return bytes(ForkingPickler.dumps((work(pickle.loads(item)), None)))
+        return pickle.dumps((work(pickle.loads(item)), None))
     except Exception as error:
         error.add_note(f"In a process of its own:\n{traceback.format_exc()}")
         try:
