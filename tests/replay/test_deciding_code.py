@@ -11,7 +11,7 @@ from admire.replay.deciding_code import deciding_files, imported_files
 
 CODE = Path(admire.__file__).parent
 # Loaded to name a table's methods and to read it; what they give to a run is in its key, or in its files.
-BESIDE = {"optimize/methods.py", "replay/cells.py", "replay/long_form.py"}
+BESIDE = {"optimize/methods.py", "output/spreadsheet.py", "replay/cells.py", "replay/long_form.py"}
 
 PLAY = """
 import sys

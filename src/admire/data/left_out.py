@@ -50,7 +50,7 @@ class LeftOut(NamedTuple):
 
 def is_unchecked(card: dict[str, Any]) -> bool:
     """Whether a card is of conversations that an earlier version prepared: it took what counts in their loss on trust."""
-    return card["recipe"]["kind"] == "sft" and "first_dropped" not in card
+    return card.get("recipe", {}).get("kind") == "sft" and "first_dropped" not in card
 
 
 @dataclass
