@@ -102,6 +102,7 @@ def test_the_workflow_knows_the_command_line_and_the_campaign():
                     "admire.campaign",
                     "admire.cluster",
                     "admire.errors",
+                    "admire.output.screen",
                     "admire.trials.attempts",
                     "admire.trials.lease",
                     "admire.trials.nodes",

@@ -89,6 +89,20 @@ def test_another_commit_is_refused_with_those_that_are_here(two, revision):
     assert {revision, OLD, NEW} <= set(str(refused.value).replace(",", " ").replace(";", " ").split())
 
 
+@pytest.mark.parametrize("revision", ["../../../secret", "{root}/secret", "x/../../../../secret", "v" * 5000])
+def test_a_revision_is_no_path(two, revision):
+    two.points("v1", OLD)
+    (two.root / "secret").write_text(OLD)
+    with pytest.raises(SourceError, match=r"sources\.things\.revision"):
+        first(revision=revision.format(root=two.root))
+
+
+@pytest.mark.parametrize("name", ["$(touch ran)", "{0}", "a/..", "a b/c", "n" * 200, "owner/na--me"])
+def test_what_the_hub_cannot_have_is_a_folder_that_is_not_there(cache, name):
+    with pytest.raises(SourceError, match="no such folder"):
+        next(documents("x", Source(dataset=name), "pretrain"))
+
+
 def test_a_tag_is_the_commit_that_it_was_when_it_was_fetched(two):
     two.points("v1", OLD)
     assert first(revision="v1") == "OLD"

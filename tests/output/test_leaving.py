@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from admire.output import markdown
 from admire.output.credentials import MASK, masked
-from admire.output.screen import Screen, printable
+from admire.output.screen import MOST_SAID, Screen, printable, sentence
 from admire.output.spreadsheet import FORMULA, csv_text, frame_text, plain
 from admire.replay import cells
 from admire.trials.records import TrainRecord, publish
@@ -157,3 +157,12 @@ def test_a_failure_with_a_token_is_masked_on_the_terminal(tmp_path):
     command = [sys.executable, "-m", "admire.cli.main", "plan", str(tmp_path / f"{secret}.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode == 1 and secret not in done.stderr and MASK in done.stderr
+
+
+@pytest.mark.parametrize(
+    "quoted", ["x\nadmire plan: nothing stands in the way", "a\x1b[2K\rb", "long " * 50_000, "y" * 10**6]
+)
+def test_a_refusal_is_one_line_whatever_it_quotes(quoted):
+    said = sentence(f"c.yaml: {quoted}: unknown key; correct it\n")
+    assert len(said) < MOST_SAID + 10 and said.startswith("c.yaml: ") and said.endswith(": unknown key; correct it")
+    assert "\n" not in said and "\r" not in said and "\x1b" not in said

@@ -26,6 +26,7 @@ from admire.campaign.site import make_site, memory_mb
 from admire.campaign.validation import validation_plan
 from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
+from admire.output.screen import sentence
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
@@ -77,7 +78,7 @@ try:
         "the profile", {key: DEFAULTS[key].raw for key in DEFAULTS}, grouped=True
     )
 except AdmireError as error:
-    sys.exit(str(error))
+    sys.exit(sentence(str(error)))
 
 # Rules call `admire`; without an activated environment it is found beside the Python that runs this.
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
@@ -137,7 +138,7 @@ try:
         for split in ("validation", "test")
     }
 except AdmireError as error:  # a file that a digest is made of cannot be read
-    sys.exit(str(error))
+    sys.exit(sentence(str(error)))
 
 
 def cards_of(campaign):

@@ -6,6 +6,7 @@ import sys
 
 from admire.campaign.reading import configuration
 from admire.errors import AdmireError
+from admire.output.screen import sentence
 
 try:
     # how messages name it: the files that it was read from
@@ -13,4 +14,4 @@ try:
         list(workflow.overwrite_configfiles), dict(workflow.config_settings.config)
     )
 except AdmireError as error:
-    sys.exit(str(error))
+    sys.exit(sentence(str(error)))

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from admire.errors import AdmireError
-from admire.output.screen import guard_streams, printable, say_error
+from admire.output.screen import guard_streams, say_error, sentence
 
 # What a person types first, then what the workflow's rules type.
 VERBS = (
@@ -79,14 +79,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return args.run(args) or 0
     except AdmireError as error:
-        say_error(f"admire {args.verb}: {printable(str(error))}")
+        say_error(f"admire {args.verb}: {sentence(str(error))}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         said = _of_files(error, Path(getattr(args, "results", None) or "results"))
         if said is None:
             raise
-        say_error(f"admire {args.verb}: {printable(said)}")
+        say_error(f"admire {args.verb}: {sentence(said)}")
     return 1
 
 

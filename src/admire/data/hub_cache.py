@@ -6,16 +6,29 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from admire.campaign.config import Source
+from admire.data.reading.paths import is_file
 from admire.errors import SourceError
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 SHORTEST = 7  # digits of a commit that may stand for the whole of it
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether the hub could have something of that name, as `huggingface_hub` rules it: `name` or `owner/name`."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return True
 
 
 def prepared(dataset: str, subset: str | None, revision: str | None = None) -> Path | None:
@@ -127,5 +140,8 @@ def _commit_of(dataset: str, name: str) -> str | None:
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
-    ref = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset, repo_type="dataset"), "refs", name)
-    return ref.read_text(encoding="utf-8").strip() if ref.is_file() else None
+    refs = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset, repo_type="dataset"), "refs")
+    ref = refs / name
+    if not Path(os.path.normpath(ref)).is_relative_to(refs) or not is_file(ref):
+        return None  # a revision is a text of the user's, and no path
+    return ref.read_text(encoding="utf-8").strip()

@@ -11,6 +11,7 @@ from admire.output.credentials import masked
 
 # C0 and C1 controls but tab and line feed, and the marks that reorder what is read (Unicode's bidirectional formatting).
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+MOST_SAID = 4000  # characters of a refusal
 # What progress bars draw with: back to the line's beginning, up a line.
 BAR = re.compile(r"(\r|\x1b\[A)")
 
@@ -18,6 +19,14 @@ BAR = re.compile(r"(\r|\x1b\[A)")
 def printable(text: str) -> str:
     """One or more lines of text whose control characters are written out as Python writes them, e.g. `\\x1b`."""
     return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), masked(text))
+
+
+def sentence(text: str) -> str:
+    """A refusal as one line: line breaks that it quotes are written out, and of one so long that nobody would read it the
+    beginning and the end are left."""
+    line = text.strip().replace("\n", "\\n")
+    half = MOST_SAID // 2
+    return printable(line if len(line) <= MOST_SAID else f"{line[:half]} [...] {line[-half:]}")
 
 
 class Screen:

@@ -14,7 +14,7 @@ from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.campaign.recipes import base_campaign
 from admire.campaign.task_contents import READERS
-from admire.data.hub_cache import commits, prepared
+from admire.data.hub_cache import commits, is_hub_name, prepared
 from admire.errors import ConfigError
 
 
@@ -39,7 +39,7 @@ class Needs:
 
 def on_hub(name: str) -> bool:
     """Whether a name can only be one on the hub, `name` or `owner/name`, and no path."""
-    return not (name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).exists())
+    return is_hub_name(name) and not Path(name).exists()
 
 
 def needs(campaign: Campaign) -> Needs:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import functools
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign.config import Source
+from admire.data.hub_cache import is_hub_name
 from admire.data.reading.asked import Asked, Row
 from admire.data.reading.lines import read_json, read_lines
 from admire.data.reading.opened import kind_of
@@ -60,7 +62,7 @@ class Folder:
 
 def names_folder(dataset: str) -> bool:
     """Whether a dataset's name can only be a folder: names on the hub are `name` or `owner/name`."""
-    return dataset.startswith((".", "/")) or dataset.count("/") > 1 or is_folder(dataset)
+    return dataset.startswith((".", "/")) or not is_hub_name(dataset) or is_folder(dataset)
 
 
 def find(source: Source, key: str) -> Folder:
@@ -112,7 +114,8 @@ def _resolved(
     check_headers(Path(root), key)
     import datasets
 
-    builder = datasets.load_dataset_builder(_not_a_format(root), subset)
+    with tempfile.TemporaryDirectory() as cache:  # it locks one, and a home folder may be closed
+        builder = datasets.load_dataset_builder(_not_a_format(root), subset, cache_dir=cache)
     module = type(builder).__module__.rpartition(".")[2]
     options = ORDINARY.get(module)
     ordinary = options is not None and all(
@@ -179,12 +182,18 @@ def _is_data(path: Path) -> bool:
 
 def _streamed(asked: Asked) -> Iterator[Row]:
     """Rows as `datasets` reads them, without a second copy in its cache."""
+    with tempfile.TemporaryDirectory() as cache:
+        yield from _streamed_by_way_of(cache, asked)
+
+
+def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
+    """The same; `cache` is where `datasets` has its locks."""
     import datasets
 
-    source, root = asked.source, str(asked.source.dataset)
-    number = 0
+    source = asked.source
+    root, number = _not_a_format(str(source.dataset)), 0
     try:
-        rows = datasets.load_dataset(_not_a_format(root), source.subset, split=source.split, streaming=True)
+        rows = datasets.load_dataset(root, source.subset, split=source.split, streaming=True, cache_dir=cache)
         if rows.column_names is not None:
             columns = asked.of(rows.column_names)
             if source.column not in columns:
