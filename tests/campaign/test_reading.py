@@ -141,6 +141,7 @@ PATHS = {
         ('" x"', "begins or ends with a blank"),
         ('"x\\ny"', "holds a line break"),
         (f"some/{'ü' * 130}/x", "longer than 255 bytes"),
+        ("x/" * 1501, "longer than 3,000 bytes"),
     ],
 )
 def test_one_rule_for_every_path(tiny, key, path, sentence):

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 LONGEST_PART = 255  # bytes of a folder's or file's name that file systems take
+LONGEST = 3000  # bytes of a path; Linux takes 4,095, and results have files below
 
 
 def _plain(path: str) -> str:
@@ -30,6 +31,8 @@ def _plain(path: str) -> str:
         raise ValueError(
             f"a part of the path is longer than {LONGEST_PART} bytes, which no file system takes; shorten it"
         )
+    if len(path.encode()) > LONGEST:
+        raise ValueError(f"the path is longer than {LONGEST:,} bytes; shorten it")
     return path
 
 
