@@ -8,11 +8,13 @@ import pytest
 from chat_examples import CONTROL, END_OF_TEXT, TEMPLATES, byte_level, lower_case, metaspace, pieces, words
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_campaign import campaign, talks, write_jsonl
 
 from admire.data.chats import Chats, Row
 from admire.data.conversation import Conversation
 from admire.data.left_out import LeftOut
-from admire.errors import ConfigError
+from admire.data.sources import prepare_source
+from admire.errors import AdmireError, ConfigError
 
 MAKERS = {"byte_level": byte_level, "lower_case": lower_case, "metaspace": metaspace, "words": words}
 FLAGS = [
@@ -410,3 +412,30 @@ def test_a_template_that_looks_for_words_of_its_own_keeps_the_rest_text():
     assert [tokens.count(token) for token in ("<think>", "</think>", "<|end|>")] == [1, 1, 2]
     learnt = made_of.decode(row.input_ids[row.mask == 1])
     assert learnt == "<think>why</think>because <|end|><|end|>"
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("{{ nothing.more }}", "'nothing' is undefined"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ raise_exception('roles\\nmust alternate') }}", "roles must alternate"),
+        ("{{ ''.__class__.__mro__[1].__subclasses__() }}", "unsafe"),
+        ("{{ messages.append(1) }}", "unsafe"),
+        ("{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}", "recursion"),
+        ("{% include '/etc/passwd' %}", "no loader"),
+        ("{{ 'x' | nothere }}", "No filter named 'nothere'"),
+    ],
+)
+def test_a_template_that_fails_ends_a_preparation_in_one_sentence(tmp_path, tokenizer_path, bad, words):
+    (tmp_path / "t.jinja").write_text(
+        "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}" + bad
+    )
+    rows = write_jsonl(tmp_path / "rows.jsonl", [{"messages": turns} for turns in talks()])
+    sources = {name: {"files": rows, "column": "messages"} for name in ("mine", "other")}
+    told = {"path": tokenizer_path, "chat_template": str(tmp_path / "t.jinja")}
+    with pytest.raises(
+        AdmireError, match=rf"{words}.*tokenizer\.chat_template|tokenizer\.chat_template.*{words}"
+    ) as said:
+        prepare_source(campaign(tmp_path / "results", sources, kind="sft", tokenizer=told), "mine")
+    assert "\n" not in str(said.value)

@@ -34,6 +34,7 @@ from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.evaluate.task_checks import check_file, check_filter
 from admire.evaluate.task_code import check_code, guarded_templates
+from admire.evaluate.templates import check_templates, name_chat_template, named_templates
 from admire.trials.records import Score
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def check_tasks(suite: Benchmarks) -> None:
     for task in suite.tasks:
         for leaf in task_files.leaves(files, task):
             check_file(task, leaf)
+    check_templates(suite)
 
 
 def scores(
@@ -91,7 +93,7 @@ def scores(
             without consent.
     """
     check_tasks(suite)
-    with guarded_templates(suite):
+    with guarded_templates(suite), named_templates(suite):
         return _scores(suite, model_folder, split, Counter() if said is None else said)
 
 
@@ -174,6 +176,7 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
     )
     if suite.chat_template and not model.tokenizer.chat_template:
         raise ConfigError("chat_template: the model's tokenizer has no chat template; take this out of the suite")
+    name_chat_template(model)
     # it finds out by itself only where it sees several GPUs
     model._rank, model._world_size = (ranks.rank, ranks.size) if shared else (0, 1)
     return model

@@ -1,0 +1,107 @@
+"""Templates that fail while a suite's prompts are made: which file and key says what, in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from admire.campaign import task_files
+from admire.campaign.config import Benchmarks
+from admire.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lm_eval.models.huggingface import HFLM
+
+KEYS = ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")  # what lm-eval renders of a task's file
+
+
+def check_templates(suite: Benchmarks) -> None:
+    """Refuse texts of a folder's tasks that are no Jinja, or ask for a filter that there is not.
+
+    Raises:
+        ConfigError: names the task, its file and its key.
+    """
+    from jinja2 import TemplateSyntaxError
+
+    if suite.include_path is None:
+        return
+    import lm_eval.utils
+
+    for task, leaf in _leaves(suite):
+        for key, text in _texts(leaf):
+            try:
+                lm_eval.utils.env.from_string(text)
+            except (TemplateSyntaxError, RecursionError) as error:
+                raise ConfigError(_sentence(task, leaf, key, error)) from None
+
+
+@contextlib.contextmanager
+def named_templates(suite: Benchmarks) -> Iterator[None]:
+    """Have lm-eval say which task's template failed, and how."""
+    import lm_eval.utils
+
+    plain = lm_eval.utils.apply_template
+
+    def render(template: str, doc: dict[str, Any]) -> str:
+        try:
+            return plain(template, doc)
+        except Exception as error:  # a template is a program: it can fail in any way
+            raise ConfigError(_whose(suite, template, error)) from None
+
+    lm_eval.utils.apply_template = render
+    try:
+        yield
+    finally:
+        lm_eval.utils.apply_template = plain
+
+
+def name_chat_template(model: HFLM) -> None:
+    """Have a model that lm-eval asks say that its chat template failed, and how."""
+    plain: Callable[..., str] = model.apply_chat_template
+
+    def render(*args: Any, **named: Any) -> str:
+        try:
+            return plain(*args, **named)
+        except Exception as error:
+            raise ConfigError(
+                f"chat_template: the tokenizer's chat template refuses a prompt ({_reason(error)}); mend the template that "
+                "tokenizer.chat_template names, or take chat_template out of the suite"
+            ) from None
+
+    model.apply_chat_template = render
+
+
+def _whose(suite: Benchmarks, template: str, error: Exception) -> str:
+    for task, leaf in _leaves(suite):
+        for key, text in _texts(leaf):
+            if text == template:
+                return _sentence(task, leaf, key, error)
+    return (
+        f"a template of its tasks cannot be rendered ({_reason(error)}): {template[:200]!r}; mend it in the task's file"
+    )
+
+
+def _leaves(suite: Benchmarks) -> Iterator[tuple[str, task_files.TaskFile]]:
+    files = task_files.places(suite)
+    for task in suite.tasks:
+        for leaf in task_files.leaves(files, task) if task in files else ():
+            yield task, leaf
+
+
+def _texts(leaf: task_files.TaskFile) -> Iterator[tuple[str, str]]:
+    """The keys of a task that are rendered, with their texts; functions are none."""
+    for key in KEYS if "class" not in leaf.content else ():
+        value = leaf.content.get(key)
+        if isinstance(value, str):
+            yield key, value
+
+
+def _sentence(task: str, leaf: task_files.TaskFile, key: str, error: Exception) -> str:
+    place = f"tasks.{task}" if leaf.name == task else f"tasks.{task}: its member {leaf.name}"
+    where = f" in {leaf.path}" if leaf.path else ""
+    return f"{place}: its template {key} cannot be rendered ({_reason(error)}); mend {key}{where}"
+
+
+def _reason(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200].rstrip(".")
