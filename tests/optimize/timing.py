@@ -9,7 +9,8 @@ import time
 import numpy as np
 from synthetic import World, make_problem, no_pending
 
-SIZES = [(60, 6, 3), (60, 19, 17), (200, 19, 17), (1000, 19, 17)]  # trials, sources, metrics
+# Trials, sources and metrics of each.
+SIZES = [(60, 6, 3), (60, 19, 17), (200, 19, 17), (1000, 19, 17), (40, 300, 1), (200, 300, 3)]
 AT_TARGET = 0.2
 
 

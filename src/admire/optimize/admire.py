@@ -26,6 +26,7 @@ from admire.optimize.problem import Observations, Pending, Problem, Proposal, Re
 from admire.optimize.recommend import recommend
 from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
+from admire.optimize.surrogates.searching import searching
 from admire.space import money
 
 INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design
@@ -46,6 +47,7 @@ class Admire:
     ) -> None:
         self.kernels, self.acquisition = Kernels(kernel, fidelity_kernel), acquisition
 
+    @searching()
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:

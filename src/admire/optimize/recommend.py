@@ -13,12 +13,14 @@ from admire.optimize.diagnostics import accuracy
 from admire.optimize.problem import Observations, Problem, Recommendation
 from admire.optimize.surrogates.experts import Experts, TrustedMean
 from admire.optimize.surrogates.gaussian_process import Kernels
+from admire.optimize.surrogates.searching import searching
 
 RIVALS = 256  # random mixtures, and as many near it, that the recommendation is compared with
 DRAWS = 400  # functions drawn from the posterior for the range of good mixtures
 SAME = 1e-9  # weights closer than this are the same mixture
 
 
+@searching()
 def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Recommendation:
     """The mixture with the highest posterior mean of the objective at the target; the prior while nothing has a score."""
     with manual_seed(0):
