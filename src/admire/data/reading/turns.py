@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from admire.data.reading.unusable import Unusable
@@ -14,6 +15,7 @@ ROLES = {  # of {from, value}
     "user": "user",
     "gpt": "assistant",
     "chatgpt": "assistant",
+    "bot": "assistant",
     "assistant": "assistant",
     "model": "assistant",
     "tool": "tool",
@@ -22,6 +24,11 @@ ROLES = {  # of {from, value}
     "function": "function",
     "function_call": "assistant",
 }
+OWN_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function", "ipython"))  # of {role, content}
+ALIASES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant"}
+ROLE = re.compile(
+    r"[A-Za-z][A-Za-z0-9_ -]{0,31}"
+)  # a template writes it among its control tokens: no other letters may be in it
 TEXTS = ("name", "tool_call_id", "reasoning_content", "reasoning", "thinking")  # that templates take beside the content
 MARKS = ("weight", "train", "training")  # whether the turn may count in the loss
 WANTED = "fine-tuning needs a list of {role, content}"
@@ -29,8 +36,11 @@ DEEPEST = 50  # brackets within a tool or a call
 
 
 def is_plain(turn: Any) -> bool:
-    """Whether a turn is role and content, both texts, and nothing else."""
-    return type(turn) is dict and len(turn) == 2 and type(turn.get("role")) is str and type(turn.get("content")) is str
+    """Whether a turn is a usual role and a content that is text, and nothing else."""
+    if type(turn) is not dict or len(turn) != 2 or type(turn.get("content")) is not str:
+        return False
+    role = turn.get("role")
+    return type(role) is str and role in OWN_ROLES
 
 
 def turn_of(turn: Any, number: int, ignored: frozenset[str]) -> tuple[dict[str, Any], bool | None]:
@@ -95,12 +105,18 @@ def _role(turn: dict[str, Any], place: str) -> tuple[str, bool]:
     role = turn.pop(key)
     if not isinstance(role, str) or not role:
         raise Unusable("no_role", f"{WANTED}, and in {place} the {key} is {_kind(role)}")
+    word = role.strip().lower()
     if key == "from":
-        if role not in ROLES:
+        if word not in ROLES:
             known = ", ".join(ROLES)
-            raise Unusable("no_role", f"{place} is from '{role[:60]}'", f"write one of {known}")
-        return ROLES[role], role == "function_call"
-    return role, False
+            raise Unusable("no_role", f"{place} is from {json.dumps(role[:60])}", f"write one of {known}")
+        return ROLES[word], word == "function_call"
+    if word in OWN_ROLES or word in ALIASES:
+        return ALIASES.get(word, word), False
+    if not ROLE.fullmatch(role.strip()):
+        what = f"the role of {place} is {json.dumps(role[:60])}, which is no word"
+        raise Unusable("no_role", what, "write one such as user or assistant")
+    return role.strip(), False
 
 
 def _content(content: Any, place: str, ignored: frozenset[str]) -> str:
