@@ -11,7 +11,7 @@ from admire.campaign import task_files
 from admire.campaign.config import Benchmarks
 from admire.errors import ConfigError
 from admire.evaluate import benchmarks
-from admire.evaluate.task_code import check_code, code_in
+from admire.evaluate.task_code import check_code, code_in, guarded_templates
 from admire.preflight.fetch import _tasks
 
 PLAIN = {
@@ -58,6 +58,11 @@ def suite(folder, **settings):
         "class: !function theirs.Task\n",
         "filter_list: [{name: x, filter: [{function: !function theirs.run}]}]\n",
         "? !function theirs.run\n: 1\n",
+        "metric_list: [{metric: ./theirs, aggregation: mean, higher_is_better: true}]\n",
+        "metric_list: [{metric: somebody/theirs, aggregation: mean, higher_is_better: true}]\n",
+        "metric_list: [{metric: acc, hf_evaluate: true}]\n",
+        "process_docs: !function admire.evaluate.programs.re\n",
+        "process_docs: !function admire.evaluate.programs.current\n",
         # beside the file lies a module of that name, which lm-eval takes first
         "process_docs: !function admire.evaluate.items.items\n",
     ],
@@ -87,6 +92,26 @@ def test_an_included_file_is_looked_at_wherever_it_lies(write, folder, tmp_path)
     write("include: ../common\n")
     with pytest.raises(ConfigError, match=r"common runs code of its own \(!function theirs.run\)"):
         check_code(suite(folder))
+
+
+def test_a_metric_that_is_a_script_of_the_working_folder_is_not_loaded(write, folder, tmp_path, monkeypatch):
+    """The library `evaluate` takes a folder of the metric's name before anything else."""
+    marker = tmp_path / "ran"
+    (tmp_path / "gauge").mkdir()
+    (tmp_path / "gauge" / "gauge.py").write_text(
+        f"open({str(marker)!r}, 'w')\nimport evaluate\nimport datasets\n\n\nclass Gauge(evaluate.Metric):\n    pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    write(metric_list=[{"metric": "gauge", "aggregation": "mean", "higher_is_better": True}])
+    asked = Benchmarks(kind="lm-eval", tasks={"riddles": "gauge"}, include_path=str(folder))
+    for look in (check_code, lambda one: _tasks("k", one)):
+        with pytest.raises(ConfigError, match="metric: gauge"):
+            look(asked)
+    with guarded_templates(asked):
+        from lm_eval.api.registry import get_metric
+
+        assert get_metric("gauge") is None and get_metric(str(tmp_path / "gauge"), True) is None
+    assert not marker.exists()
 
 
 def test_functions_that_are_made_for_task_files_need_no_consent(write, folder):

@@ -170,6 +170,7 @@ def small_tulu(hub):
         "evaluation": {
             "id": {
                 "include_path": str(hub / "tasks"),
+                "trusts_code": True,
                 "limit": 2,
                 "tasks": {"popqa": {"few_shot": 2}, "minerva_math": {"few_shot": 1}, "gsm8k_cot": {"few_shot": 1}},
             },

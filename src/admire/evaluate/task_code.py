@@ -1,14 +1,19 @@
-"""Code in a folder of task files: lm-eval imports what `!function` and `class` name, and renders a task's texts as Jinja templates.
+"""Code in a folder of task files: lm-eval imports what `!function` and `class` name, has the library `evaluate` load what it does
+not know as a metric, which may be a local script, and renders a task's texts as Jinja templates.
 
-Both run on whatever machine looks at the tasks, also on a login node. Without `trusts_code: true` a folder may name functions of
-ADMIRE that are made for it and nothing else, and its templates are rendered in Jinja's immutable sandbox.
+All of it runs on whatever machine looks at the tasks, also on a login node. Without `trusts_code: true` a folder may name functions
+of ADMIRE that are made for it and nothing else, and its templates are rendered in Jinja's immutable sandbox.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
+import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,6 +23,7 @@ from admire.errors import ConfigError
 
 OURS = ("admire.evaluate.answers", "admire.evaluate.items", "admire.evaluate.programs")
 STANDARD = "tag:yaml.org,2002:"
+METRIC = re.compile(r"[A-Za-z0-9_.@+-]+")  # a name, which leads to no file
 
 
 def check_code(suite: Benchmarks) -> None:
@@ -65,35 +71,54 @@ def _code(path: Path) -> Iterator[str]:
                 yield f"{node.tag} {name}".strip()
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
-                if key.value == "class" and isinstance(value, yaml.ScalarNode):
-                    yield f"class: {value.value}"
+                if isinstance(value, yaml.ScalarNode) and _names_code(str(key.value), value.value):
+                    yield f"{key.value}: {value.value}"
                 waiting += [key, value]
         elif isinstance(node, yaml.SequenceNode):
             waiting += node.value
 
 
+def _names_code(key: str, value: str) -> bool:
+    """Whether a key with a plain text has lm-eval import something."""
+    if key == "metric":
+        return not METRIC.fullmatch(value) or Path(value).exists()
+    return key == "class" or (key == "hf_evaluate" and value.lower() in ("true", "yes", "on"))
+
+
 def _is_ours(name: str, folder: Path) -> bool:
     """Whether `!function name` is a function of ADMIRE for task files: lm-eval looks beside the file first."""
-    module = name.rpartition(".")[0]
-    return module in OURS and not (folder / f"{module.replace('.', '/')}.py").exists()
+    module, _, function = name.rpartition(".")
+    if module not in OURS or (folder / f"{module.replace('.', '/')}.py").exists():
+        return False
+    found = getattr(importlib.import_module(module), function, None)
+    return inspect.isfunction(found) and found.__module__ == module
 
 
 @contextlib.contextmanager
 def guarded_templates(suite: Benchmarks) -> Iterator[None]:
-    """Have lm-eval render the texts of a folder's tasks where they reach nothing, unless the suite trusts them."""
+    """Have lm-eval render the texts of a folder's tasks where they reach nothing, and load no metric from files, unless the suite
+    trusts them.
+    """
     if suite.include_path is None or suite.trusts_code:
         yield
         return
+    import evaluate
     import lm_eval.utils
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    plain = lm_eval.utils.env
+    plain, load = lm_eval.utils.env, evaluate.load
+
+    def load_no_file(path: str, *arguments: Any, **keywords: Any) -> Any:
+        if not METRIC.fullmatch(path) or Path(path).exists():
+            raise ConfigError(f"metric: {path} is code; read it, then say trusts_code: true in the suite")
+        return load(path, *arguments, **keywords)
+
     guarded = ImmutableSandboxedEnvironment(
         loader=plain.loader, undefined=plain.undefined, keep_trailing_newline=plain.keep_trailing_newline
     )
     guarded.filters.update(plain.filters)
-    lm_eval.utils.env = guarded
+    lm_eval.utils.env, evaluate.load = guarded, load_no_file
     try:
         yield
     finally:
-        lm_eval.utils.env = plain
+        lm_eval.utils.env, evaluate.load = plain, load
