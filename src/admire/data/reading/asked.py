@@ -13,10 +13,14 @@ TOOLS = "tools"  # the column beside a conversation that holds the tools which i
 
 
 class Row(NamedTuple):
-    """The cells of a row that are asked for, or what is wrong with it, and where it was read."""
+    """The cells of a row that are asked for, or what is wrong with it, and where it was read.
+
+    `filled` says that the reader gives each mapping in a list the keys of all of them, null where there was none.
+    """
 
     cells: dict[str, Any] | Unusable
     place: str
+    filled: bool = False
 
 
 @dataclass(frozen=True)

@@ -201,7 +201,7 @@ def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
             rows = rows.select_columns(columns)
         for number, row in enumerate(rows, 1):
             asked.columns.update(dict.fromkeys(row))
-            yield Row(row, f"{source.dataset}, row {number}")
+            yield Row(row, f"{source.dataset}, row {number}", filled=True)
     except SourceError:
         raise
     except Exception as error:  # any of several libraries, each with errors of its own

@@ -9,28 +9,33 @@ import json
 from typing import Any
 
 from admire.data.conversation import Conversation
-from admire.data.reading.turns import WANTED, absent_aside, is_plain, turn_of
+from admire.data.reading.turns import WANTED, as_json, is_plain, turn_of
 from admire.data.reading.unusable import Unusable
 
 INSIDE = ("messages", "conversations")
 
 
-def conversation_of(value: Any, tools: Any, ignored: frozenset[str]) -> Conversation:
+def conversation_of(value: Any, tools: Any, ignored: frozenset[str], filled: bool = False) -> Conversation:
     """A cell's conversation.
 
     Args:
         value: the cell.
         tools: what stands in the column `tools` beside it, None where nothing does.
         ignored: keys that the user wants left out wherever they stand.
+        filled: whether the row's file fills in null for keys that a mapping lacks, as Parquet does.
 
     Raises:
         Unusable: says which turn and key, and what to do.
     """
+    tools_filled = filled
     if isinstance(value, str):
-        value = _decoded(value)
+        value, filled = _decoded(value), False
     if isinstance(value, dict):
         value, inner = _inside(value, ignored)
-        tools = inner if inner is not None else tools
+        if inner is not None:
+            tools, tools_filled = inner, filled
+        if isinstance(value, str):
+            value, filled = _decoded(value), False
     if not isinstance(value, list):
         raise Unusable("no_conversation", f"{WANTED}, found {type(value).__name__}")
     if not value:
@@ -38,11 +43,11 @@ def conversation_of(value: Any, tools: Any, ignored: frozenset[str]) -> Conversa
     if all(map(is_plain, value)):
         turns, learnt = [{"role": turn["role"], "content": turn["content"]} for turn in value], None
     else:
-        made = [turn_of(turn, number, ignored) for number, turn in enumerate(value, 1)]
+        made = [turn_of(turn, number, ignored, filled) for number, turn in enumerate(value, 1)]
         turns, marks = [turn for turn, _ in made], [mark for _, mark in made]
         learnt = None if all(mark is None for mark in marks) else [mark is not False for mark in marks]
     kept = tools is not None and "tools" not in ignored
-    return Conversation(turns, learnt, _tools(tools) if kept else None)
+    return Conversation(turns, learnt, _tools(tools, tools_filled) if kept else None)
 
 
 def _decoded(value: str) -> Any:
@@ -64,15 +69,16 @@ def _inside(value: dict[str, Any], ignored: frozenset[str]) -> tuple[Any, Any]:
         raise Unusable("no_conversation", f"{WANTED}, or a mapping with `messages` or `conversations`; found {found}")
     for key in present.keys() - {*keys, "tools"}:
         raise Unusable.unknown(key, "beside the turns")
-    turns = present[keys[0]]
-    return _decoded(turns) if isinstance(turns, str) else turns, present.get("tools")
+    return present[keys[0]], present.get("tools")
 
 
-def _tools(value: Any) -> list[Any] | None:
+def _tools(value: Any, filled: bool) -> list[Any] | None:
     """What the template gets as `tools`: a list of mappings, whether it is spelled as JSON as a whole, in parts or not at all."""
     try:
-        value = json.loads(value) if isinstance(value, str) and value.strip() else value
+        if isinstance(value, str) and value.strip():
+            value, filled = json.loads(value), False
         if isinstance(value, list):
+            filled = filled and not any(isinstance(tool, str) for tool in value)
             value = [json.loads(tool) if isinstance(tool, str) else tool for tool in value]
     except (ValueError, RecursionError):
         raise Unusable("tools", "`tools` is text that is not JSON") from None
@@ -80,4 +86,4 @@ def _tools(value: Any) -> list[Any] | None:
         return None
     if not isinstance(value, list) or not all(isinstance(tool, dict) for tool in value):
         raise Unusable("tools", f"`tools` is no list of mappings but {type(value).__name__}")
-    return absent_aside(value, "tools")
+    return as_json(value, "tools", filled)

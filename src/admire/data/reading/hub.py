@@ -30,7 +30,7 @@ def read_hub(asked: Asked) -> Iterator[Row]:
     number = 0
     try:
         for number, row in enumerate(rows, 1):
-            yield Row(row, f"{source.dataset}, row {number}")
+            yield Row(row, f"{source.dataset}, row {number}", filled=True)
     except Exception as error:  # of pyarrow, or of a column's own decoding
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
         raise SourceError(

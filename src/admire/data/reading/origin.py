@@ -104,7 +104,7 @@ def _document(row: Row, asked: Asked) -> Document:
     try:
         if asked.kind == "sft":
             tools = row.cells.get(TOOLS) if source.column != TOOLS else None
-            made = conversation_of(value, tools, frozenset(source.ignore_keys))
+            made = conversation_of(value, tools, frozenset(source.ignore_keys), row.filled)
             size = sum(len(text.encode()) for text in made.texts)
         else:
             made, size = _text(value, asked), len(value.encode())

@@ -46,7 +46,7 @@ def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
         for batch in file.iter_batches(_rows_at_once(file, columns), columns=columns):
             for row in _pylist(batch):
                 number += 1
-                yield Row(row, f"{path}, row {number}")
+                yield Row(row, f"{path}, row {number}", filled=True)
 
 
 def _repeated(meta: pq.FileMetaData, column: str) -> list[str]:

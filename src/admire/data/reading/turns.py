@@ -30,6 +30,8 @@ ROLE = re.compile(
     r"[A-Za-z][A-Za-z0-9_ -]{0,31}"
 )  # a template writes it among its control tokens: no other letters may be in it
 TEXTS = ("name", "tool_call_id", "reasoning_content", "reasoning", "thinking")  # that templates take beside the content
+ARGUMENTS = ("arguments", "parameters", "input")  # spellings of a call's arguments
+CALL = ("id", "type", "index")  # that templates take beside a call's function
 MARKS = ("weight", "train", "training")  # whether the turn may count in the loss
 WANTED = "fine-tuning needs a list of {role, content}"
 DEEPEST = 50  # brackets within a tool or a call
@@ -43,12 +45,13 @@ def is_plain(turn: Any) -> bool:
     return type(role) is str and role in OWN_ROLES
 
 
-def turn_of(turn: Any, number: int, ignored: frozenset[str]) -> tuple[dict[str, Any], bool | None]:
+def turn_of(turn: Any, number: int, ignored: frozenset[str], filled: bool) -> tuple[dict[str, Any], bool | None]:
     """The turn as templates take it, and whether it may count in the loss (None where it does not say).
 
     Args:
         number: which turn this is, from 1.
         ignored: keys to leave out.
+        filled: whether the row's file fills in null for keys that a mapping lacks.
 
     Raises:
         Unusable: names the turn and the key.
@@ -60,7 +63,8 @@ def turn_of(turn: Any, number: int, ignored: frozenset[str]) -> tuple[dict[str, 
     role, called = _role(turn, place)
     content = turn.pop("content", turn.pop("value", None))
     made = {"role": role, "content": ""}
-    calls = _calls(turn, place) + (_called(content, place) if called else [])
+    found = _calls(turn, place) + (_called(content, place) if called else [])
+    calls = [_call(call, f"{place}, call {n}", ignored, filled) for n, call in enumerate(found, 1)]
     if not called:
         if content is None and not calls:
             what = f"{WANTED}, and {place} ({role}) has neither content nor a tool call"
@@ -81,14 +85,17 @@ def turn_of(turn: Any, number: int, ignored: frozenset[str]) -> tuple[dict[str, 
     return made, next(iter(marks.values()), None)
 
 
-def absent_aside(value: Any, place: str, depth: int = 0) -> Any:
-    """A value without the keys that are null: Parquet gives each mapping in a list the keys of all of them."""
+def as_json(value: Any, place: str, filled: bool, depth: int = 0) -> Any:
+    """A value as JSON has it; without the keys that are null where the file filled them in, as Parquet gives each mapping in a list
+    the keys of all of them.
+    """
     if depth > DEEPEST:
         raise Unusable("too_deep", f"{place}: brackets nested deeper than {DEEPEST}")
     if isinstance(value, dict):
-        return {str(key): absent_aside(inner, place, depth + 1) for key, inner in value.items() if inner is not None}
+        kept = {str(key): inner for key, inner in value.items() if inner is not None or not filled}
+        return {key: as_json(inner, place, filled, depth + 1) for key, inner in kept.items()}
     if isinstance(value, list | tuple):
-        return [absent_aside(inner, place, depth + 1) for inner in value]
+        return [as_json(inner, place, filled, depth + 1) for inner in value]
     if value is None or isinstance(value, str | bool | int | float):
         return value
     return str(value)
@@ -140,50 +147,63 @@ def _content(content: Any, place: str, ignored: frozenset[str]) -> str:
     return "".join(found)
 
 
-def _calls(turn: dict[str, Any], place: str) -> list[dict[str, Any]]:
-    """The tool calls, taken out of the turn: `tool_calls`, or the one in OpenAI's older `function_call`."""
+def _calls(turn: dict[str, Any], place: str) -> list[Any]:
+    """The tool calls as they are written, taken out of the turn: `tool_calls`, or the one in OpenAI's older `function_call`."""
     calls = turn.pop("tool_calls", [])
     if isinstance(calls, str):
         calls = _json(calls, f"{place}: tool_calls") if calls.strip() else []
     if not isinstance(calls, list):
         raise Unusable("tool_call", f"{place}: tool_calls is no list but {_kind(calls)}")
     older = turn.pop("function_call", None)
-    return [_call(call, f"{place}, call {n}") for n, call in enumerate([*calls, *([older] if older else [])], 1)]
+    return [*calls, *([older] if older else [])]
 
 
-def _called(content: Any, place: str) -> list[dict[str, Any]]:
+def _called(content: Any, place: str) -> list[Any]:
     """The calls that ShareGPT writes as JSON in a turn's text."""
     value = _json(content, f"{place}: the function_call") if isinstance(content, str) else content
     calls = value if isinstance(value, list) else [value]
     if not calls:
         raise Unusable("tool_call", f"{place}: the function_call calls nothing")
-    return [_call(call, f"{place}, call {n}") for n, call in enumerate(calls, 1)]
+    return calls
 
 
-def _call(call: Any, place: str) -> dict[str, Any]:
+def _call(call: Any, place: str, ignored: frozenset[str], filled: bool) -> dict[str, Any]:
     """`{id, type, function: {name, arguments}}`, whatever of it was left out; arguments as a mapping, not as JSON text."""
     if isinstance(call, str):
-        call = _json(call, place)
+        call, filled = _json(call, place), False
     if not isinstance(call, dict):
         raise Unusable("tool_call", f"{place} is no mapping but {_kind(call)}")
     call = {key: value for key, value in call.items() if value is not None}
     function = call.pop("function", None)
     if function is None:
-        function = {key: call.pop(key) for key in ("name", "arguments") if key in call}
+        function = {key: call.pop(key) for key in ("name", *ARGUMENTS) if key in call}
     if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise Unusable("tool_call", f"{place} does not say which function by its name")
     function = {key: value for key, value in function.items() if value is not None}
-    arguments = function.get("arguments", {})
-    if isinstance(arguments, str):
-        arguments = _json(arguments, f"{place}: arguments") if arguments.strip() else {}
-    else:
-        arguments = absent_aside(arguments, f"{place}: arguments")
-    if not isinstance(arguments, dict):
-        raise Unusable("tool_call", f"{place}: arguments is no mapping but {_kind(arguments)}")
-    absent_aside(arguments, f"{place}: arguments")
-    rest = absent_aside({**call, "function": {**function, "arguments": {}}}, place)
+    arguments = _arguments(function, place, filled)
+    for mapping, known in ((call, CALL), (function, ("name",))):
+        for key in [key for key in mapping if key not in known]:
+            if key not in ignored:
+                raise Unusable.unknown(key, place)
+            del mapping[key]
+    rest = as_json({**call, "function": {"name": function["name"]}}, place, filled)
     rest["function"]["arguments"] = arguments
     return {"type": "function"} | rest
+
+
+def _arguments(function: dict[str, Any], place: str, filled: bool) -> dict[str, Any]:
+    """The arguments of a call, taken out of its function, in whichever spelling they are."""
+    found = [key for key in ARGUMENTS if key in function]
+    if len(found) > 1:
+        raise Unusable("two_forms", f"{place} has both '{found[0]}' and '{found[1]}'", "keep the one that is meant")
+    if not found:
+        return {}
+    arguments = function.pop(found[0])
+    if isinstance(arguments, str):
+        arguments, filled = _json(arguments, f"{place}: {found[0]}") if arguments.strip() else {}, False
+    if not isinstance(arguments, dict):
+        raise Unusable("tool_call", f"{place}: {found[0]} is no mapping but {_kind(arguments)}")
+    return as_json(arguments, f"{place}: {found[0]}", filled)
 
 
 def _mark(value: Any, place: str, key: str) -> bool:
