@@ -5,6 +5,13 @@ export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 CORES ?= 2
 
+# Snakemake ends in a traceback where it can have no cache: a home folder that cannot be written is no reason to stop.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+ifneq ($(shell mkdir -p '$(CACHE)/snakemake' 2>/dev/null && test -w '$(CACHE)/snakemake' && echo yes),yes)
+export HF_HOME ?= $(CACHE)/huggingface
+export XDG_CACHE_HOME := $(CURDIR)/.snakemake/cache
+endif
+
 .PHONY: help env campaign test test-slurm soak lint
 
 help:

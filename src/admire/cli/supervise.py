@@ -7,6 +7,7 @@ passed on and end it; a closed terminal does not. What both say is in logs/super
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -30,10 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Supervise; first of all refuse a configuration that Snakemake would evaluate while it starts."""
     from admire.campaign.reading import read
+    from admire.supervise.cache import cache_elsewhere
     from admire.supervise.controller import configfiles
     from admire.supervise.watch import Settings, Watch
 
     read(configfiles(args.command))
+    os.environ.update(cache_elsewhere(os.environ))
     settings = Settings(
         args.results, Path("logs/supervise.log"), args.orphans, args.hung_minutes * 60, args.poll_seconds
     )
