@@ -256,6 +256,22 @@ def test_a_small_parquet_file_takes_little_memory_however_often_it_repeats(tmp_p
     assert all(len(read.document) == 1 << 20 and pa.total_allocated_bytes() - before < 1 << 26 for read in reads)
 
 
+@pytest.mark.parametrize(
+    ("name", "pack"), [("a.json.gz", gzip.compress), ("a.json.bz2", bz2.compress), ("a.json.xz", lzma.compress)]
+)
+@pytest.mark.parametrize("space", [" ", "\n"])
+def test_a_compressed_array_takes_bounded_memory(tmp_path, monkeypatch, name, pack, space):
+    monkeypatch.setattr(lines, "MOST_WHOLE", 10_000)
+    content = b'[{"text": "a"},' + space.encode() * 20_000 + b'{"text": "b"}]'
+    (tmp_path / name).write_bytes(pack(content))
+    with pytest.raises(
+        SourceError, match=rf"{name}: a compressed array of more than 10,000 bytes; write it as \.jsonl"
+    ):
+        read(files=str(tmp_path / name))
+    (tmp_path / "a.json").write_bytes(content)
+    assert read(files=str(tmp_path / "a.json")) == ["a", "b"]
+
+
 @pytest.mark.parametrize("name", ["json", "text", "parquet"])
 def test_a_folder_may_be_called_like_a_format(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

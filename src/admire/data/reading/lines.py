@@ -15,6 +15,7 @@ from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 
 MOST_BYTES = 1 << 28  # of one row or document; tokenising more than that at once takes all memory of most machines
+MOST_WHOLE = 1 << 31  # of a compressed array, which is read as a whole: a small file could ask for any memory
 
 
 def read_lines(path: Path, asked: Asked) -> Iterator[Row]:
@@ -30,8 +31,15 @@ def read_json(path: Path, asked: Asked) -> Iterator[Row]:
         if not start.startswith(b"[") and not _is_pretty(start):
             yield from _rows(_lines(stream, path, asked), asked)
             return
+        most = max(MOST_WHOLE, path.stat().st_size)
+        content = stream.read(most + 1)
+        if len(content) > most:
+            raise SourceError(
+                f"{path}: a compressed array of more than {most:,} bytes; write it as .jsonl, a row a line, or take it out of "
+                f"{asked.key}"
+            )
         try:
-            value = json.loads(stream.read().decode("utf-8"))
+            value = json.loads(content.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise SourceError(
                 f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {asked.key}"
