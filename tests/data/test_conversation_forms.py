@@ -95,6 +95,62 @@ def test_tools_stand_beside_a_conversation_or_inside(tmp_path, tools):
     assert [found.tools for found in read(tmp_path, None, rows=rows)] == [[TOOL], [TOOL], None]
 
 
+@pytest.mark.parametrize("kind", ["lines", "parquet", "folder"])
+def test_a_system_prompt_beside_a_conversation_is_its_first_turn(tmp_path, kind):
+    first = {"role": "system", "content": "You are a pirate."}
+    marked = [{**SAY, "weight": 0}, SAY]
+    rows = [
+        {"messages": [ASK, *marked], "system": first["content"], "id": "1"},
+        {"messages": [first, *PLAIN], "system": first["content"] + "\n", "id": "2"},
+        {"messages": PLAIN, "system": None, "id": "3"},
+        {"messages": PLAIN, "system": " ", "id": "4"},
+    ]
+    wanted = [Conversation([first, ASK, SAY, SAY], [True, True, False, True]), Conversation([first, *PLAIN])]
+    wanted += [Conversation(PLAIN)] * 2
+    if kind == "lines":
+        assert read(tmp_path, None, rows=rows) == wanted
+        return
+    (tmp_path / "hub").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "hub" / "train.parquet")
+    entry = (
+        {"files": str(tmp_path / "hub" / "train.parquet")} if kind == "parquet" else {"dataset": str(tmp_path / "hub")}
+    )
+    assert [one.document for one in documents("mine", Source(column="messages", **entry), "sft")] == wanted
+
+
+def test_a_system_prompt_inside_a_mapping_is_the_first_turn_too_and_two_are_refused(tmp_path):
+    prompt = {"role": "system", "content": "Be brief."}
+    assert read(tmp_path, {"conversations": PLAIN, "system": "Be brief."})[1] == Conversation([prompt, *PLAIN])
+    rows = [{"messages": [prompt, *PLAIN], "system": "Be long."}]
+    with pytest.raises(SourceError, match=r"`system` beside the turns is another one .*ignore_keys: \[system\]"):
+        read(tmp_path, None, rows=rows, bad_rows="refuse")
+    assert read(tmp_path, None, rows=rows, ignore_keys=["system"]) == [Conversation([prompt, *PLAIN])]
+    with pytest.raises(SourceError, match="`system` beside the turns is no text but int"):
+        read(tmp_path, None, rows=[{"messages": PLAIN, "system": 1}], bad_rows="refuse")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "harmless"),
+    [
+        ("functions", [TOOL], []),
+        ("functions", json.dumps([TOOL]), "[]"),
+        ("weight", 0, 1),
+        ("weights", [0, 1], []),
+        ("train", False, True),
+        ("training", 0.5, 1.0),
+        ("documents", [{"text": "a"}], None),
+        ("chat_template_kwargs", {"enable_thinking": False}, {}),
+    ],
+)
+def test_columns_that_change_a_conversation_are_named_unless_they_are_ignored(tmp_path, column, value, harmless):
+    rows = [{"messages": PLAIN, column: harmless, "source": "x"}, {"messages": PLAIN, column: value}]
+    with pytest.raises(SourceError, match=rf"a\.jsonl:2: the column '{column}' .*ignore_keys: \[{column}\]"):
+        read(tmp_path, None, rows=rows, bad_rows="refuse")
+    plain, left_out = read(tmp_path, None, rows=rows)
+    assert (plain, left_out.reason) == (Conversation(PLAIN), "beside")
+    assert read(tmp_path, None, rows=rows, ignore_keys=[column]) == [Conversation(PLAIN)] * 2
+
+
 @pytest.mark.parametrize(
     ("marks", "learnt"),
     [

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from admire.campaign.config import Source
+from admire.data.reading.beside import BESIDE
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
-
-TOOLS = "tools"  # the column beside a conversation that holds the tools which it could call
 
 
 class Row(NamedTuple):
@@ -46,7 +45,7 @@ class Asked:
         A column that this file lacks is one whose cells are all empty.
         """
         self.columns.update(dict.fromkeys(known))
-        wanted = [self.source.column, *([TOOLS] if self.kind == "sft" else [])]
+        wanted = [self.source.column, *(BESIDE if self.kind == "sft" else [])]
         wanted += [column if column in known else column.partition(".")[0] for column in self.source.where]
         return [column for column in dict.fromkeys(wanted) if column in known]
 

@@ -1,6 +1,7 @@
 """The forms in which rows hold a conversation, and the one that is prepared.
 
-A row's cell may be a list of turns, a mapping that holds one (`messages` or `conversations`, and `tools`), or either as JSON text.
+A row's cell may be a list of turns, a mapping that holds one (`messages` or `conversations`, beside it `tools` and `system`),
+or either as JSON text.
 """
 
 from __future__ import annotations
@@ -9,31 +10,34 @@ import json
 from typing import Any
 
 from admire.data.conversation import Conversation
+from admire.data.reading.beside import SYSTEM, TOOLS, check_beside, with_system
 from admire.data.reading.turns import WANTED, as_json, is_plain, turn_of
 from admire.data.reading.unusable import Unusable
 
 INSIDE = ("messages", "conversations")
 
 
-def conversation_of(value: Any, tools: Any, ignored: frozenset[str], filled: bool = False) -> Conversation:
+def conversation_of(value: Any, beside: dict[str, Any], ignored: frozenset[str], filled: bool = False) -> Conversation:
     """A cell's conversation.
 
     Args:
         value: the cell.
-        tools: what stands in the column `tools` beside it, None where nothing does.
+        beside: what stands in columns of `BESIDE`, which could change what the conversation means.
         ignored: keys that the user wants left out wherever they stand.
         filled: whether the row's file fills in null for keys that a mapping lacks, as Parquet does.
 
     Raises:
         Unusable: says which turn and key, and what to do.
     """
-    tools_filled = filled
+    check_beside(beside, ignored)
+    tools, tools_filled, prompts = beside.get(TOOLS), filled, [beside.get(SYSTEM)]
     if isinstance(value, str):
         value, filled = _decoded(value), False
     if isinstance(value, dict):
         value, inner = _inside(value, ignored)
-        if inner is not None:
-            tools, tools_filled = inner, filled
+        if TOOLS in inner:
+            tools, tools_filled = inner[TOOLS], filled
+        prompts.append(inner.get(SYSTEM))
         if isinstance(value, str):
             value, filled = _decoded(value), False
     if not isinstance(value, list):
@@ -46,7 +50,10 @@ def conversation_of(value: Any, tools: Any, ignored: frozenset[str], filled: boo
         made = [turn_of(turn, number, ignored, filled) for number, turn in enumerate(value, 1)]
         turns, marks = [turn for turn, _ in made], [mark for _, mark in made]
         learnt = None if all(mark is None for mark in marks) else [mark is not False for mark in marks]
-    kept = tools is not None and "tools" not in ignored
+    if SYSTEM not in ignored and any(prompts):
+        before, turns = len(turns), with_system(turns, prompts)
+        learnt = learnt and [True] * (len(turns) - before) + learnt
+    kept = tools is not None and TOOLS not in ignored
     return Conversation(turns, learnt, _tools(tools, tools_filled) if kept else None)
 
 
@@ -60,16 +67,16 @@ def _decoded(value: str) -> Any:
     raise Unusable("no_conversation", f"{WANTED}, found {type(found).__name__} in JSON text")
 
 
-def _inside(value: dict[str, Any], ignored: frozenset[str]) -> tuple[Any, Any]:
-    """The turns and the tools in a mapping that holds them."""
+def _inside(value: dict[str, Any], ignored: frozenset[str]) -> tuple[Any, dict[str, Any]]:
+    """The turns in a mapping that holds them, and the tools and the system prompt beside them."""
     present = {key: inner for key, inner in value.items() if inner is not None and key not in ignored}
     keys = [key for key in INSIDE if key in present]
     if len(keys) != 1:
         found = " and ".join(keys) or f"only {', '.join(map(str, value)) or 'nothing'}"
         raise Unusable("no_conversation", f"{WANTED}, or a mapping with `messages` or `conversations`; found {found}")
-    for key in present.keys() - {*keys, "tools"}:
+    for key in present.keys() - {*keys, TOOLS, SYSTEM}:
         raise Unusable.unknown(key, "beside the turns")
-    return present[keys[0]], present.get("tools")
+    return present[keys[0]], present
 
 
 def _tools(value: Any, filled: bool) -> list[Any] | None:

@@ -10,7 +10,8 @@ from admire.data.conversation import Document
 from admire.data.corpora import corpus
 from admire.data.left_out import LeftOut
 from admire.data.reading import folder, lines
-from admire.data.reading.asked import TOOLS, Asked, Row
+from admire.data.reading.asked import Asked, Row
+from admire.data.reading.beside import BESIDE, SYSTEM, TOOLS
 from admire.data.reading.cells import cell, matches
 from admire.data.reading.forms import conversation_of
 from admire.data.reading.hub import read_hub
@@ -103,8 +104,10 @@ def _document(row: Row, asked: Asked) -> Document:
         raise Unusable("nothing", f"there is nothing in column '{source.column}'")
     try:
         if asked.kind == "sft":
-            tools = row.cells.get(TOOLS) if source.column != TOOLS else None
-            made = conversation_of(value, tools, frozenset(source.ignore_keys), row.filled)
+            # who selects rows by a column knows what it holds
+            known = {source.column, *source.where} - ({TOOLS, SYSTEM} - {source.column})
+            beside = {name: row.cells[name] for name in BESIDE if name in row.cells and name not in known}
+            made = conversation_of(value, beside, frozenset(source.ignore_keys), row.filled)
             size = sum(len(text.encode()) for text in made.texts)
         else:
             made, size = _text(value, asked), len(value.encode())
