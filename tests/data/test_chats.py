@@ -290,10 +290,12 @@ def test_a_block_without_the_end_of_the_turn_is_remarked():
 
 def test_templates_that_take_contents_apart_are_checked_all_the_same():
     thinking = assistant_block(
-        "{% generation %}{{ m.content.split('</think>')[-1].lstrip() }}<|end|>{% endgeneration %}"
+        "{% generation %}{% if '</think>' in m.content %}<think>{{ m.content.split('</think>')[0].split('<think>')[-1] }}</think>"
+        "{% endif %}{{ m.content.split('</think>')[-1] }}<|end|>{% endgeneration %}"
     )
     row = made(thinking, talk("a", "<think>long</think>\n\nshort", "b", "c"))
-    assert shown(thinking, row) == "<|user|>a<|end|><|assistant|>[short<|end|>]<|user|>b<|end|><|assistant|>[c<|end|>]"
+    said = "<|user|>a<|end|><|assistant|>[<think>long</think>\n\nshort<|end|>]<|user|>b<|end|><|assistant|>[c<|end|>]"
+    assert shown(thinking, row) == said
     merged = (
         "{%- for m in messages -%}{%- if m.role == 'assistant' -%}{%- if loop.first or messages[loop.index0 - 1].role != "
         "'assistant' -%}<|assistant|>{% generation %}{{ m.content }}{% if not loop.last and loop.nextitem.role == 'assistant' %}"
@@ -305,6 +307,85 @@ def test_templates_that_take_contents_apart_are_checked_all_the_same():
     one = made(merged, Conversation(both, [True, True, False]))
     assert isinstance(one, LeftOut)
     assert "share a generation block" in one.sentence
+
+
+CHANGING = [
+    ("|upper", 'turn 1 (user): the chat template changes its content, of which "what is the meaning'),
+    ("|replace('meaning', '')", "turn 1 (user): the chat template changes its content"),
+    (
+        ".split('</think>')[-1]",
+        'turn 2 (assistant): the chat template changes its content, of which "<think>why</think>the mean',
+    ),
+    ("|striptags", "turn 2 (assistant): the chat template changes its content"),
+    ("[::-1]", "turn 1 (user): the chat template changes its content"),
+    ("|wordwrap(8)", "turn 1 (user): the chat template changes its content"),
+    ("[:10]", "turn 1 (user): the chat template renders its content to nothing"),
+    ("|e", "turn 2 (assistant): the chat template changes its content"),
+]
+
+
+@pytest.mark.parametrize("loss_on", ["assistant", "all"])
+@pytest.mark.parametrize(("change", "words_"), CHANGING)
+def test_what_a_template_changes_of_a_turn_is_told_with_the_turn(change, words_, loss_on):
+    said = "{{ m.content" + change + " }}<|end|>"
+    template = assistant_block("{% generation %}" + said + "{% endgeneration %}", others="<|user|>" + said)
+    talked = talk("what is the meaning of all this?", "<think>why</think>the meaning & its two\nlines")
+    row = made(template, talked, loss_on=loss_on)
+    assert isinstance(row, LeftOut)
+    assert words_ in row.sentence
+    assert "\n" not in row.sentence
+    if change not in ("[::-1]",):
+        assert isinstance(made(template, talk("1", "2"), loss_on=loss_on), Row)
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from([change for change, _ in CHANGING]), turns(SAID | PLAIN_SAID), st.sampled_from(["assistant", "all"])
+)
+def test_a_row_of_any_template_holds_what_its_turns_say(change, talked, loss_on):
+    said = "{{ m.content" + change + " }}<|end|>"
+    template = assistant_block("{% generation %}" + said + "{% endgeneration %}", others="<|user|>" + said)
+    row = made(template, talked, loss_on=loss_on)
+    if isinstance(row, Row):
+        text, at = tokenizer("byte_level", template, ()).decode(row.input_ids), 0
+        for turn in talked:
+            at = text.find(turn["content"].strip(), at) + len(turn["content"].strip())
+            assert at >= len(turn["content"].strip())
+
+
+BOILERPLATE = "<|system|>You are Qwen, a helpful user of A.<|end|>"
+
+
+@pytest.mark.parametrize("said", ["You are Qwen", "A", "user", "a helpful user of A."])
+@pytest.mark.parametrize("loss_on", ["assistant", "all"])
+def test_a_turn_that_vanishes_is_told_though_the_template_writes_its_words(said, loss_on):
+    template = BOILERPLATE + assistant_block(
+        USUAL, others="{% if m.role == 'user' %}<|user|>{{ m.content }}<|end|>{% endif %}"
+    )
+    row = made(template, [{"role": "system", "content": said}, *talk("a", "b")], loss_on=loss_on)
+    assert isinstance(row, LeftOut)
+    assert "turn 1 (system): the chat template renders its content to nothing" in row.sentence
+    middle = [*talk("Is 2 even?", "Yes."), {"role": "critic", "content": "s"}, *talk("3?", "No.")]
+    assert "turn 3 (critic)" in made(template, middle, loss_on=loss_on).sentence
+    assert isinstance(made(template, talk(said, said), loss_on=loss_on), Row)
+
+
+def test_rows_with_characters_of_private_use_are_what_they_are():
+    talked = talk("\ue000 \ue001", "\uf8ff\U000f0000 b")
+    text = "".join(text for text, _, _ in pieces("shipped", talked))
+    assert tokenizer("byte_level", "shipped", ()).decode(made("shipped", talked).input_ids) == text
+    called = [talked[0], {**talked[1], "reasoning_content": "\ue002"}]
+    assert "(\ue002)\uf8ff\U000f0000 b<|end|>" in tokenizer("byte_level", TOOLS, ()).decode(
+        made(TOOLS, called).input_ids
+    )
+
+
+def test_a_block_that_ends_within_what_is_said_is_told():
+    halved = assistant_block("{% generation %}{{ m.content[:1] }}{% endgeneration %}{{ m.content[1:] }}<|end|>")
+    assert (
+        "turn 2 (assistant): the chat template's generation block ends within it"
+        in made(halved, talk("a", "long")).sentence
+    )
 
 
 TOOLS = (
@@ -406,7 +487,7 @@ def test_a_template_that_looks_for_words_of_its_own_keeps_the_rest_text():
     )
     made_of = byte_level(thinking, special=False)
     made_of.add_tokens(["<think>", "</think>"])
-    talked = talk("<|end|>?", "<think> why </think>because <|end|>")
+    talked = talk("<|end|>?", "<think>why</think>because <|end|>")
     (row,) = Chats(made_of, "assistant").rows([Conversation(talked)])
     tokens = made_of.convert_ids_to_tokens(row.input_ids.tolist())
     assert [tokens.count(token) for token in ("<think>", "</think>", "<|end|>")] == [1, 1, 2]

@@ -14,16 +14,13 @@ import numpy as np
 from admire.data.chat_template import ChatTemplate, Rendered
 from admire.data.conversation import Conversation
 from admire.data.left_out import LeftOut
+from admire.data.said import Span, places
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
 
-Span = tuple[int, int]
 Found = tuple[dict[int, list[Span]], list[Span]]
 """For each turn of the assistant its generation blocks; and where contents stand that are not to be learnt."""
-VANISHED = "with a turn that the chat template renders to nothing"
-PRIVATE = 0xE000  # the first of 6,400 characters that Unicode leaves to private use
-PRIVATE_END = 0xF900
 
 
 def assistant_mask(
@@ -63,10 +60,6 @@ def whole_mask(
 ) -> np.ndarray | LeftOut:
     """1 for all tokens but those of turns that are not to be learnt, headers included; or why the row cannot be used."""
     mask = np.ones(len(encoding.ids), np.int8)
-    if any(turn["content"].strip() not in rendered.text for turn in conversation.turns):
-        places = _places(conversation, rendered, template)
-        if isinstance(places, LeftOut) and places.reason == VANISHED:
-            return places
     for number, learnt in enumerate(conversation.learnt or ()):
         if learnt:
             continue
@@ -136,13 +129,13 @@ def _in_order(conversation: Conversation, rendered: Rendered) -> Found | None:
 
 def _marked(conversation: Conversation, rendered: Rendered, template: ChatTemplate) -> Found | LeftOut:
     """Where the turns stand, told by rendering them once more with a mark in each."""
-    places = _places(conversation, rendered, template)
-    if isinstance(places, LeftOut):
-        return places
+    stand = places(conversation, rendered, template)
+    if isinstance(stand, LeftOut):
+        return stand
     blocks: dict[int, list[Span]] = {}
     turns = conversation.turns
     for low, high in rendered.spans:
-        inside = [number for number, at in places.items() if low <= at < high]
+        inside = [number for number, (at, _) in stand.items() if low <= at < high]
         for number in inside:
             if turns[number]["role"] != "assistant" and turns[number]["role"] in OTHERS:
                 return _untrue(
@@ -151,16 +144,18 @@ def _marked(conversation: Conversation, rendered: Rendered, template: ChatTempla
                 )
         if len(inside) > 1 and len({_learnt(conversation, number) for number in inside}) > 1:
             return _untrue(f"turn {inside[0] + 1} and the next share a generation block, and one is not learnt")
-        owner = inside[0] if inside else _owner(turns, places, low, blocks)
+        owner = inside[0] if inside else _owner(turns, stand, low, blocks)
         if owner is None:
             return _untrue("a generation block of the chat template holds no turn of the assistant")
         blocks.setdefault(owner, []).append((low, high))
         for number in inside[1:]:
             blocks.setdefault(number, [(low, high)])
     for number, turn in enumerate(turns):
+        if number in blocks and number in stand and stand[number][1] > max(high for _, high in blocks[number]):
+            return _untrue(f"turn {number + 1} ({turn['role']}): the chat template's generation block ends within it")
         if turn["role"] == "assistant" and number not in blocks and _learnt(conversation, number):
             return _untrue(f"turn {number + 1} (assistant): the chat template marks no generation block for it")
-    return blocks, [(at, at + 1) for n, at in places.items() if not (n in blocks and _learnt(conversation, n))]
+    return blocks, [span for n, span in stand.items() if not (n in blocks and _learnt(conversation, n))]
 
 
 OTHERS = ("user", "human", "system", "developer", "tool", "function", "ipython", "environment", "observation")
@@ -170,50 +165,13 @@ def _learnt(conversation: Conversation, number: int) -> bool:
     return conversation.learnt is None or conversation.learnt[number]
 
 
-def _owner(turns: list[dict], places: dict[int, int], low: int, blocks: dict[int, list[Span]]) -> int | None:
+def _owner(turns: list[dict], stand: dict[int, Span], low: int, blocks: dict[int, list[Span]]) -> int | None:
     """Whose a block is that holds no content: a turn of the assistant that says nothing, or the one behind or before it."""
-    before = max((number for number, at in places.items() if at < low), default=-1)
-    behind = min((number for number, at in places.items() if at > low), default=len(turns))
+    before = max((number for number, (at, _) in stand.items() if at < low), default=-1)
+    behind = min((number for number, (at, _) in stand.items() if at > low), default=len(turns))
     silent = [n for n in range(before + 1, behind) if turns[n]["role"] == "assistant" and n not in blocks]
     near = [n for n in (behind, before) if 0 <= n < len(turns) and turns[n]["role"] == "assistant"]
     return next(iter([*silent, *near]), None)
-
-
-def _places(conversation: Conversation, rendered: Rendered, template: ChatTemplate) -> dict[int, int] | LeftOut:
-    """For each turn that says something, where a character of its content stands in the text."""
-    text, turns = rendered.text, conversation.turns
-    if len(turns) > PRIVATE_END - PRIVATE or any(PRIVATE <= ord(character) < PRIVATE_END for character in text):
-        return _untrue("its turns cannot be told apart in the chat template")
-    speaking = [number for number, turn in enumerate(turns) if turn["content"].strip()]
-    for at_end in (True, False):
-        marked = [
-            turn | {"content": _with_mark(turn["content"], chr(PRIVATE + number), at_end)}
-            if number in speaking
-            else turn
-            for number, turn in enumerate(turns)
-        ]
-        other = template.render(replace(conversation, turns=marked))
-        if isinstance(other, LeftOut):
-            continue
-        marks = [(at, ord(c) - PRIVATE) for at, c in enumerate(other.text) if PRIVATE <= ord(c) < PRIVATE_END]
-        if "".join(c for c in other.text if not PRIVATE <= ord(c) < PRIVATE_END) != text:
-            continue
-        places = {number: at - before for before, (at, number) in enumerate(marks)}
-        for number in speaking:
-            if number not in places:
-                return LeftOut(
-                    VANISHED,
-                    f"turn {number + 1} ({turns[number]['role']}): the chat template renders its content to nothing; "
-                    "name another one as tokenizer.chat_template",
-                )
-        return places
-    return _untrue("its turns cannot be told apart in the chat template")
-
-
-def _with_mark(content: str, mark: str, at_end: bool) -> str:
-    """The content with a mark before its last character that is not blank, or behind its first."""
-    at = len(content.rstrip()) - 1 if at_end else len(content) - len(content.lstrip()) + 1
-    return content[:at] + mark + content[at:]
 
 
 def _border(conversation: Conversation, text: str, number: int, template: ChatTemplate) -> int | None:

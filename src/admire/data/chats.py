@@ -11,6 +11,7 @@ from admire.data.chat_template import PLAIN, ChatTemplate, Rendered
 from admire.data.control_tokens import ControlTokens
 from admire.data.conversation import Conversation
 from admire.data.left_out import LeftOut
+from admire.data.said import Said
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -47,6 +48,7 @@ class Chats:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, loss_on: str) -> None:
         self._tokenizer, self._loss_on = tokenizer, loss_on
         self._template = ChatTemplate(tokenizer, loss_on)
+        self._said = Said(self._template)
         self._control = ControlTokens(tokenizer, self._template)
         self.remark = self._remark()
         """What should be known of the chat template; None for nothing."""
@@ -62,6 +64,8 @@ class Chats:
                 conversation.tools or any(len(turn) > 2 for turn in conversation.turns)
             ):
                 lost = self._template.lost(conversation, rendered.text)
+            if isinstance(rendered, Rendered) and not lost:
+                lost = self._said.missing(conversation, rendered)
             if isinstance(rendered, LeftOut) or lost:
                 found[number] = lost or rendered
             elif self._control.mentioned(conversation):
