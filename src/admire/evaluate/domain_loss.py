@@ -32,15 +32,15 @@ def scores(
 
     Raises:
         SourceError: if a source is not prepared or keeps no rows in this split.
+        TrialError: if the model's weights are not whole.
     """
     import torch
-    from transformers import AutoModelForCausalLM
+
+    from admire.evaluate.loading import load_whole
 
     ranks = Ranks()
     held_out = {name: _rows(campaign, name, split) for name in suite.sources or campaign.sources}
-    model = AutoModelForCausalLM.from_pretrained(
-        model_folder, dtype="auto", local_files_only=True, use_safetensors=True, trust_remote_code=False
-    ).eval()
+    model = load_whole(model_folder, "train the trial again", dtype="auto", local_files_only=True).eval()
     model.to(f"cuda:{ranks.local}" if torch.cuda.is_available() else "cpu")
     return losses(model, held_out, suite.batch_size, ranks)
 

@@ -16,7 +16,6 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset
 from transformers import (
-    AutoModelForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Trainer,
@@ -28,6 +27,7 @@ from transformers import (
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
+from admire.evaluate.loading import load_whole
 from admire.train.filling import NOTHING, filled
 from admire.train.pretrain import random_model
 from admire.trials.files import read_json, write_json
@@ -199,6 +199,4 @@ def _reference(spec: Spec, results: Layout) -> PreTrainedModel:
             f"{folder}: the reference model's weights are not there; train it first: admire train "
             f"{results.root / spec.labels['reference']}"
         )
-    return AutoModelForCausalLM.from_pretrained(
-        folder, dtype="float32", use_safetensors=True, local_files_only=True, trust_remote_code=False
-    )
+    return load_whole(folder, "train the reference again", dtype="float32", local_files_only=True)

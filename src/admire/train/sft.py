@@ -8,7 +8,6 @@ from typing import Any
 from accelerate.utils import enable_fsdp_ram_efficient_loading
 from datasets import Dataset
 from transformers import (
-    AutoModelForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Trainer,
@@ -22,6 +21,7 @@ from admire.campaign import contents
 from admire.campaign.identity import earlier
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
+from admire.evaluate.loading import load_whole
 from admire.train.filling import NOTHING, filled
 from admire.trials.spec import Spec
 
@@ -33,7 +33,7 @@ def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
     """The weights to start from: a folder or hub name, or the model of a base trial.
 
     Raises:
-        TrialError: if they are not there, or others than those that the trial was decided with.
+        TrialError: if they are not there, or others than those that the trial was decided with, or not whole.
     """
     path = _starts_from(spec, results)
     if isinstance(path, Path) and not path.is_dir():
@@ -41,9 +41,8 @@ def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
             f"{path}: the base model's weights are not there; train it first: admire train {results.root / spec.labels['base']}"
         )
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            path, dtype="float32", use_safetensors=True, attn_implementation=attention, trust_remote_code=False
-        )
+        fix = f"restore them, or correct models.{spec.model}.path"
+        return load_whole(path, fix, dtype="float32", attn_implementation=attention)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise TrialError(
