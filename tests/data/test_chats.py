@@ -266,6 +266,28 @@ def test_blocks_whose_place_cannot_be_told_are_refused():
         chats("byte_level", "{% for %}{% generation %}", ())
 
 
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "{{ strftime_now('%d %b %Y') }}",
+        "{%- set date = strftime_now('%Y') if strftime_now is defined else '2024' -%}{{ date }}",
+        "{% if not date_string is defined %}\n{%- set f = strftime_now -%}{% endif %}{{ f('%s') }}",
+        "{# the day #}{{- 'Today: ' + now().isoformat() -}}",
+    ],
+)
+@pytest.mark.parametrize("loss_on", ["assistant", "all"])
+def test_a_template_that_reads_the_clock_is_refused(clock, loss_on):
+    with pytest.raises(
+        ConfigError, match=r"tokenizer\.chat_template: .*depend on when they are prepared; name .* as text"
+    ):
+        chats("byte_level", clock + assistant_block(USUAL), (), loss_on)
+
+
+def test_a_template_that_only_speaks_of_the_clock_is_taken():
+    quiet = "{# no strftime_now here: {{ now() }} #}It is now (noon). " + assistant_block(USUAL)
+    assert isinstance(made(quiet, talk("strftime_now", "{{ now() }}")), Row)
+
+
 def test_a_blank_that_the_tokenizer_drops_ends_no_mask_too_late():
     block = "{% generation %}{{ m.content + '\\n' }}{% endgeneration %}"
     template = assistant_block(block, others="<|user|>{{ m.content + '\\n' }}")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GENERATION = re.compile(r"\{%([-+]?)\s*generation\s*([-+]?)%\}")
+CLOCK = re.compile(
+    r"\{#.*?#\}|(\{[{%](?:(?![}%]\}).)*?\b(?:strftime_now|now\s*\(\s*\)))", re.DOTALL
+)  # and comments, which read none
 END = re.compile(r"\{%([-+]?)\s*endgeneration\s*([-+]?)%\}")
 MANY_TOOLS = 16  # of more than these only the whole list is looked for, which keeps rows with hundreds of them quick
 BEGINS, ENDS = "\ue000", "\ue001"  # of the characters that Unicode leaves to private use
@@ -52,7 +55,7 @@ class ChatTemplate:
         loss_on: `assistant` needs a template that marks the assistant's turns.
 
     Raises:
-        ConfigError: if there is none, it is no Jinja template, or does not mark what it must.
+        ConfigError: if there is none, it is no Jinja template, reads the clock, or does not mark what it must.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, loss_on: str) -> None:
@@ -69,6 +72,11 @@ class ChatTemplate:
             raise ConfigError(
                 "tokenizer.chat_template: the tokenizer has several chat templates and no default; name a Jinja file"
             ) from None
+        if any(found[1] for template in (self._plain, self._with_tools) for found in CLOCK.finditer(template)):
+            raise ConfigError(
+                "tokenizer.chat_template: the chat template writes the date of the day (strftime_now), so that rows would depend "
+                "on when they are prepared; name a Jinja file that has the date as text in its place"
+            )
         self.marks = GENERATION.search(self._plain) is not None
         if loss_on == "assistant" and not self.marks:
             raise ConfigError(
