@@ -3,15 +3,19 @@ campaign or one sentence."""
 
 import os
 import re
+import types
 from pathlib import Path
+from typing import Annotated, Union, get_args, get_origin
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from admire.campaign.config import Campaign, load, parse
 from admire.campaign.reading import Plain, configuration, merge, read
+from admire.campaign.typed import typed
 from admire.cli.main import main
 from admire.errors import ConfigError
 
@@ -327,3 +331,55 @@ def test_whatever_bytes_are_written_into_a_file(tmp_path, start, length, new):
 
 def test_a_second_file_merges_before_anything_is_converted():
     assert merge({"a": {"no": Plain("1", "int")}}, {"a": {"on": "x"}}) == {"a": {"no": Plain("1", "int"), "on": "x"}}
+
+
+def members(annotation):
+    """The members of a union, without what annotates them."""
+    if get_origin(annotation) is Annotated:
+        return members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [found for one in get_args(annotation) for found in members(one)]
+    return [annotation]
+
+
+def numeric(annotation, place=()):
+    """The places of the schema where it takes a number and no boolean; `None` stands for a list's item."""
+    found = members(annotation)
+    if (int in found or float in found) and bool not in found:
+        yield place
+    for one in found:
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            for key, field in one.model_fields.items():
+                yield from numeric(field.annotation, (*place, key))
+        elif get_origin(one) is dict:
+            yield from numeric(get_args(one)[1], (*place, "a"))
+        elif get_origin(one) is list:
+            yield from numeric(get_args(one)[0], (*place, None))
+
+
+NUMERIC = sorted(set(numeric(Campaign)), key=str)
+
+
+@given(st.sampled_from(NUMERIC), st.sampled_from([True, False, "yes", "no", "on", "Off", "TRUE"]))
+@example(("objective", "a"), "no")
+@example(("mixture", "prior", "a"), "yes")
+@example(("sources", "a", "left_out_at_most"), True)
+def test_a_boolean_is_no_number(place, written):
+    value = Plain(written, "bool") if isinstance(written, str) else written
+    for key in reversed(place):
+        value = [value] if key is None else {key: value}
+    name = re.escape(".".join("0" if key is None else key for key in place))
+    with pytest.raises(ConfigError, match=f"^{name}: (true|false) is a boolean where a number is wanted"):
+        typed(value, Campaign)
+
+
+def test_every_kind_of_number_is_among_those():
+    assert {("objective", "a"), ("training", "learning_rate"), ("mixture", "rows"), ("optimizer", "seed")} <= set(
+        NUMERIC
+    )
+
+
+@pytest.mark.parametrize("null", ["~", "null", ""])
+def test_a_null_does_not_take_a_condition_out_of_where(tiny, null):
+    with pytest.raises(ConfigError, match=r'sources\.strings\.where\.z: null is no text; write "null" in quotes'):
+        load(tiny(("corpus: strings", f"corpus: strings, where: {{z: {null}}}")))

@@ -676,7 +676,7 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
         ConfigError: names the file, the key and what is expected.
     """
     try:
-        return Campaign.model_validate(_without_nulls(typed(raw, Campaign)))
+        return Campaign.model_validate(_without_nulls(typed(raw, Campaign), ()))
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from None
     except ValidationError as error:
@@ -689,15 +689,23 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
         raise ConfigError(f"{origin}: {_sentence(deepest)}") from None
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, place: tuple[str, ...]) -> Any:
     """Mappings without the keys whose value is null: a later file takes a suite or a source out by `name: null`.
 
-    Not within an architecture, where null is a value.
+    Not within an architecture, where null is a value, nor within a source's `where`, where it could be meant as one.
     """
-    if isinstance(value, dict):
-        kept = {key: part for key, part in value.items() if part is not None}
-        return {key: part if key == "architecture" else _without_nulls(part) for key, part in kept.items()}
-    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_without_nulls(part, (*place, str(i))) for i, part in enumerate(value)]
+    if not isinstance(value, dict):
+        return value
+    if place[:1] == ("sources",) and place[2:] == ("where",):
+        for key, part in value.items():
+            if part is None:
+                raise ConfigError(
+                    f'{".".join(place)}.{key}: null is no text; write "null" in quotes to keep rows without a value'
+                )
+    kept = {key: part for key, part in value.items() if part is not None}
+    return {key: part if key == "architecture" else _without_nulls(part, (*place, key)) for key, part in kept.items()}
 
 
 def parse_argument(kind: type[Kind], text: str, origin: str) -> Kind:

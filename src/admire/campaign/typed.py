@@ -47,6 +47,9 @@ def _typed(value: Any, alternatives: list[Any], place: tuple[str, ...]) -> Any:
             raise _refused(place, f"{value.text[:40]} is no number that can be read; correct it") from None
     if isinstance(value, str):
         _check_text(value, place)
+    elif isinstance(value, bool) and bool not in alternatives and (int in alternatives or float in alternatives):
+        # Python would count it as 1 or 0 without a word
+        raise _refused(place, f"{str(value).lower()} is a boolean where a number is wanted; write the number")
     elif isinstance(value, int | float) and not abs(value) <= LARGEST:  # not a number is no number up to it either
         raise _refused(place, f"not a number up to {LARGEST:.0e}; correct it")
     return value
