@@ -326,3 +326,19 @@ def test_cards_of_earlier_versions_list_everything_and_hold(tmp_path, tokenizer_
     (folder / "train.jsonl").unlink()
     with pytest.raises(SourceError, match="train"):
         check_files(wanted, "mine", card)
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)])
+def test_every_stream_of_a_compressed_file_is_read_and_damage_behind_one_is_said(tmp_path, suffix, pack):
+    path = tmp_path / f"a.jsonl{suffix}"
+    first, second = (
+        pack(b"".join(b'{"text": "%s %d"}\n' % (name, n) for n in range(500))) for name in (b"one", b"two")
+    )
+    path.write_bytes(first + second)
+    assert len(read(files=str(path))) == 1000
+    path.write_bytes(first + (b"\0" * 8 if suffix != ".bz2" else b"") + second)
+    assert len(read(files=str(path))) == 1000
+    for behind in (b"x" + second[1:], b"junk", second[: len(second) // 2]):
+        path.write_bytes(first + behind)
+        with pytest.raises(SourceError, match="the file cannot be read to its end"):
+            read(files=str(path))

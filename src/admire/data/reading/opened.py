@@ -9,12 +9,14 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from admire.errors import SourceError
 
+BLOCK = 1 << 16  # bytes
+STREAMS = {".bz2": bz2.BZ2Decompressor, ".xz": lzma.LZMADecompressor}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".txt")
 POINTER = b"version https://git-lfs.github.com/spec/"
@@ -79,4 +81,51 @@ def _decompressed(path: Path) -> contextlib.AbstractContextManager:
         import pyarrow as pa
 
         return pa.input_stream(str(path), compression="zstd")
-    return {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(suffix, open)(path, "rb")
+    if suffix in STREAMS:
+        return io.BufferedReader(_Streams(path, STREAMS[suffix]))
+    return gzip.open(path, "rb") if suffix == ".gz" else open(path, "rb")
+
+
+class _Streams(io.RawIOBase):
+    """All streams of a compressed file, one after the other. Python's readers take damage behind the first for the end."""
+
+    def __init__(self, path: Path, make: Callable[[], Any]) -> None:
+        self._file, self._make, self._stream = io.FileIO(path), make, make()
+
+    def readable(self) -> bool:
+        """As a stream of bytes should."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes; 0 at the end.
+
+        Raises:
+            EOFError: if the last stream is cut.
+            OSError, lzma.LZMAError: if one is damaged, or what follows one is none.
+        """
+        while True:
+            if self._stream.eof:
+                block = self._behind()
+                if not block:
+                    return 0
+                self._stream = self._make()
+            else:
+                block = self._file.read(BLOCK) if self._stream.needs_input else b""
+                if not block and self._stream.needs_input:
+                    raise EOFError("it ends in the middle of what was compressed")
+            data = self._stream.decompress(block, len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+
+    def _behind(self) -> bytes:
+        """What follows a stream, without the zeros that pad xz files; empty at the end."""
+        block = self._stream.unused_data.lstrip(b"\0")
+        while not block and (read := self._file.read(BLOCK)):
+            block = read.lstrip(b"\0")
+        return block
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
