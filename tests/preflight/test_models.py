@@ -146,6 +146,16 @@ def test_shards_that_are_missing_or_others(weights, capsys):
     assert refused(capsys) == ""
 
 
+@pytest.mark.parametrize("shard", ["w/model-1.safetensors", "../model-1.safetensors", "/model-1.safetensors"])
+def test_shards_that_lie_in_another_folder(weights, capsys, shard):
+    (weights / "model.safetensors").unlink()
+    (weights / "w").mkdir()
+    for folder in (weights / "w", weights.parent):
+        tensors(folder / "model-1.safetensors", "a")
+    (weights / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}))
+    assert f"names {shard}, in another folder" in refused(capsys)
+
+
 @pytest.mark.parametrize("place", ["vocabulary", "added_tokens", "added_tokens_decoder", "added_tokens.json"])
 def test_a_tokenizer_with_more_entries_than_the_model_has_embeddings(weights, capsys, place):
     vocabulary(weights, 301 if place == "vocabulary" else 300, [300] if place == "added_tokens" else ())

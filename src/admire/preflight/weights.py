@@ -38,6 +38,11 @@ def check_files(path: str) -> None:
         raise ConfigError(f".path: {index} is no index of weights; copy it again")
     held: dict[str, set[str]] = {}
     for tensor, shard in places.items():
+        if Path(shard).name != shard:
+            # Such a file would be loaded, and be no part of what the weights are known by.
+            raise ConfigError(
+                f".path: {index} names {shard}, in another folder; lay the file beside the index, and name it there"
+            )
         if shard not in held:
             file = model_file(path, shard)
             if file is None:
