@@ -120,6 +120,7 @@ def _role(turn: dict[str, Any], place: str) -> tuple[str, bool]:
         return ROLES[word], word == "function_call"
     if word in OWN_ROLES or word in ALIASES:
         return ALIASES.get(word, word), False
+    role.encode()  # half a surrogate pair is that wherever it stands, not a role that is no word
     if not ROLE.fullmatch(role.strip()):
         what = f"the role of {place} is {json.dumps(role[:60])}, which is no word"
         raise Unusable("no_role", what, "write one such as user or assistant")
