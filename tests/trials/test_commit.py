@@ -40,7 +40,8 @@ def package(folder):
 
 def tree(folder):
     """A copy of the project's tree, as a tarball leaves it."""
-    shutil.copyfile(ROOT / "pyproject.toml", folder / "pyproject.toml")
+    for name in ("pyproject.toml", ".gitignore"):
+        shutil.copyfile(ROOT / name, folder / name)
     package(folder / "src")
     return folder
 
