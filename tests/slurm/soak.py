@@ -2,7 +2,7 @@
 
 A supervised campaign of at least 20 trials on a preemptible partition; at random moments a job is cancelled, preempted or its
 training killed, a node or its daemon dies, the controller is killed or frozen, Slurm's own controller is away or has lost its
-state, the partition is drained. Prints a table and leaves it under results/benchmarks/slurm/.
+state, the partition is drained. Prints a table and leaves it under benchmarks/slurm/.
 """
 
 import argparse
@@ -201,7 +201,7 @@ def main():
     parser.add_argument("--faults", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trials", type=int, default=30)
-    parser.add_argument("--out", type=Path, default=ROOT / "results/benchmarks/slurm")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/slurm")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), **SETTINGS) as lab:
         bench = SlurmBench(Path(folder, "campaign"), lab)
