@@ -1,5 +1,7 @@
-"""How long decisions take: `python benchmarks/optimizer/timing.py` prints CPU time and memory of one proposal and one recommendation
-on evidence of several sizes, imports left out. See benchmarks/optimizer/timing.md."""
+"""How long decisions take: CPU time and memory of one proposal and one recommendation, imports left out.
+
+`python benchmarks/optimizer/timing.py` prints a line per number of trials. See benchmarks/optimizer/timing.md.
+"""
 
 import resource
 import subprocess
