@@ -1,5 +1,6 @@
 """Other users of the file system: links, folders open to everybody, specs that were moved or edited."""
 
+import datetime
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from admire.campaign.config import parse
 from admire.campaign.layout import Layout, TrialLayout
@@ -156,3 +158,19 @@ def test_a_folder_that_everybody_may_write_to_is_said(trial, campaign):
     os.chmod(TrialLayout(trial.folder).folder.parents[1], 0o777)
     (found,) = [one for one in findings(campaign) if one.kind == "open to others"]
     assert "chmod -R o-w" in found.command and "trials" in found.sentence
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["status"], ["preflight"], ["preflight", "--begin"]])
+def test_what_to_know_before_a_run_is_said_by_every_command_that_looks(verb, trial, campaign, tmp_path, capsys):
+    from admire.cli.main import main
+
+    (tmp_path / "shared.yaml").write_text(yaml.safe_dump(campaign.model_dump(mode="json") | {"budget": {"total": 20}}))
+    words = [*verb[:1], str(tmp_path / "shared.yaml"), *verb[1:]]
+    assert main(words) == 0 and "open to others" not in capsys.readouterr().out
+    os.chmod(campaign.results, 0o777)
+    now = datetime.datetime.now(datetime.UTC).isoformat()
+    (trial.folder / "jobs.txt").write_text(f"n7 {now} 1 17\n")
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert f"open to others: everybody on this file system may change {campaign.results}" in said
+    assert "node: on n7" in said

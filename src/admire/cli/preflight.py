@@ -3,6 +3,9 @@
 With --profile also what Slurm would never run: asked by sbatch --test-only for each kind of job. What it refuses for now
 (a limit of submitted jobs is full, a partition is drained) is said and stops nothing: submissions wait for it.
 
+What stops nothing and somebody should know before a run (a results folder that is open to others, a disk that is nearly full, a
+node that breaks trainings) is said as `plan` and `status` say it.
+
 What only reading all of a source can tell (a broken line of a JSONL file) ends its preparation instead.
 
 With --begin the campaign's settings are frozen (lock.json) and the merged configuration is written; the workflow does
@@ -37,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check, and say that all is well."""
     campaign = resolve(args)
+    from admire.health.check import findings
     from admire.preflight.check import begin, check
 
     origin = args.origin or " + ".join(args.campaign)
@@ -48,7 +52,10 @@ def run(args: argparse.Namespace) -> int:
     if args.begin:
         for line in begin(campaign):
             print(line)
-    elif not args.waits:
+    if not args.waits:
+        for finding in findings(campaign):
+            print(finding)
+    if not (args.begin or args.waits):
         print(f"{campaign.name}: nothing stands in the way")
     return 0
 

@@ -1,4 +1,4 @@
-"""All findings about a campaign, for `status`, `plan` and the report."""
+"""All findings about a campaign, for `status`, `plan`, `preflight` and the report."""
 
 from __future__ import annotations
 
