@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.trials.attempts import Attempts
+from admire.trials.attempts import LEGS, Attempts
 
 
 def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
@@ -56,3 +56,19 @@ def test_a_training_that_gets_further_has_all_its_tries_again(tmp_path: Path) ->
     attempts.begin(4, 31)
     attempts.end(4, "ok", 50, 1.0)
     assert attempts.failures == 0
+
+
+def test_what_a_scheduler_took_back_is_no_failure_until_it_has_been_too_often(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "attempts.jsonl")
+    attempts.begin(1, 0)  # killed
+    for _ in range(LEGS):
+        attempts.begin(2, 0)
+        attempts.end(2, "preempted", 0, 0.0, "preempted (Slurm job 7 on g1)")
+        assert attempts.failures == 1 and not attempts.got_further()
+    for over in (1, 2):
+        attempts.begin(2, 0)
+        attempts.end(2, "preempted", 0, 0.0, "preempted (Slurm job 7 on g1)")
+        assert attempts.failures == 1 + over
+    attempts.begin(3, 5)
+    attempts.end(3, "preempted", 5, 0.0, "preempted (Slurm job 7 on g1)")
+    assert attempts.failures == 0, "it got further meanwhile"

@@ -1,6 +1,7 @@
 """What breaks every training of a campaign: it stops asking, says so once, and goes on when that is mended."""
 
 import csv
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.loop
 # files in the campaign's folder
 BROKEN = "broken"  # its text is what every training breaks with
 FILL = "fill"  # before which verb the disk fills, and how many bytes that leaves
+TAKEN = "taken"  # which verb is killed, how often, and what its Slurm job's log says of that
 
 
 def breaking(arguments):
@@ -29,7 +31,23 @@ def breaking(arguments):
             raise RuntimeError(Path(BROKEN).read_text())
 
         run._Run.train = fail
+    if Path(TAKEN).exists() and Path(TAKEN).read_text().split()[0] == arguments[0]:
+        lose_the_machine()
     return main(arguments)
+
+
+def lose_the_machine():
+    """This process is killed in the middle of its work, as if with its Slurm job."""
+    from admire.evaluate import run as scoring
+    from admire.train import run as training
+
+    verb, times, said = Path(TAKEN).read_text().split(maxsplit=2)
+    os.environ["SLURM_JOB_ID"] = f"90{times}"
+    log = Path(f".snakemake/slurm_logs/group_trial/90{times}.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(said)
+    Path(TAKEN).write_text(f"{verb} {int(times) - 1} {said}") if int(times) > 1 else Path(TAKEN).unlink()
+    training._Run.train = scoring._scored = lambda *_: os._exit(137)
 
 
 def fill(results, left):
@@ -86,6 +104,30 @@ def test_a_campaign_of_few_trials_does_not_spend_its_last_on_the_same_error(benc
     out = bench.snakemake(configs=(Path(__file__).parent / "tiny.yaml", over), expect=1)
     assert "the only trial so far failed (RuntimeError: out of range)" in out, out
     assert "0.21 of 0.31 CPU-minutes are left" in out and tried(bench) == [3]
+
+
+PREEMPTED = "error: *** JOB 900 ON g1 CANCELLED AT 2026-11-24T21:52:36 DUE TO PREEMPTION ***"
+KILLED = "error: *** JOB 900 ON g1 CANCELLED AT 2026-11-24T21:52:36 DUE TO NODE FAILURE ***"
+
+
+@pytest.mark.parametrize(
+    ("verb", "said", "ends"),
+    [
+        ("train", PREEMPTED, ["preempted"] * 4 + ["ok"]),
+        ("evaluate", PREEMPTED, ["preempted"] * 4 + ["ok"]),
+        ("train", KILLED, []),
+    ],
+    ids=["training", "evaluation", "a node that fails"],
+)
+def test_a_machine_that_is_taken_back_before_a_checkpoint_costs_no_try(bench, verb, said, ends):
+    (bench.folder / TAKEN).write_text(f"{verb} 4 {said}")  # one more than there are tries
+    over = bench.config(optimizer={"initial": 1}, budget={"total": 0.31})
+    bench.snakemake(configs=(Path(__file__).parent / "tiny.yaml", over), expect=0 if ends else 1)
+    [notes] = bench.results.glob(f"trials/S/*/{'share_1/evaluate/loss-*.' if verb == 'evaluate' else ''}attempts.jsonl")
+    lines = [json.loads(line) for line in notes.read_text().splitlines()]
+    assert [line["outcome"] for line in lines if line["event"] == "end"] == ends, lines
+    status = bench.admire("status", "tiny")
+    assert ("its node failed (Slurm job 902 on " in status) == (not ends) == ("failed: " in status), status
 
 
 @pytest.fixture

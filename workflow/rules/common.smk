@@ -27,7 +27,7 @@ from admire.campaign.validation import validation_plan
 from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
 from admire.output.screen import sentence
-from admire.trials.attempts import Attempts
+from admire.trials.attempts import LEGS, Attempts
 from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
 
@@ -35,10 +35,8 @@ from admire.trials.nodes import Nodes
 HORIZON = 5
 # Of a lane's updates that stay as they are one in so many is asked for: few, and short enough a way for Snakemake's recursion.
 STRETCH = 20
-# Real tries at a training; one more only records that it failed.
+# Real tries at a training; one more only records that it failed. LEGS more may be stopped or taken back by its scheduler.
 ATTEMPTS = 3
-# Times that a training may be stopped by its scheduler and not be requeued there, besides.
-LEGS = 20
 
 
 def admire(*arguments, campaign):
@@ -324,7 +322,7 @@ def trial_cost(wildcards):
 
 def tries(wildcards, attempt):
     """Which real try at the training this is: neither legs that ended with a checkpoint, as the scheduler asked, nor jobs that
-    were refused or never began are any.
+    were refused, never began or were taken back are any.
     """
     attempts = Attempts(trial_of(wildcards).attempts)
     return max(min(attempt - attempts.legs, attempts.failures + 1), 1)

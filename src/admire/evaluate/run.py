@@ -25,7 +25,7 @@ from admire.evaluate.sandbox.isolation import best
 from admire.evaluate.stopping import STOPS, StoppedError, stoppable
 from admire.trials import storage
 from admire.trials.attempts import Attempts
-from admire.trials.reasons import last_reason
+from admire.trials.reasons import last_reason, note_preemption
 from admire.trials.records import (
     EvaluationRecord,
     evaluation_record,
@@ -126,6 +126,7 @@ def evaluate(
 def _attempted(scoring: _Scoring, threads: int | None, resources: Resources, attempts: int | None) -> EvaluationRecord:
     """One attempt, noted beside the record; or what the attempts before leave to say."""
     notes = Attempts(scoring.trial.scorings(scoring.suite, scoring.digest))
+    note_preemption(notes)
     if attempts is not None and notes.failures >= attempts:
         return scoring.failed(f"{last_reason(notes)} ({notes.failures} attempts)")
     number = notes.count + 1

@@ -36,7 +36,7 @@ from admire.trials import slurm, storage
 from admire.trials.attempts import Attempts
 from admire.trials.complaints import counted
 from admire.trials.lease import Lease
-from admire.trials.reasons import last_reason
+from admire.trials.reasons import last_reason, note_preemption
 from admire.trials.records import TrainRecord, provenance, publish, read_training, restore
 from admire.trials.spec import Spec
 
@@ -197,6 +197,7 @@ def _attempt(
     if ranks.first:
         if attempts.running and storage.full(trial.folder):
             attempts.take_back()  # killed in a write, as likely as not: no try
+        note_preemption(attempts, found.step if found else 0)
         attempts.begin(how.attempt, found.step if found else 0)
     run = _Run(trial, spec, steps, lease, ranks, how, found)
     try:

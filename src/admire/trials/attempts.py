@@ -1,7 +1,8 @@
 """A trial's attempts, one line a beginning and one line an end, only ever appended to.
 
 An attempt that has no second line was killed: nothing could be written any more. An attempt that its scheduler stopped
-and that left a checkpoint is a leg of the training, not a failure; one that storage ended is neither.
+and that left a checkpoint is a leg of the training, not a failure; one that storage ended is neither, nor is one whose machine its
+scheduler took back without a warning.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from admire.output.credentials import masked_value
 from admire.trials.files import open_state
 from admire.trials.slurm import own_job, own_node
 
-Outcome = Literal["ok", "failed", "interrupted", "error", "storage"]
+Outcome = Literal["ok", "failed", "interrupted", "error", "storage", "preempted"]
+
+# Times that a scheduler may stop or take back a training, and its job be submitted again, without that counting.
+LEGS = 20
 
 
 class Attempts:
@@ -88,12 +92,17 @@ class Attempts:
 
     @property
     def failures(self) -> int:
-        """How many attempts broke or were killed since one last began from a later checkpoint than the one before."""
-        failed, reached = 0, -1
+        """How many attempts broke or were killed since one last began from a later checkpoint than the one before. Of those
+        whose machine was taken back, only what goes beyond `LEGS`: for ever is too often."""
+        failed, reached, taken = 0, -1, 0
         for line in self.lines():
             if line["event"] == "begin":
-                failed = 1 if line["resumed_step"] > reached else failed + 1
+                further = line["resumed_step"] > reached
+                failed, taken = (1, 0) if further else (failed + 1, taken)
                 reached = max(reached, line["resumed_step"])
+            elif line["event"] == "end" and line["outcome"] == "preempted":
+                taken += 1
+                failed -= taken <= LEGS
             elif line["event"] == "end" and line["outcome"] != "error":
                 failed -= 1
         return failed

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from admire.trials.attempts import Attempts
-from admire.trials.slurm import LOGS, log_of
+from admire.trials.slurm import LOGS, log_of, own_job
 
 KILLED = "killed without a word: by the memory or time limit, a lost node, or kill -9"
+PREEMPTED = "preempted"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "MemoryError")
 # what a job's log says -> the reason; the first that is found. Without "DUE TO" a job was cancelled by a person, and a step
 # was told of its time limit
@@ -17,7 +18,7 @@ SIGNS = {
     r"oom.kill|Exceeded job memory limit": "out of memory",
     r"DUE TO TIME LIMIT": "stopped at the time limit",
     r"DUE TO NODE.FAIL": "its node failed",
-    r"DUE TO PREEMPTION": "preempted",
+    r"DUE TO PREEMPTION": PREEMPTED,
     r"JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*": "cancelled",
     r"STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*": "told to stop before it could write a checkpoint",
 }
@@ -40,8 +41,22 @@ def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = L
     return "out of memory" + (f", it had {memory_mb / 1000:.3g} GB" if memory_mb else "")
 
 
+def note_preemption(attempts: Attempts, step: int = 0, logs: Path = LOGS) -> None:
+    """Give the last attempt its end where it left no word because Slurm took its machine back: that is no failure.
+
+    Args:
+        step: of the checkpoint that it left; 0 without one.
+    """
+    if attempts.running and (reason := _killed(begin := attempts.lines()[-1], logs)).startswith(PREEMPTED):
+        attempts.end(begin["attempt"], "preempted", step, 0.0, reason)
+
+
 def _killed(begin: dict[str, Any], logs: Path) -> str:
     """What killed an attempt that left no word: its job's log knows."""
-    log = log_of(begin["job"], logs).rpartition(BEGIN)[2] if begin.get("job") else ""
-    where = f" (Slurm job {begin['job']} on {begin['host']})"
+    job = begin.get("job")
+    legs = log_of(job, logs).split(BEGIN) if job else [""]
+    log = (
+        legs[-2] if job == own_job() and len(legs) > 2 else legs[-1]
+    )  # of a job that runs again the last leg is this process's
+    where = f" (Slurm job {job} on {begin['host']})"
     return next((words + where for sign, words in SIGNS.items() if re.search(sign, log)), KILLED)
