@@ -5,6 +5,7 @@ nodes take their turns on the nodes with GPUs; an absent controller of Slurm com
 """
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,6 +16,8 @@ from slurm_bench import SlurmBench, Witness, local_verbs
 # a node is dead after 20 s
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}
 SIDE_BY_SIDE = 4
+BEGAN = time.monotonic()
+TOOK = {}  # scenario -> (when it began, how many seconds it took)
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +54,11 @@ def play(prepared, tmp_path_factory):
         bench.log.unlink(missing_ok=True)
         witness = Witness(bench)
         witness.start()
-        getattr(scenarios, name)(bench)
+        began = time.monotonic()
+        try:
+            getattr(scenarios, name)(bench)
+        finally:
+            TOOK[name] = (began - BEGAN, time.monotonic() - began)
         witness.judge()
         return bench
 
@@ -77,3 +84,11 @@ def accounting(lab, played):
     with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1", "ENFORCE": "associations,limits,qos"})
     with_accounting.up()
     return with_accounting
+
+
+def pytest_terminal_summary(terminalreporter):
+    """How long each scenario took: a test only waits for what is played beside others."""
+    if TOOK:
+        terminalreporter.section("seconds of the scenarios, and when each began")
+    for name, (began, seconds) in sorted(TOOK.items(), key=lambda entry: entry[1]):
+        terminalreporter.write_line(f"{began:6.0f} {seconds:6.0f}  {name}")

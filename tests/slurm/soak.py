@@ -1,8 +1,9 @@
 """Random faults over a whole campaign on a real cluster: `python tests/slurm/soak.py [--faults 40] [--seed 0] [--out FOLDER]`.
 
 A supervised campaign of at least 20 trials on a preemptible partition; at random moments a job is cancelled, preempted or its
-training killed, a node or its daemon dies, the controller is killed or frozen, Slurm's own controller is away or has lost its
-state, the partition is drained. Prints a table and leaves it under benchmarks/slurm/.
+training killed, a node or its daemon dies, the controller is killed, or frozen until a second supervisor has taken over, Slurm's
+own controller is away or has lost its state, the partition is drained. Each fault is played once before chance decides. Prints a
+table and leaves it under benchmarks/slurm/.
 """
 
 import argparse
@@ -10,14 +11,17 @@ import collections
 import contextlib
 import csv
 import datetime
+import os
 import random
+import shlex
 import shutil
+import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from lab import cluster, lives, processes_of
+from lab import cluster, lives, processes_of, wait_for
 from slurm_bench import ROOT, SlurmBench, Witness, lines_of
 
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}  # a node is dead after 20 s
@@ -68,12 +72,18 @@ def slurmctld_lost_its_state(lab, bench, job):
 
 
 def controller_frozen(lab, bench, job):
+    """Until a second supervisor's controller has taken over; then it wakes up beside that one."""
     frozen = bench.controllers()
     for process in frozen:
         process.suspend()
-    time.sleep(BACK_AFTER)
-    for process in frozen:
-        process.resume()
+    try:
+        supervised(bench)
+        wait_for(
+            lambda: all(one not in frozen for one in bench.controllers()) or not going(bench), "another controller"
+        )
+    finally:
+        for process in frozen:
+            process.resume()
 
 
 def partition_drained(lab, bench, job):
@@ -96,22 +106,37 @@ FAULTS = {
 }
 
 
+SUPERVISORS = []
+
+
+def supervised(bench):
+    """Start a supervisor of the campaign."""
+    SUPERVISORS.append(bench.start(before=bench.supervise("--poll-seconds", "1")))
+
+
+def going(bench):
+    """The supervisors that have not ended."""
+    return [one for one in SUPERVISORS if one.poll() is None]
+
+
 def soak(lab, bench, faults, rng):
-    """Run the campaign among faults; returns how often each was played, and the supervisor's exit code."""
+    """Run the campaign among faults; returns how often each was played, and the supervisors' exit codes."""
     played = collections.Counter()
-    supervisor = bench.start(before=bench.supervise("--poll-seconds", "1"))
-    while supervisor.poll() is None:
+    first = rng.sample(list(FAULTS), len(FAULTS))
+    supervised(bench)
+    while going(bench):
         time.sleep(rng.uniform(*PAUSE))
         running = [
             job for job in lab.jobs("RUNNING") if lab.ask("squeue", "-h", "-j", job, "-o", "%j").startswith("admire")
         ]
         if sum(played.values()) >= faults or not running:
             continue
-        fault = rng.choices(list(FAULTS), list(FAULTS.values()))[0]
+        fault = first.pop() if first else rng.choices(list(FAULTS), list(FAULTS.values()))[0]
+        print(f"{time.strftime('%H:%M:%S')} {fault.__name__}", flush=True)
         fault(lab, bench, rng.choice(running))
         played[fault.__name__] += 1
         lab.up()
-    return played, supervisor.returncode
+    return played, [one.returncode for one in SUPERVISORS]
 
 
 class Waste(threading.Thread):
@@ -121,9 +146,12 @@ class Waste(threading.Thread):
         super().__init__(daemon=True)
         self.bench, self.stop = bench, threading.Event()
         self.since, self.trained = {}, {}  # process -> seconds since its last checkpoint, and since it began
+        self.load, self.looks = 0.0, 0  # processes that wanted a core, on average
 
     def run(self):
         while not self.stop.wait(0.1):
+            self.looks += 1
+            self.load += (os.getloadavg()[0] - self.load) / self.looks
             for path in self.bench.results.glob("trials/*/*/attempts.jsonl"):
                 begun = [line for line in lines_of(path) if line["event"] == "begin"]
                 if begun and lives(begun[-1]["pid"]):
@@ -141,7 +169,8 @@ class Waste(threading.Thread):
     def of_the_killed(self):
         """Seconds of each training that had no last word."""
         lines = [line for path in self.bench.results.glob("trials/*/*/attempts.jsonl") for line in lines_of(path)]
-        ended = {line["pid"] for line in lines if line["event"] == "end"}
+        # of a preempted one the next attempt notes the end
+        ended = {line["pid"] for line in lines if line["event"] == "end" and line["outcome"] != "preempted"}
         return [seconds for process, seconds in self.since.items() if process not in ended]
 
 
@@ -163,7 +192,7 @@ def legs(bench):
     return counted
 
 
-def table(bench, played, code, witness, waste, minutes):
+def table(bench, played, codes, witness, waste, minutes):
     rows = list(csv.DictReader((bench.results / "campaigns/tiny/results.csv").open()))
     states = collections.Counter(row["state"] for row in rows)
     counted = legs(bench)
@@ -171,9 +200,11 @@ def table(bench, played, code, witness, waste, minutes):
     interval = 60 * bench.checkpoint_minutes
     beyond = sum(max(seconds - interval, 0) for seconds in killed)
     lines = [f"# A soak on a real Slurm cluster, {datetime.date.today()}", ""]
+    command = shlex.join(["python", "tests/slurm/soak.py", *sys.argv[1:]])
     every = f"checkpoints every {60 * bench.checkpoint_minutes:g} s"
     lines += [
-        f"`make soak`: one machine, four nodes, {EPOCHS} epochs a training; {every}. A node stands for a GPU.",
+        f"`{command}`: one machine, four nodes, {EPOCHS} epochs a training; {every}. A node stands for a GPU.",
+        f"The machine has {os.cpu_count()} cores; {waste.load:.1f} were wanted on average, by whatever ran there.",
         "",
     ]
     lines += ["| | |", "|---|---:|"]
@@ -190,7 +221,7 @@ def table(bench, played, code, witness, waste, minutes):
         f"| of those, beyond one checkpoint interval each, starts above all | {beyond:.0f} ({beyond / trained:.1%}) |",
         f"| trials trained to the end more than once | {counted['ok'] - states['done']} |",
         f"| two trainings of a trial at once | {len(witness.two_at_once)} |",
-        f"| the campaign's exit code | {code} |",
+        f"| exit codes of the campaign's supervisors | {', '.join(map(str, codes))} |",
         f"| minutes | {minutes:.0f} |",
     ]
     return "\n".join(lines) + "\n"
@@ -214,10 +245,10 @@ def main():
         witness.start()
         waste.start()
         began = time.monotonic()
-        played, code = soak(lab, bench, args.faults, random.Random(args.seed))
+        played, codes = soak(lab, bench, args.faults, random.Random(args.seed))
         witness.stop.set()
         waste.stop.set()
-        found = table(bench, played, code, witness, waste, (time.monotonic() - began) / 60)
+        found = table(bench, played, codes, witness, waste, (time.monotonic() - began) / 60)
     print(found)
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "soak.md").write_text(found)
