@@ -147,6 +147,37 @@ def test_a_task_twice_tags_and_groups_without_a_score_are_refused(tmp_path, task
         benchmarks.check_tasks(asked)
 
 
+TWICE = {
+    "task": ("one.yaml", "doc_to_text: other"),
+    "nested": ("one.yaml", "metric_list: [{metric: acc, metric: f1}]"),
+    "included": ("common.yaml", "num_fewshot: 1\nnum_fewshot: 2"),
+    "group": ("all.yaml", "aggregate_metric_list: [{metric: f1}]"),
+    "outer group": ("outer.yaml", "aggregate_metric_list: [{metric: f1}]"),
+}
+
+
+@pytest.mark.parametrize("place", TWICE)
+def test_a_key_that_stands_twice_in_a_task_file_is_refused(tmp_path, place):
+    (tmp_path / "common.yaml").write_text("output_type: generate_until\n")
+    write_tasks(tmp_path, one="include: common.yaml")
+    score = "aggregate_metric_list: [{metric: acc}]\n"
+    (tmp_path / "all.yaml").write_text(f"group: all\ntask: [one]\n{score}")
+    (tmp_path / "outer.yaml").write_text(f"group: outer\ntask: [all]\n{score}")
+    asked = Benchmarks(kind="lm-eval", tasks={"outer": "acc"}, include_path=str(tmp_path))
+    benchmarks.check_tasks(asked)
+    name, more = TWICE[place]
+    text = (tmp_path / name).read_text()
+    (tmp_path / name).write_text(f"{text}{more}\n")
+    with pytest.raises(ConfigError, match=rf"{name}, line \d+: the key '\w+' stands twice, with two values; keep"):
+        benchmarks.check_tasks(asked)
+
+
+def test_a_key_that_says_the_same_twice_in_a_task_file_is_no_matter(tmp_path):
+    """As it does in tasks that lm-eval ships."""
+    write_tasks(tmp_path, one="num_fewshot: 0\nnum_fewshot: 0\nmetric_list: [{metric: acc}]")
+    benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={"one": "acc"}, include_path=str(tmp_path)))
+
+
 def test_prompts_show_what_the_file_says_unless_the_yaml_says_another_number(tmp_path):
     rows = tmp_path / "rows.jsonl"
     rows.write_text("".join(f'{{"q": "question {i}", "a": "{i % 2}"}}\n' for i in range(6)))

@@ -126,6 +126,30 @@ def test_files_that_are_not_what_they_are_called(weights, capsys, name, content,
     assert sentence in refused(capsys)
 
 
+TWICE = {
+    "config.json": ('"vocab_size": 300', '"vocab_size": 299, "vocab_size": 300', "vocab_size"),
+    "generation_config.json": ("", '{"eos_token_id": 1, "eos_token_id": 2}', "eos_token_id"),
+    "tokenizer_config.json": ("{", '{"add_bos_token": true, "add_bos_token": false, ', "add_bos_token"),
+    "special_tokens_map.json": ("", '{"eos_token": "a", "eos_token": "b"}', "eos_token"),
+    "added_tokens.json": ("", '{"a": 298, "a": 299}', "a"),
+    "tokenizer.json": ('"t7": 7', '"t7": 6, "t7": 7', "t7"),
+    "model.safetensors.index.json": ("", '{"weight_map": {"x": "a.safetensors", "x": "b.safetensors"}}', "x"),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_key_that_stands_twice_in_what_decides_a_model_or_tokenizer(weights, capsys, name):
+    """Python's reader takes the last, others the first."""
+    before, after, key = TWICE[name]
+    path = weights / name
+    text = path.read_text() if before else ""
+    assert before in text
+    path.write_text(text.replace(before, after, 1) if before else after)
+    if name.endswith("index.json"):
+        (weights / "model.safetensors").unlink()
+    assert f"weights/{name}: the key '{key}' stands twice; keep the one that is meant" in refused(capsys)
+
+
 def test_weights_that_were_cut_short(weights, capsys):
     tensors(weights / "model.safetensors", "a", "b", cut=5)
     said = refused(capsys)

@@ -30,11 +30,11 @@ GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata
 FUNCTION = re.compile(r"!function[ \t]+(\w+)\.\w+[ \t]*$", re.MULTILINE)  # of a module beside the file
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # written in C where there is a compiler
+class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # written in C where there is a compiler
     """Reads `!function module.name` as text: nothing is imported."""
 
 
-_Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,13 @@ class TaskFile:
     Attributes:
         path: its file; None for one that stands within a group's.
         content: what that says, with the files it includes, and with what its group says instead.
+        groups: the files of the groups that it was reached through.
     """
 
     name: str
     path: Path | None
     content: dict[str, Any]
+    groups: tuple[Path, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -152,7 +154,7 @@ def _parsed(path: Path, _modified: int, _size: int) -> dict[str, Any]:
     """One file's own keys."""
     try:
         with path.open("rb") as stream:
-            content = yaml.load(stream, Loader=_Loader)
+            content = yaml.load(stream, Loader=Loader)
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = getattr(error, "problem", None) or getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: this task file cannot be read ({reason})") from None
@@ -183,7 +185,7 @@ def _leaves(files: dict[str, Path], name: str, said: dict[str, Any], above: tupl
     check_types(files[name], {**content, **said} if "group" not in content else content)
     if "group" in content and "class" not in content:
         return _members(files, content, said, (*above, name))
-    return [TaskFile(name, files[name], {**content, **said})]
+    return [TaskFile(name, files[name], {**content, **said}, tuple(files[group] for group in above))]
 
 
 def _members(
@@ -203,7 +205,8 @@ def _members(
             found += [leaf for task in tagged[name] for leaf in _leaves(files, task, inner, above)]
         else:
             check_types(f"group {group['group']}, its member {name}", inner)
-            found.append(TaskFile(f"{group['group']}::{name}", None, inner))
+            groups = tuple(files[one] for one in above)
+            found.append(TaskFile(f"{group['group']}::{name}", None, inner, groups))
     return found
 
 

@@ -27,6 +27,7 @@ WORDS = {
     "no_role": "with a turn of nobody known",
     "unknown_key": "with a key that is not known",
     "beside": "with a column beside the conversation that changes its meaning",
+    "twice": "in which a key stands twice",
     "two_forms": "with a turn in two forms at once",
     "not_text": "with a part that is not text",
     "tool_call": "with a tool call that cannot be read",

@@ -28,6 +28,7 @@ from admire.campaign import task_files
 from admire.campaign.config import Benchmarks, Campaign
 from admire.campaign.shots import check_shots
 from admire.campaign.task_files import TaskFile
+from admire.campaign.task_keys import check_keys
 from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
 from admire.evaluate.prompts import check_cut, cut_items, repeated_items
@@ -62,6 +63,7 @@ def check_tasks(suite: Benchmarks) -> None:
         if task not in files:
             raise ConfigError(_unknown_task(suite, files, task))
         leaves = task_files.leaves(files, task)
+        check_keys(leaves)
         for leaf in leaves:
             if not leaf.is_whole:
                 member = leaf.name.partition("::")[2]

@@ -17,11 +17,12 @@ from admire.data.chat_template import GENERATION
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub
 from admire.preflight.vocabulary import check_tokenizer_files, check_vocabulary
-from admire.preflight.weights import check_files, read_json_file
+from admire.preflight.weights import check_files, check_settings, read_json_file
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
+SETTINGS = ("generation_config.json",)  # that are read beside config.json
 STRETCHED = ("linear", "dynamic", "yarn", "longrope")  # what says in its factor by how much; llama3 counts it already
 
 
@@ -149,6 +150,7 @@ def _of_weights(model: Model) -> PretrainedConfig | None:
     if kind not in CONFIG_MAPPING_NAMES:
         what = f"of type '{kind}', which transformers has not" if kind else "of no type (model_type)"
         raise ConfigError(f".path: {file} describes a model {what}; name the folder of a causal language model")
+    check_settings(path, SETTINGS)
     check_files(path)
     try:
         return CONFIG_MAPPING[kind].from_dict(content)

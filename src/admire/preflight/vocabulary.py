@@ -10,7 +10,9 @@ from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, ready_tokenizer, tokenizer_digest, tokenizer_owner
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub
-from admire.preflight.weights import read_json_file
+from admire.preflight.weights import check_settings, read_json_file
+
+SETTINGS = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.json")
 
 
 def check_vocabulary(campaign: Campaign, model: Model, embeddings: int | None) -> None:
@@ -73,6 +75,7 @@ def check_tokenizer_files(path: str) -> None:
 def _entries_at(path: str) -> int | None:
     """The same of a tokenizer's files; None where they do not tell."""
     try:
+        check_settings(path, SETTINGS)
         numbers = [*_vocabulary(path), *_added(path)]
     except ConfigError as error:
         raise ConfigError(f"tokenizer{error}") from None

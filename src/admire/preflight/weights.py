@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -52,22 +53,49 @@ def check_files(path: str) -> None:
             raise ConfigError(f".path: {index} looks for {tensor} in {shard}, which does not hold it; copy both again")
 
 
+def check_settings(path: str, names: Iterable[str]) -> None:
+    """Refuse files of settings that cannot be read, or in which a key stands twice; those that are not there are none.
+
+    Raises:
+        ConfigError: as `read_json_file`.
+    """
+    for name in names:
+        if (file := model_file(path, name)) is not None:
+            read_json_file(file)
+
+
 def read_json_file(path: Path) -> dict[str, Any]:
     """What a JSON file of a model says.
 
     Raises:
-        ConfigError: if it is a pointer, cannot be read or is no mapping.
+        ConfigError: if it is a pointer, cannot be read or is no mapping, or if a key stands twice in it.
     """
     try:
         raw = path.read_bytes()
         _check_pointer(path, raw)
-        found = json.loads(raw)
+        found = json.loads(raw, object_pairs_hook=_once)
+    except _Twice as twice:
+        raise ConfigError(
+            f".path: {path}: the key {str(twice)[:60]!r} stands twice; keep the one that is meant, or copy the file again"
+        ) from None
     except OSError as error:
         raise ConfigError(f".path: {path} cannot be read ({error.strerror}); make it readable") from None
     except (ValueError, RecursionError):
         raise ConfigError(f".path: {path} is not valid JSON; copy or fetch it again") from None
     if not isinstance(found, dict):
         raise ConfigError(f".path: {path} is no mapping of keys; copy or fetch it again")
+    return found
+
+
+class _Twice(Exception):
+    """A key that stands twice, of which Python's reader takes the last."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [key for key, _ in pairs]
+        raise _Twice(next(key for key in names if names.count(key) > 1))
     return found
 
 

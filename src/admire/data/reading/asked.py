@@ -49,6 +49,19 @@ class Asked:
         wanted += [column if column in known else column.partition(".")[0] for column in self.source.where]
         return [column for column in dict.fromkeys(wanted) if column in known]
 
+    def check_once(self, known: list[str], place: str) -> None:
+        """Refuse a file two of whose columns have one name, where it is one that is read.
+
+        Raises:
+            SourceError: names the file and the column.
+        """
+        for column in self.of(known):
+            if known.count(column) > 1:
+                raise SourceError(
+                    f"{place}: the column '{column}' stands twice; rename or drop the one that is not meant, or take the file out "
+                    f"of {self.key}"
+                )
+
     def no_column(self, column: str, place: str) -> SourceError:
         """What is said of a column that no row has."""
         where = f"{self.key}.column" if column == self.source.column else f"{self.key}.where"

@@ -8,6 +8,8 @@ import json
 import math
 from typing import Any
 
+from admire.data.reading.once import check_pairs_once
+
 Moment = datetime.date | datetime.time  # a datetime is a date
 
 
@@ -21,10 +23,15 @@ def cell(row: dict[str, Any], column: str) -> Any:
 
 
 def as_mapping(value: Any) -> dict[str, Any] | None:
-    """A mapping as it is or as Arrow's maps come, a list of pairs; None for anything else."""
+    """A mapping as it is or as Arrow's maps come, a list of pairs; None for anything else.
+
+    Raises:
+        Unusable: if a key stands twice.
+    """
     if isinstance(value, dict):
         return value
     if isinstance(value, list) and value and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
+        check_pairs_once(value)
         return {key: inner for key, inner in value if isinstance(key, str)}
     return None
 

@@ -11,11 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from admire.campaign.config import Source
 from admire.data.hub_cache import is_hub_name
 from admire.data.reading.asked import Asked, Row
 from admire.data.reading.lines import read_json, read_lines
+from admire.data.reading.names_once import check_names
 from admire.data.reading.opened import kind_of
 from admire.data.reading.parquet import read_parquet
 from admire.data.reading.paths import is_file, is_folder
@@ -53,11 +55,13 @@ class Folder:
         files: its files, in the order in which they are read.
         unread: files of data beside them that this split does not read.
         ordinary: our readers read it, rather than `datasets`.
+        settings: where `datasets` reads it, what decides how it takes files apart.
     """
 
     files: list[Path]
     unread: list[Path]
     ordinary: bool
+    settings: dict[str, Any]
 
 
 def names_folder(dataset: str) -> bool:
@@ -89,7 +93,7 @@ def find(source: Source, key: str) -> Folder:
             )
     deciding = visible + [root / name for name in HEADERS if name.startswith(".") and (root / name).is_file()]
     try:
-        by_split, ordinary = _resolved(str(root), source.subset, key, tuple(map(_signature, deciding)))
+        by_split, ordinary, settings = _resolved(str(root), source.subset, key, tuple(map(_signature, deciding)))
     except SourceError:
         raise
     except Exception as error:  # whatever a folder's README and names make of a library's insides
@@ -103,14 +107,16 @@ def find(source: Source, key: str) -> Folder:
     for path in files if ordinary else ():
         check_file(path, f"{key}.dataset")
     taken = set(files)
-    return Folder(files, [path for path in visible if path not in taken and _is_data(path)], ordinary)
+    unread = [path for path in visible if path not in taken and _is_data(path)]
+    return Folder(files, unread, ordinary, settings)
 
 
 @functools.lru_cache(maxsize=64)
 def _resolved(
     root: str, subset: str | None, key: str, _: tuple[tuple[Path, int, int], ...]
-) -> tuple[dict[str, tuple[Path, ...]], bool]:
-    """Split -> its files, and whether our readers read them as `datasets` would; kept as long as the files are the same."""
+) -> tuple[dict[str, tuple[Path, ...]], bool, dict[str, Any]]:
+    """Split -> its files, whether our readers read them as `datasets` would, and how that does; kept as long as the files are
+    the same."""
     check_headers(Path(root), key)
     import datasets
 
@@ -122,7 +128,8 @@ def _resolved(
         getattr(builder.config, name, None) == value for name, value in options.items()
     )
     found = builder.config.data_files or {}
-    return {str(split): tuple(map(Path, files)) for split, files in found.items()}, ordinary
+    settings = getattr(builder.config, "pd_read_csv_kwargs", {"encoding": getattr(builder.config, "encoding", None)})
+    return {str(split): tuple(map(Path, files)) for split, files in found.items()}, ordinary, settings
 
 
 def _not_a_format(root: str) -> str:
@@ -152,6 +159,7 @@ def read_folder(found: Folder, asked: Asked) -> Iterator[Row]:
     if note := unread_note(asked.source, found, asked.key):
         asked.notes.append(note)
     if not found.ordinary:
+        check_names(found.files, found.settings, asked)
         yield from _streamed(asked)
         return
     for path in found.files:

@@ -6,11 +6,11 @@ or either as JSON text.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from admire.data.conversation import Conversation
 from admire.data.reading.beside import SYSTEM, TOOLS, check_beside, with_system
+from admire.data.reading.once import decoded_once
 from admire.data.reading.turns import WANTED, as_json, is_plain, turn_of
 from admire.data.reading.unusable import Unusable
 
@@ -59,7 +59,7 @@ def conversation_of(value: Any, beside: dict[str, Any], ignored: frozenset[str],
 
 def _decoded(value: str) -> Any:
     try:
-        found = json.loads(value)
+        found = decoded_once(value, "the conversation", "turn")
     except (ValueError, RecursionError):
         raise Unusable("no_conversation", f"{WANTED}, found text that is not JSON") from None
     if isinstance(found, list | dict):
@@ -83,10 +83,10 @@ def _tools(value: Any, filled: bool) -> list[Any] | None:
     """What the template gets as `tools`: a list of mappings, whether it is spelled as JSON as a whole, in parts or not at all."""
     try:
         if isinstance(value, str) and value.strip():
-            value, filled = json.loads(value), False
+            value, filled = decoded_once(value, "`tools`"), False
         if isinstance(value, list):
             filled = filled and not any(isinstance(tool, str) for tool in value)
-            value = [json.loads(tool) if isinstance(tool, str) else tool for tool in value]
+            value = [decoded_once(tool, "`tools`") if isinstance(tool, str) else tool for tool in value]
     except (ValueError, RecursionError):
         raise Unusable("tools", "`tools` is text that is not JSON") from None
     if not value:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from admire.data.reading.asked import Asked, Row
+from admire.data.reading.once import check_columns_once, decoded
 from admire.data.reading.opened import opened
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
@@ -39,7 +40,7 @@ def read_json(path: Path, asked: Asked) -> Iterator[Row]:
                 f"{asked.key}"
             )
         try:
-            value = json.loads(content.decode("utf-8"))
+            value, twice = decoded(content.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise SourceError(
                 f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {asked.key}"
@@ -48,7 +49,8 @@ def read_json(path: Path, asked: Asked) -> Iterator[Row]:
             raise SourceError(f"{path}: {_why(error)}; mend it or take the file out of {asked.key}") from None
     items = value if isinstance(value, list) else [value]
     rows = ({"text": item} if isinstance(item, str) else item for item in items)
-    yield from _rows(((row, f"{path}, item {number}") for number, row in enumerate(rows, 1)), asked)
+    placed = ((_once(row, asked) if twice else row, f"{path}, item {number}") for number, row in enumerate(rows, 1))
+    yield from _rows(placed, asked)
 
 
 def _is_pretty(start: bytes) -> bool:
@@ -88,7 +90,8 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
         try:
             if line.startswith(codecs.BOM_UTF8):  # files that were laid end to end bring their marks along
                 line = line[len(codecs.BOM_UTF8) :]
-            row = json.loads(line.decode("utf-8"))
+            row, twice = decoded(line.decode("utf-8"))
+            row = _once(row, asked) if twice else row
         except UnicodeDecodeError as error:
             row = Unusable(
                 "not_utf8", f"not UTF-8 (byte {error.start})", mend.replace("mend it", "convert it to UTF-8")
@@ -96,6 +99,16 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
         except (ValueError, RecursionError) as error:
             row = Unusable("not_json", f"this line is {_why(error)}", mend)
         yield row, place
+
+
+def _once(row: Any, asked: Asked) -> Any:
+    """The row, or what is said of one in which a key stands twice where it counts."""
+    try:
+        if isinstance(row, dict):
+            check_columns_once(row, asked.of(list(row)), asked.source.column if asked.kind == "sft" else None)
+    except Unusable as error:
+        return error
+    return row
 
 
 def _why(error: ValueError | RecursionError) -> str:

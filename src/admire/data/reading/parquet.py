@@ -34,6 +34,7 @@ def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
     with file, reading(path, asked.key):
         known = file.schema_arrow.names
         columns = asked.of(known)
+        asked.check_once(known, str(path))
         if asked.source.column not in columns:
             none = Unusable(
                 "nothing",

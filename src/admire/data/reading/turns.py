@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from admire.data.reading.once import decoded_once
 from admire.data.reading.unusable import Unusable
 
 ROLES = {  # of {from, value}
@@ -218,7 +219,7 @@ def _mark(value: Any, place: str, key: str) -> bool:
 
 def _json(value: str, place: str) -> Any:
     try:
-        return json.loads(value)
+        return decoded_once(value, place)
     except (ValueError, RecursionError):
         raise Unusable("tool_call", f"{place} is text that is not JSON") from None
 
