@@ -32,7 +32,7 @@ ARROWS = {
     "supervise": FOUNDATION,
     "preflight": MIDDLE | {"health"},
     "replay": MIDDLE,
-    "report": MIDDLE | {"health"},
+    "report": MIDDLE | {"health", "replay"},
     "cli": MIDDLE | {"health", "supervise", "preflight", "replay", "report"},
 }
 HEAVY = [

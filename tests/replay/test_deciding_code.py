@@ -17,12 +17,12 @@ PLAY = """
 import sys
 from pathlib import Path
 from admire.optimize.methods import build
-from admire.replay.case import Setting, make_case
+from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.long_form import long_form
-from admire.replay.play import play
+from admire.replay.simulate import simulate
 path, method, truth = Path(sys.argv[1]), sys.argv[2], sys.argv[3] or None
-case = make_case(long_form(path, "L"), Setting("mean", truth=truth), 0)
-play(build(method), case, 0, 30.0, 0.0)
+instance = make_instance(long_form(path, "L"), ReplayConfig("mean", truth=truth), 0)
+simulate(build(method), instance, 0, 30.0, 0.0)
 print(*(module.__file__ for name, module in sorted(sys.modules.items()) if name.startswith("admire.")))
 """
 
@@ -50,5 +50,5 @@ def test_files_of_other_methods_do_not_decide():
 
 
 def test_imports_are_followed_wherever_they_stand():
-    """`case` imports `synthetic` within a function, and that the processes."""
-    assert "optimize/surrogates/processes.py" in names(imported_files(["admire.replay.case"]))
+    """`instance` imports `synthetic` within a function, and that the processes."""
+    assert "optimize/surrogates/processes.py" in names(imported_files(["admire.replay.instance"]))

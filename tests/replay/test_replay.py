@@ -15,10 +15,10 @@ from admire.cli.main import main
 from admire.errors import TableError
 from admire.optimize.methods import METHODS, build
 from admire.replay import summary
-from admire.replay.benchmark import Run, replay, servable
-from admire.replay.case import Setting, make_case
+from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.long_form import long_form
-from admire.replay.play import Trace, play
+from admire.replay.side_by_side import Run, servable, simulate_all
+from admire.replay.simulate import Trace, simulate
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def table(written):
     return long_form(written(), "L")
 
 
-def run(table, method, seed=0, budget=120.0, until=0.0, **setting):
-    case = make_case(table, Setting("mean", **setting), seed)
-    return case, play(build(method), case, seed, budget, until)
+def run(table, method, seed=0, budget=120.0, until=0.0, **config):
+    instance = make_instance(table, ReplayConfig("mean", **config), seed)
+    return instance, simulate(build(method), instance, seed, budget, until)
 
 
 def test_a_seed_is_a_problem_and_a_method_changes_nothing_about_it(table):
-    one, other = make_case(table, Setting("mean"), 3), make_case(table, Setting("mean"), 3)
-    assert one.runs == other.runs != make_case(table, Setting("mean"), 4).runs
+    one, other = make_instance(table, ReplayConfig("mean"), 3), make_instance(table, ReplayConfig("mean"), 3)
+    assert one.runs == other.runs != make_instance(table, ReplayConfig("mean"), 4).runs
     assert np.array_equal(one.truth, other.truth)
 
 
@@ -48,8 +48,8 @@ def test_every_purchase_is_paid_and_no_row_is_bought_twice(table, method):
 
 
 def test_the_best_row_is_observed_when_it_is_bought_at_the_target(table):
-    case, trace = run(table, "random")
-    best = case.runs[1][case.best]
+    instance, trace = run(table, "random")
+    best = instance.runs[1][instance.best]
     assert trace.observed == next(cost for _, cost, size, name in trace.bought if (size, name) == ("L", best))
 
 
@@ -80,9 +80,9 @@ def test_fixed_mixtures_cost_nothing(table, method):
 
 def test_misled_small_sizes_run_against_the_target(table):
     plain, negated, shuffled = (
-        make_case(table, Setting("mean", mislead=m), 1) for m in (None, "negated", "independent")
+        make_instance(table, ReplayConfig("mean", mislead=m), 1) for m in (None, "negated", "independent")
     )
-    here, there = (case.problem.objective(case.Y[0]) for case in (plain, negated))
+    here, there = (instance.problem.objective(instance.Y[0]) for instance in (plain, negated))
     assert np.corrcoef(here, there)[0, 1] < -0.99
     assert abs(np.corrcoef(here, shuffled.problem.objective(shuffled.Y[0]))[0, 1]) < 0.6
     assert np.array_equal(plain.Y[1], negated.Y[1])
@@ -90,7 +90,7 @@ def test_misled_small_sizes_run_against_the_target(table):
 
 @pytest.mark.parametrize("truth", ["gp", "trees"])
 def test_a_drawn_table_has_a_truth_that_is_not_what_is_observed(table, truth):
-    one, other = (make_case(table, Setting("mean", truth=truth), seed) for seed in (1, 2))
+    one, other = (make_instance(table, ReplayConfig("mean", truth=truth), seed) for seed in (1, 2))
     observed = one.problem.objective(one.Y[1])
     assert not np.allclose(observed, one.truth)
     assert np.corrcoef(observed, one.truth)[0, 1] > 0.5
@@ -98,15 +98,17 @@ def test_a_drawn_table_has_a_truth_that_is_not_what_is_observed(table, truth):
 
 
 def test_random_metric_weights_keep_their_sign_and_sum(written):
-    case = make_case(long_form(written(), "L", lower_is_better=True), Setting("mean", metric_weights="dirichlet"), 5)
-    assert (case.problem.objective.weights < 0).all()
-    assert abs(case.problem.objective.weights).sum() == pytest.approx(1)
+    instance = make_instance(
+        long_form(written(), "L", lower_is_better=True), ReplayConfig("mean", metric_weights="dirichlet"), 5
+    )
+    assert (instance.problem.objective.weights < 0).all()
+    assert abs(instance.problem.objective.weights).sum() == pytest.approx(1)
 
 
 def test_numbers_do_not_depend_on_the_cores(table):
     def played(cores):
         jobs = [(method, seed) for method in ("admire", "random") for seed in range(2)]
-        runs = replay(table, Setting("mean"), jobs, 120.0, 0.0, cores)
+        runs = simulate_all(table, ReplayConfig("mean"), jobs, 120.0, 0.0, cores)
         return {(run.method, run.seed): (run.trace.bought, run.trace.steps) for run in runs}
 
     assert played(1) == played(2)
@@ -251,7 +253,7 @@ def test_a_pool_without_scores_is_refused(written):
         return frame
 
     with pytest.raises(TableError, match="a pool needs two or more"):
-        make_case(long_form(written(unscored), "L"), Setting("mean"), 0)
+        make_instance(long_form(written(unscored), "L"), ReplayConfig("mean"), 0)
 
 
 def test_a_cheapest_size_smaller_than_the_initial_design_is_refused(written, capsys):

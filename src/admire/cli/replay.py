@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from admire.replay.benchmark import Run
-    from admire.replay.case import Setting
-    from admire.replay.kept_runs import KeptRuns
+    from collections.abc import Iterable, Iterator
+
+    from admire.replay.instance import ReplayConfig
+    from admire.replay.on_table import ReplayPlan
+    from admire.replay.side_by_side import Run
     from admire.replay.table import Table
 
 FORMATS = ("regmix", "admire-ift", "table")
@@ -80,46 +82,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Play, print the table, write the files."""
-    import os
-
-    from admire.errors import TableError
-    from admire.replay import benchmark
-    from admire.replay.case import make_case
-    from admire.replay.kept_runs import KeptRuns
+    from admire.replay.instance import make_instance
+    from admire.replay.on_table import plan_replay, run_replay
+    from admire.report import replay_files, replay_table
 
     _check_numbers(args)
-    methods = _methods(args.methods)
-    table, setting = _table(args), _setting(args)
-    cores = args.cores or os.cpu_count() or 1
-    case = make_case(table, setting, 0)  # what cannot be is refused before anything runs
+    methods = None if args.methods == "all" else [name.strip() for name in args.methods.split(",") if name.strip()]
+    _check_names(methods or [])
+    table, config = _table(args), _config(args)
+    make_instance(table, config, 0)  # what is impossible is refused before the folder is made
     _make_folder(args.out)
-    print("\n".join([*_describe(table, case.problem.pool), *table.notes]), flush=True)
     if args.calibration:
-        _calibrate(table, setting, args, cores)
+        _say_pool(table, config)
+        _calibrate(table, config, args)
         return
-    methods, refused = benchmark.servable(table, methods)
-    if refused:
-        print("\n".join(refused), flush=True)
-    if not methods:
-        raise TableError(f"--methods {args.methods}: none of them can be played on {table.name}")
-    budget = args.budget or len(case.problem.pool[table.target]) * table.costs[table.target]
-    until = min(args.until if args.until is not None else table.marks[-1], budget)
-    kept = KeptRuns(args.out and args.out / "runs.jsonl", table, setting, methods, budget, until)
-    runs = _play(table, setting, methods, args.seeds, kept, cores)
-    decided = {"objective": setting.objective, "budget": budget, "until": until}
-    _write(table, runs, args, {**decided, "methods": methods, "skipped": refused})
+    keep_in = args.out / "runs.jsonl" if args.out else None
+    plan = plan_replay(table, config, methods, budget=args.budget, until=args.until, keep_in=keep_in)
+    _say_pool(table, config)
+    print("".join(f"{sentence}\n" for sentence in plan.skipped), end="", flush=True)
+    _say_kept(plan, args.seeds)
+    result = run_replay(plan, args.seeds, args.cores, _bar)
+    print(replay_table.text(result.summary()))
+    if args.out is not None:
+        replay_files.write(result, args.out, {key: value for key, value in vars(args).items() if key != "run"})
+        print(f"\nwritten: {args.out}/")
 
 
-def _methods(asked: str) -> list[str]:
-    """Names in the order given, each once."""
-    from admire.optimize.methods import METHODS, check_name
+def _check_names(methods: list[str]) -> None:
+    """Refuse an unknown method before the table is read, which can take a while."""
+    from admire.optimize.methods import check_name
 
-    if asked == "all":
-        return list(METHODS)
-    methods = list(dict.fromkeys(name.strip() for name in asked.split(",") if name.strip()))
     for name in methods:
         check_name(name)
-    return methods
+
+
+def _say_pool(table: Table, config: ReplayConfig) -> None:
+    """Print what can be bought, and what the table says of itself."""
+    from admire.replay.instance import make_instance
+
+    pool = make_instance(table, config, 0).problem.pool
+    assert pool is not None, "a problem of a table has a pool"
+    print("\n".join([*_describe(table, pool), *table.notes]), flush=True)
+
+
+def _say_kept(plan: ReplayPlan, seeds: int) -> None:
+    runs = plan.kept_runs()
+    kept = sum((method, seed) in runs for method in plan.methods for seed in range(seeds))
+    if kept:
+        print(f"{kept} of {len(plan.methods) * seeds} runs were played before: {plan.kept.path}", flush=True)
+
+
+def _bar(runs: Iterator[Run], total: int) -> Iterable[Run]:
+    from tqdm import tqdm
+
+    return tqdm(runs, total=total, desc="replay", unit="run", disable=None)
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
@@ -162,10 +178,10 @@ def _table(args: argparse.Namespace) -> Table:
     return {"regmix": regmix, "admire-ift": admire_ift}[args.format](args.path)
 
 
-def _setting(args: argparse.Namespace) -> Setting:
-    from admire.replay.case import Setting
+def _config(args: argparse.Namespace) -> ReplayConfig:
+    from admire.replay.instance import ReplayConfig
 
-    return Setting(
+    return ReplayConfig(
         objective=OBJECTIVES[args.format] if args.objective is None else args.objective,
         pool=args.pool,
         metric_weights=args.metric_weights,
@@ -187,25 +203,9 @@ def _describe(table: Table, pool: tuple) -> list[str]:
     return said
 
 
-def _play(table: Table, setting: Setting, methods: list[str], seeds: int, kept: KeptRuns, cores: int) -> list[Run]:
-    """All runs, in the order of methods and seeds, whatever order they finished in; those kept are not played again."""
-    from tqdm import tqdm
+def _calibrate(table: Table, config: ReplayConfig, args: argparse.Namespace) -> None:
+    import os
 
-    from admire.replay.benchmark import replay
-
-    wanted = [(method, seed) for seed in range(seeds) for method in methods]
-    runs = {(run.method, run.seed): run for run in kept.read()}
-    missing = [job for job in wanted if job not in runs]
-    if len(missing) < len(wanted):
-        print(f"{len(wanted) - len(missing)} of {len(wanted)} runs were played before: {kept.path}", flush=True)
-    found = replay(table, setting, missing, kept.budget, kept.until, cores)
-    for run in tqdm(found, total=len(missing), desc="replay", unit="run", disable=None):
-        kept.add(run)
-        runs[run.method, run.seed] = run
-    return [runs[method, seed] for method in methods for seed in range(seeds)]
-
-
-def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: int) -> None:
     import pandas as pd
     from tqdm import tqdm
 
@@ -213,42 +213,9 @@ def _calibrate(table: Table, setting: Setting, args: argparse.Namespace, cores: 
     from admire.replay import calibration
     from admire.trials.files import write_text
 
-    found = calibration.coverage(table, setting, range(args.seeds), cores)
+    found = calibration.coverage(table, config, range(args.seeds), args.cores or os.cpu_count() or 1)
     lines = pd.concat(tqdm(found, total=args.seeds, desc="calibration", unit="seed", disable=None))
     print(calibration.summary(lines).round(3).to_string(index=False))
     if args.out is not None:
         write_text(args.out / "calibration.csv", frame_text(lines))
         print(f"\nwritten: {args.out}/calibration.csv")
-
-
-def _write(table: Table, runs: list[Run], args: argparse.Namespace, more: dict[str, object]) -> None:
-    from admire.replay import summary
-    from admire.report import replay_table
-
-    target = table.sizes[table.target]
-    # beyond `until` runs that had found the best row have ended
-    marks = [mark for mark in table.marks if mark <= more["until"]]
-    lines = summary.summary(runs, marks, target)
-    print(replay_table.text(lines))
-    if args.out is None:
-        return
-    from admire import __version__
-    from admire.output.spreadsheet import frame_text
-    from admire.report import replay as picture
-    from admire.report import replay_page, replay_purchases
-    from admire.trials.files import write_json, write_text
-    from admire.trials.records import provenance
-
-    curves = summary.curves(runs, summary.grid(runs), target)
-    purchases = summary.purchases(runs)
-    for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
-        write_text(args.out / f"{name}.csv", frame_text(frame))
-    if len(purchases):
-        picture.draw(curves, more["until"], table.unit, args.out)
-        replay_purchases.draw(purchases, more["methods"], table.sizes, table.unit, args.out)
-    asked = {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items() if key != "run"}
-    settings = {"asked": asked, "table": table.name, "unit": table.unit, "pool": table.pool, **more}
-    settings |= {"pictures": bool(len(purchases)), "version": __version__, "provenance": provenance("torch", "botorch")}
-    write_json(args.out / "settings.json", settings)
-    write_text(args.out / "README.md", replay_page.render(lines, settings))
-    print(f"\nwritten: {args.out}/")

@@ -12,16 +12,16 @@ from admire.data.parallel import workers
 from admire.errors import TableError
 from admire.optimize.problem import Observations
 from admire.optimize.surrogates.experts import Experts
-from admire.replay.benchmark import WANT_OF_MEMORY, start_worker
-from admire.replay.case import Case, Setting, make_case
-from admire.replay.play import observations
+from admire.replay.instance import Instance, ReplayConfig, make_instance
+from admire.replay.side_by_side import WANT_OF_MEMORY, start_worker
+from admire.replay.simulate import observations
 from admire.replay.table import Table
 
 FEWEST = 10  # rows of the pool: a few are left out even where most are seen
 SHARES = (0.1, 0.2, 0.4, 0.7)  # of the pool that is seen
 
 
-def coverage(table: Table, setting: Setting, seeds: range, cores: int) -> Iterator[pd.DataFrame]:
+def coverage(table: Table, config: ReplayConfig, seeds: range, cores: int) -> Iterator[pd.DataFrame]:
     """For each seed: lines `seed, seen, coverage90, r2, width`, of the rows left out.
 
     The model sees the initial design and the first rows of the pool, which the seed has shuffled.
@@ -29,11 +29,11 @@ def coverage(table: Table, setting: Setting, seeds: range, cores: int) -> Iterat
     Raises:
         TableError: if the pool is too small to leave rows out, or a process was ended from outside.
     """
-    rows = len(make_case(table, setting, 0).truth)
+    rows = len(make_instance(table, config, 0).truth)
     if rows < FEWEST:
         raise TableError(f"--calibration: {table.name} has {rows} rows at the target; {FEWEST} or more are needed")
     try:
-        with workers(partial(_calibrator, table, setting), cores) as submit:
+        with workers(partial(_calibrator, table, config), cores) as submit:
             for lines in [submit(seed) for seed in seeds]:
                 yield lines.result()
     except BrokenProcessPool as error:
@@ -47,33 +47,33 @@ def summary(lines: pd.DataFrame) -> pd.DataFrame:
     return mean.join(se.add_suffix("_se")).reset_index()
 
 
-def _calibrator(table: Table, setting: Setting) -> Callable[[int], pd.DataFrame]:
+def _calibrator(table: Table, config: ReplayConfig) -> Callable[[int], pd.DataFrame]:
     """What a process does with a seed."""
     start_worker()
-    return partial(_of_seed, table, setting)
+    return partial(_of_seed, table, config)
 
 
-def _of_seed(table: Table, setting: Setting, seed: int) -> pd.DataFrame:
-    case = make_case(table, setting, seed)
-    n = len(case.truth)
+def _of_seed(table: Table, config: ReplayConfig, seed: int) -> pd.DataFrame:
+    instance = make_instance(table, config, seed)
+    n = len(instance.truth)
     lines = []
     for seen in dict.fromkeys(max(int(share * n), 2) for share in SHARES):
-        lines.append({"seed": seed, "seen": seen, **_held_out(case, _evidence(case, seen), seen)})
+        lines.append({"seed": seed, "seen": seen, **_held_out(instance, _evidence(instance, seen), seen)})
     return pd.DataFrame(lines)
 
 
-def _evidence(case: Case, seen: int) -> Observations:
+def _evidence(instance: Instance, seen: int) -> Observations:
     """The initial design at the cheapest size and the first `seen` rows of the target's pool."""
-    target = case.problem.fidelities.target
-    cheap = [] if target == 0 else [(0, row) for row in range(min(case.problem.initial, len(case.Y[0])))]
-    return observations(case, [*cheap, *((target, row) for row in range(seen))])
+    target = instance.problem.fidelities.target
+    cheap = [] if target == 0 else [(0, row) for row in range(min(instance.problem.initial, len(instance.Y[0])))]
+    return observations(instance, [*cheap, *((target, row) for row in range(seen))])
 
 
-def _held_out(case: Case, evidence: Observations, seen: int) -> dict[str, float]:
-    target = case.problem.fidelities.target
-    experts = Experts.fit(case.problem, evidence)
-    mean, sd = experts.predict_observation(case.problem.pool[target][seen:], target)
-    y = case.problem.objective(case.Y[target])[seen:]
+def _held_out(instance: Instance, evidence: Observations, seen: int) -> dict[str, float]:
+    target = instance.problem.fidelities.target
+    experts = Experts.fit(instance.problem, evidence)
+    mean, sd = experts.predict_observation(instance.problem.pool[target][seen:], target)
+    y = instance.problem.objective(instance.Y[target])[seen:]
     reach = experts.z90(target) * sd
     return {
         "coverage90": float((abs(y - mean) <= reach).mean()),

@@ -9,11 +9,11 @@ from pathlib import Path
 import admire
 from admire.optimize.methods import TRANSFER, entry
 
-PLAY, TRANSFERRED, DRAWN = "admire.replay.play", "admire.optimize.transfer", "admire.replay.synthetic"
+PLAY, TRANSFERRED, DRAWN = "admire.replay.simulate", "admire.optimize.transfer", "admire.replay.synthetic"
 
 
 def deciding_files(method: str, truth: str | None = None) -> list[Path]:
-    """Files of the method, of the play, and of all that they import; those that draw tables, too, if the setting's `truth` does."""
+    """Files of the method, of the play, and of all that they import; those that draw tables, too, if the config's `truth` does."""
     modules = [entry(method).path.partition(":")[0], PLAY]
     if method.startswith(TRANSFER):
         modules.append(TRANSFERRED)

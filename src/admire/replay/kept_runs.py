@@ -1,7 +1,7 @@
 """Runs that were played before: a replay that was ended goes on, and a method added later is played alone.
 
 One line a run in `<out>/runs.jsonl`, only ever appended to. A line counts while what it depends on is what it was: the
-table, the setting, the budget and the code that decides (`deciding_code`).
+table, the config, the budget and the code that decides (`deciding_code`).
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 
 import admire
 from admire.campaign.digest import digest, digest_files
-from admire.replay.benchmark import Run
-from admire.replay.case import Setting
 from admire.replay.deciding_code import deciding_files
-from admire.replay.play import Trace
+from admire.replay.instance import ReplayConfig
+from admire.replay.side_by_side import Run
+from admire.replay.simulate import Trace
 from admire.replay.table import Table
 
 CODE = Path(admire.__file__).parent
@@ -32,22 +32,22 @@ class KeptRuns:
     Args:
         path: the file; None keeps nothing.
         methods: names of those that are played.
-        budget, until: as in `admire.replay.play.play`.
+        budget, until: as in `admire.replay.simulate.simulate`.
     """
 
     def __init__(
         self,
         path: Path | None,
         table: Table,
-        setting: Setting,
+        config: ReplayConfig,
         methods: Collection[str],
         budget: float,
         until: float,
     ) -> None:
         self.path, self.budget, self.until = path, budget, until
-        problem = [_content(table), asdict(setting), budget, until]
+        problem = [_content(table), asdict(config), budget, until]
         self.keys = {
-            method: digest([*problem, digest_files(deciding_files(method, setting.truth), CODE)]) for method in methods
+            method: digest([*problem, digest_files(deciding_files(method, config.truth), CODE)]) for method in methods
         }
 
     def read(self) -> Iterator[Run]:

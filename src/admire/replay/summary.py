@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from admire.replay.benchmark import Run
+from admire.replay.side_by_side import Run
 
 GRID = 120  # points of a curve
 ROUNDING = 1e-9  # of costs that were added up

@@ -17,7 +17,7 @@ INITIAL_COST, FEWEST, MOST = 3, 16, 64  # the initial design: what so many targe
 
 
 @dataclass(frozen=True)
-class Setting:
+class ReplayConfig:
     """How problems are made from a table.
 
     Args:
@@ -37,7 +37,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Case:
+class Instance:
     """One seed's problem.
 
     Args:
@@ -64,7 +64,7 @@ class Case:
         return int(abs(self.problem.pool[size] - weights).max(1).argmin())
 
 
-def make_case(table: Table, setting: Setting, seed: int) -> Case:
+def make_instance(table: Table, config: ReplayConfig, seed: int) -> Instance:
     """The problem of one seed; the same for every method.
 
     Raises:
@@ -76,15 +76,15 @@ def make_case(table: Table, setting: Setting, seed: int) -> Case:
             "at the cheapest size; add runs, or take this size's lines out"
         )
     rng = np.random.default_rng([seed, 1])
-    weights = table.objective(setting.objective)
-    if setting.metric_weights == "dirichlet":
+    weights = table.objective(config.objective)
+    if config.metric_weights == "dirichlet":
         weights = np.where(weights != 0, np.sign(weights) * rng.dirichlet(np.ones(len(weights))), 0.0)
         weights /= abs(weights).sum()
     objective = Objective(table.metrics, weights)
-    table, true = _with_truth(table, setting.truth, rng)
-    table = _misled(table, setting.mislead, rng)
+    table, true = _with_truth(table, config.truth, rng)
+    table = _misled(table, config.mislead, rng)
     chosen = [rng.permutation(len(x)) for x in table.X]
-    chosen[table.target] = rng.permutation(_pool(table, setting.pool, objective, rng))
+    chosen[table.target] = rng.permutation(_pool(table, config.pool, objective, rng))
     X, Y, stderr = (
         tuple(part[rows] for part, rows in zip(parts, chosen, strict=True))
         for parts in (table.X, table.Y, table.stderr)
@@ -100,7 +100,7 @@ def make_case(table: Table, setting: Setting, seed: int) -> Case:
         pool=X,
     )
     runs = tuple(tuple(names[i] for i in rows) for names, rows in zip(table.runs, chosen, strict=True))
-    return Case(problem, Y, stderr, runs, objective(true[chosen[table.target]]))
+    return Instance(problem, Y, stderr, runs, objective(true[chosen[table.target]]))
 
 
 def _pool(table: Table, kind: str, objective: Objective, rng: np.random.Generator) -> np.ndarray:

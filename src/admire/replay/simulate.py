@@ -1,4 +1,4 @@
-"""One method on one case: it proposes, rows are bought, it recommends, until the budget is spent."""
+"""One method on one instance: it proposes, rows are bought, it recommends, until the budget is spent."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from admire.optimize.problem import Method, Observations, Pending, Proposal
-from admire.replay.case import Case
+from admire.replay.instance import Instance
 
-SEED_OF_METHOD = 2  # a stream apart from the case's, so that every method meets the same cases
+SEED_OF_METHOD = 2  # a stream apart from the instance's, so that every method meets the same cases
 GROWTH = (
     1.1  # by so much the cost of small trials grows until a recommendation is asked for again; one at the target always
 )
@@ -38,7 +38,7 @@ class Trace:
     seconds: float = 0.0
 
 
-def play(method: Method, case: Case, seed: int, budget: float, until: float) -> Trace:
+def simulate(method: Method, instance: Instance, seed: int, budget: float, until: float) -> Trace:
     """Run a method until the best row was observed and `until` is spent, or `budget` buys no more.
 
     Rows of a batch are bought one after the other, and what was bought so far is recommended from in between.
@@ -47,7 +47,7 @@ def play(method: Method, case: Case, seed: int, budget: float, until: float) -> 
         budget: cost of everything bought, at most.
         until: cost up to which it goes on after the best row was observed.
     """
-    problem, trace = case.problem, Trace()
+    problem, trace = instance.problem, Trace()
     rng = np.random.default_rng([seed, SEED_OF_METHOD])
     target = problem.fidelities.target
     nothing = Pending(np.zeros((0, problem.space.k)), np.zeros((0, 2)))
@@ -56,53 +56,59 @@ def play(method: Method, case: Case, seed: int, budget: float, until: float) -> 
     cost, step, due = 0.0, 0, 0.0
     while True:
         begin = time.process_time()
-        seen = observations(case, rows)
+        seen = observations(instance, rows)
         if not wanted and (np.isnan(trace.observed) or cost < until):
             wanted = method.propose(problem, seen, nothing, q=1, budget=budget - cost, rng=rng)
             step += 1
         if cost >= due or rows[-1][0] == target or not wanted:
-            _note(trace, case, step, cost, case.row(method.recommend(problem, seen).weights, target), rows)
+            _note(trace, instance, step, cost, instance.row(method.recommend(problem, seen).weights, target), rows)
             due = GROWTH * cost
         trace.seconds += time.process_time() - begin
         if not wanted:
             return trace
         proposal = wanted.pop(0)
-        row = case.row(proposal.weights, proposal.size)
+        row = instance.row(proposal.weights, proposal.size)
         rows.append((proposal.size, row))
         cost += problem.fidelities.costs[proposal.size]
-        trace.bought.append((step, cost, problem.fidelities.names[proposal.size], case.runs[proposal.size][row]))
-        same = abs(problem.pool[target][case.best] - proposal.weights).max() < 1e-9
+        trace.bought.append((step, cost, problem.fidelities.names[proposal.size], instance.runs[proposal.size][row]))
+        same = abs(problem.pool[target][instance.best] - proposal.weights).max() < 1e-9
         if same and np.isnan(trace.cumulative):
             trace.cumulative = cost
-        if (proposal.size, row) == (target, case.best) and np.isnan(trace.observed):
+        if (proposal.size, row) == (target, instance.best) and np.isnan(trace.observed):
             trace.observed = cost
 
 
-def _note(trace: Trace, case: Case, step: int, cost: float, choice: int, rows: list[tuple[int, int]]) -> None:
+def _note(trace: Trace, instance: Instance, step: int, cost: float, choice: int, rows: list[tuple[int, int]]) -> None:
     """Write down where the run stands."""
-    target = case.problem.fidelities.target
-    top = float(case.truth[case.best])
-    objective = case.problem.objective(case.Y[target])
+    target = instance.problem.fidelities.target
+    top = float(instance.truth[instance.best])
+    objective = instance.problem.objective(instance.Y[target])
     observed = [row for size, row in rows if size == target]
     best = max(observed, key=lambda row: objective[row]) if observed else choice
     trace.steps.append(
-        (step, cost, case.runs[target][choice], top - float(case.truth[choice]), top - float(case.truth[best]))
+        (
+            step,
+            cost,
+            instance.runs[target][choice],
+            top - float(instance.truth[choice]),
+            top - float(instance.truth[best]),
+        )
     )
-    if choice == case.best:
+    if choice == instance.best:
         trace.recommended = cost if np.isnan(trace.recommended) else trace.recommended
         trace.cumulative = cost if np.isnan(trace.cumulative) else trace.cumulative
 
 
-def observations(case: Case, rows: list[tuple[int, int]]) -> Observations:
+def observations(instance: Instance, rows: list[tuple[int, int]]) -> Observations:
     """What buying `rows`, each a size and a row of its pool, returned."""
-    k, m = case.problem.space.k, len(case.problem.objective.metrics)
-    pool, costs = case.problem.pool, case.problem.fidelities.costs
+    k, m = instance.problem.space.k, len(instance.problem.objective.metrics)
+    pool, costs = instance.problem.pool, instance.problem.fidelities.costs
     sizes = np.array([size for size, _ in rows], dtype=int)
     return Observations(
         X=np.array([pool[size][row] for size, row in rows]).reshape(-1, k),
         fidelity=np.column_stack([sizes, np.ones(len(rows))]),
-        Y=np.array([case.Y[size][row] for size, row in rows]).reshape(-1, m),
-        stderr=np.array([case.stderr[size][row] for size, row in rows]).reshape(-1, m),
+        Y=np.array([instance.Y[size][row] for size, row in rows]).reshape(-1, m),
+        stderr=np.array([instance.stderr[size][row] for size, row in rows]).reshape(-1, m),
         cost=np.array([costs[size] for size in sizes]),
         replicate=np.zeros(len(rows), dtype=int),
     )

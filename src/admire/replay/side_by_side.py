@@ -11,8 +11,8 @@ from functools import partial
 from admire.data.parallel import workers
 from admire.errors import TableError
 from admire.optimize.methods import build, entry
-from admire.replay.case import Setting, make_case
-from admire.replay.play import Trace, play
+from admire.replay.instance import ReplayConfig, make_instance
+from admire.replay.simulate import Trace, simulate
 from admire.replay.table import Table
 
 WANT_OF_MEMORY = "most often for want of memory; give it more memory or fewer --cores, and run again"
@@ -47,9 +47,9 @@ def servable(table: Table, methods: Sequence[str]) -> tuple[list[str], list[str]
     return served, refused
 
 
-def replay(
+def simulate_all(
     table: Table,
-    setting: Setting,
+    config: ReplayConfig,
     jobs: Sequence[tuple[str, int]],
     budget: float,
     until: float,
@@ -59,14 +59,14 @@ def replay(
 
     Args:
         jobs: (method, seed) of each run.
-        budget, until: as in `play`.
+        budget, until: as in `simulate`.
         cores: processes; the results are the same whatever their number.
 
     Raises:
         TableError: if a process was ended from outside.
     """
     try:
-        with workers(partial(_player, table, setting, budget, until), cores) as submit:
+        with workers(partial(_player, table, config, budget, until), cores) as submit:
             for done in as_completed([submit(job) for job in jobs]):
                 yield done.result()
     except BrokenProcessPool as error:
@@ -84,12 +84,12 @@ def start_worker() -> None:
     warnings.simplefilter("ignore", NumericalWarning)
 
 
-def _player(table: Table, setting: Setting, budget: float, until: float) -> Callable[[tuple[str, int]], Run]:
+def _player(table: Table, config: ReplayConfig, budget: float, until: float) -> Callable[[tuple[str, int]], Run]:
     """What a process does with a (method, seed)."""
     start_worker()
 
     def player(job: tuple[str, int]) -> Run:
         method, seed = job
-        return Run(method, seed, play(build(method), make_case(table, setting, seed), seed, budget, until))
+        return Run(method, seed, simulate(build(method), make_instance(table, config, seed), seed, budget, until))
 
     return player

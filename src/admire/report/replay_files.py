@@ -1,0 +1,46 @@
+"""The folder of a replay: page, tables, pictures, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from admire import __version__
+from admire.output.spreadsheet import frame_text
+from admire.replay.on_table import ReplayResult
+from admire.report import replay as picture
+from admire.report import replay_page, replay_purchases
+from admire.trials.files import write_json, write_text
+from admire.trials.records import provenance
+
+
+def write(result: ReplayResult, out: Path, asked: Mapping[str, object]) -> None:
+    """Write `README.md`, `summary.csv`, `curves.csv`, `purchases.csv`, `settings.json` and, if anything was bought, two pictures.
+
+    Args:
+        out: a folder that exists.
+        asked: the command's options, for the page.
+    """
+    plan, table = result.plan, result.plan.table
+    lines, curves, purchases = result.summary(), result.curves(), result.purchases()
+    for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
+        write_text(out / f"{name}.csv", frame_text(frame))
+    if len(purchases):
+        picture.draw(curves, plan.until, table.unit, out)
+        replay_purchases.draw(purchases, list(plan.methods), table.sizes, table.unit, out)
+    settings = {
+        "asked": {key: str(value) if isinstance(value, Path) else value for key, value in asked.items()},
+        "table": table.name,
+        "unit": table.unit,
+        "pool": table.pool,
+        "objective": plan.config.objective,
+        "budget": plan.budget,
+        "until": plan.until,
+        "methods": list(plan.methods),
+        "skipped": list(plan.skipped),
+        "pictures": bool(len(purchases)),
+        "version": __version__,
+        "provenance": provenance("torch", "botorch"),
+    }
+    write_json(out / "settings.json", settings)
+    write_text(out / "README.md", replay_page.render(lines, settings))
