@@ -18,7 +18,12 @@ def tell(tmp_path, monkeypatch, capsys):
     tasks = {
         "perplexed": ROLLING,  # by lm-eval's own metrics, none of them listed
         "brier": f"{CHOICE}metric_list: [{{metric: brier_score}}]\n",  # by lm-eval's word about the metric
-        "errors": f"{CHOICE}metric_list: [{{metric: acc, higher_is_better: false}}]\n",  # against that word
+        # against that word, of what it computes itself
+        "errors": f"{CHOICE}process_results: !function own.score\nmetric_list: [{{metric: acc, higher_is_better: false}}]\n",
+        "empty": f"{CHOICE}metric_list: [{{metric: acc, higher_is_better: ~}}]\n",
+        "empty_loss": f"{CHOICE}metric_list: [{{metric: brier_score, higher_is_better: }}]\n",
+        "liar": f"{CHOICE}metric_list: [{{metric: acc, aggregation: mean, higher_is_better: false}}]\n",
+        "lying_loss": f"{CHOICE}metric_list: [{{metric: brier_score, higher_is_better: true}}]\n",
         "right": f"{CHOICE}metric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]\n",
         "own": "process_results: !function own.score\nmetric_list: [{metric: odd, aggregation: mean}]\n",
     }
@@ -26,7 +31,7 @@ def tell(tmp_path, monkeypatch, capsys):
         (folder / f"{name}.yaml").write_text(
             f"task: {name}\ndataset_path: json\ntest_split: test\ndoc_to_text: q\n{text}"
         )
-    for group, members in {"worse": "[errors]", "torn": "[errors, right]"}.items():
+    for group, members in {"worse": "[errors]", "torn": "[errors, right]", "liars": "[right, liar]"}.items():
         (folder / f"{group}.yaml").write_text(
             f"group: {group}\ntask: {members}\naggregate_metric_list: [{{metric: acc, weight_by_size: true}}]\n"
         )
@@ -69,6 +74,8 @@ def tell(tmp_path, monkeypatch, capsys):
         ({"k/errors": 1}, {"errors": "acc"}),
         ({"k/worse": 1}, {"worse": "acc"}),
         ({"k/right": -1}, {"right": "acc,none"}),
+        ({"k/empty": -1}, {"empty": "acc"}),
+        ({"k/empty_loss": 1}, {"empty_loss": "brier_score"}),
     ],
 )
 def test_the_wrong_sign_is_refused_and_consent_lets_it_pass(tell, objective, asked):
@@ -80,6 +87,25 @@ def test_the_wrong_sign_is_refused_and_consent_lets_it_pass(tell, objective, ask
         assert word in said
     assert tell(objective, {metric: verb}, **asked)[1] == 0
     assert tell({**objective, metric: -weight}, **asked)[1] == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "file", "theirs"),
+    [
+        ("liar", "acc", "liar", "true"),
+        ("lying_loss", "brier_score", "lying_loss", "false"),
+        ("liars", "acc", "liar", "true"),
+    ],
+)
+@pytest.mark.parametrize("weight", [1, -1])
+def test_a_file_that_contradicts_lm_eval_about_its_metric_is_refused_by_name(tell, task, metric, file, theirs, weight):
+    said, code = tell({f"k/{task}": weight}, **{task: metric})
+    verb = "maximise" if weight > 0 else "minimise"
+    for word in (f"objective.k/{task}: t/{file}.yaml says", f"computes it, {theirs};", f"{{k/{task}: {verb}}}"):
+        assert word in said
+    assert code == 1 and tell({f"k/{task}": weight}, {f"k/{task}": verb}, **{task: metric})[1] == 0
+    # what an objective does not look at contradicts nobody
+    assert tell({"loss/a": -1}, **{task: metric})[1] == 0
 
 
 @pytest.mark.parametrize(("task", "metric"), [("own", "odd"), ("torn", "acc")])

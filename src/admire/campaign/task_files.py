@@ -18,7 +18,9 @@ from typing import Any
 import yaml
 
 from admire.campaign.config import Benchmarks
+from admire.campaign.reading import MOST_BYTES
 from admire.campaign.task_types import check_types
+from admire.campaign.yaml_bounds import check_bounds
 from admire.errors import ConfigError
 
 NAME = re.compile(
@@ -30,11 +32,17 @@ GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata
 FUNCTION = re.compile(r"!function[ \t]+(\w+)\.\w+[ \t]*$", re.MULTILINE)  # of a module beside the file
 
 
+class Function(str):
+    """The name behind `!function`."""
+
+    __slots__ = ()
+
+
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # written in C where there is a compiler
     """Reads `!function module.name` as text: nothing is imported."""
 
 
-Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+Loader.add_constructor("!function", lambda loader, node: Function(loader.construct_scalar(node)))
 
 
 @dataclass(frozen=True)
@@ -154,8 +162,10 @@ def _parsed(path: Path, _modified: int, _size: int) -> dict[str, Any]:
     """One file's own keys."""
     try:
         with path.open("rb") as stream:
-            content = yaml.load(stream, Loader=Loader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+            raw = stream.read(MOST_BYTES + 1)
+        check_bounds(raw)
+        content = yaml.load(raw, Loader=Loader)
+    except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
         reason = getattr(error, "problem", None) or getattr(error, "strerror", None) or error
         raise ConfigError(f"{path}: this task file cannot be read ({reason})") from None
     if not isinstance(content, dict):
