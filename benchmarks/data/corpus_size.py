@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.data.corpora import CORPORA
 from admire.data.sources import prepare_source
 from admire.data.tokenizers import train_tokenizer

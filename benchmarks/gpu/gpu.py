@@ -180,8 +180,8 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
 
 def ours(case: dict[str, Any], padding_free: bool) -> None:
     """`admire train`."""
-    from admire.campaign.config import Resources
     from admire.campaign.layout import TrialLayout
+    from admire.campaign.schema.resources import Resources
     from admire.train.run import train_trial
 
     how = Resources(rows_per_device=case["rows_at_once"], attention=case["attention"], padding_free=padding_free)

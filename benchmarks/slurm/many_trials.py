@@ -44,7 +44,7 @@ def answer(arguments):
         time.sleep(SLEEP)
         publish(trial.train(), TrainRecord(status="ok", digest=spec.digest, seconds=SLEEP))
         return 0
-    from admire.campaign.config import load
+    from admire.campaign.loading import load
     from admire.campaign.recipes import suite_digest
 
     campaign = load(Path(rest[rest.index("--campaign") + 1]))

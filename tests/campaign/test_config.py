@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign.config import load, parse
+from admire.campaign.loading import load, parse
 from admire.campaign.reading import merge
 from admire.campaign.recipes import suite_digest
 from admire.errors import ConfigError

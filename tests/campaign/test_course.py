@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from admire.campaign import course
-from admire.campaign.config import load
 from admire.campaign.layout import Layout
+from admire.campaign.loading import load
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
 
@@ -28,7 +28,7 @@ def write(campaign, step, lane, proposed=1, gain=1.0, learnt=True, seen=1):
     if learnt:
         value = {
             "proposed": proposed,
-            "budget": campaign.budget.total,
+            "budget": campaign.total,
             "reason": "spent",
             "gain_per_cost": gain,
             "seen": seen,
@@ -59,7 +59,7 @@ def test_spent_budget_ends_the_lane_and_a_raised_one_opens_it_again(campaign):
     write(campaign, 1, 0, proposed=0)
     assert course.wanted(campaign, 5) == [(0, 0), (1, 0)]
     assert course.final_step(campaign) == 1
-    richer = with_budget(campaign, total=campaign.budget.total + 1)
+    richer = with_budget(campaign, total=campaign.total + 1)
     assert course.wanted(richer, 1) == [(0, 0), (1, 0), (2, 0)]
     assert course.final_step(richer) is None
 
@@ -79,7 +79,7 @@ def test_final_waits_for_every_lane(campaign):
     write(two, 2, 1, learnt=False)
     assert course.final_step(two) is None
     files = Layout(Path(two.results)).campaign(two.name)
-    value = {"proposed": 0, "budget": two.budget.total, "reason": "spent", "gain_per_cost": None, "seen": 9}
+    value = {"proposed": 0, "budget": two.total, "reason": "spent", "gain_per_cost": None, "seen": 9}
     files.update(2, 1).write_text(json.dumps(value))
     assert course.final_step(two) == 2
     assert course.latest_update(two) == files.update(2, 1)

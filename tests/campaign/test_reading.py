@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from admire.campaign.config import Campaign, load, parse
+from admire.campaign.loading import load, parse
 from admire.campaign.reading import Plain, configuration, merge, read
+from admire.campaign.schema.campaign import Campaign
 from admire.campaign.typed import typed
 from admire.cli.main import main
 from admire.errors import ConfigError

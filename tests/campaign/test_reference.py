@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign.config import Campaign, load, parse
+from admire.campaign.loading import load, parse
 from admire.campaign.reference import EXAMPLE, render
+from admire.campaign.schema.campaign import Campaign
 
 CONFIG = Path(__file__).parents[2] / "config"
 SHIPPED = sorted(CONFIG.glob("*.yaml"))

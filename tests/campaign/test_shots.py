@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, load
+from admire.campaign.loading import load
 from admire.campaign.recipes import suite_digest
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.shots import check_shots, overrides, shots_by_files
 from admire.errors import ConfigError
 from admire.evaluate.benchmarks import check_tasks

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign.config import load, parse
+from admire.campaign.loading import load, parse
 from admire.campaign.recipes import suite_digest
 
 EARLIER = Path(__file__).parents[1] / "workflow/earlier/results.tar.xz"

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from admire.campaign.config import parse
+from admire.campaign.loading import parse
 
 CHAT = str(Path(__file__).parents[2] / "config" / "chat.jinja")
 

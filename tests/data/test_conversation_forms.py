@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_campaign import write_jsonl
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.conversation import Conversation
 from admire.data.documents import documents
 from admire.errors import SourceError

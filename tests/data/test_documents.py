@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_campaign import talks, texts, write_jsonl
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.corpora import CORPORA
 from admire.data.documents import documents, inspect, local_files
 from admire.errors import SourceError

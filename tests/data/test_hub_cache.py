@@ -9,7 +9,7 @@ import pytest
 from datasets.arrow_writer import ArrowWriter
 from small_campaign import campaign, write_jsonl
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data import hub_cache
 from admire.data.documents import documents
 from admire.data.sources import prepare_source

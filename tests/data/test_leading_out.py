@@ -9,7 +9,7 @@ import pytest
 import yaml
 from small_campaign import write_jsonl
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.cli.main import main
 from admire.data.documents import documents, inspect
 from admire.errors import SourceError

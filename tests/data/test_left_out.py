@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_campaign import CHAT, campaign, talks, write_jsonl
 
-from admire.campaign.config import HeldOut
+from admire.campaign.schema.sources import HeldOut
 from admire.cli.main import main
 from admire.data.documents import Read
 from admire.data.left_out import A_HANDFUL, WORDS, Tally

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_campaign import CHAT, campaign, talks, texts, write_jsonl
 
-from admire.campaign.config import HeldOut
+from admire.campaign.schema.sources import HeldOut
 from admire.data.conversation import Conversation
 from admire.data.documents import Read
 from admire.data.rows import load_split

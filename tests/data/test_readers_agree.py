@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_campaign import campaign, write_jsonl
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.documents import documents, inspect, local_files, unread_files
 from admire.data.reading import lines
 from admire.data.sources import check_files, prepare_source

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.conversation import Conversation
 from admire.data.documents import documents, inspect
 from admire.data.left_out import WORDS, LeftOut

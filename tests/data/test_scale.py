@@ -63,7 +63,7 @@ def test_shards_and_processes_leave_no_trace(tmp_path, tokenizer_path, kind, wor
 LIFE = """
 import os, signal, sys
 import psutil
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.data import shards, sources
 path, workers, last, when = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 def killed(path, value, write=shards.write_json):

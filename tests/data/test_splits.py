@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_campaign import talks
 
-from admire.campaign.config import HeldOut
+from admire.campaign.schema.sources import HeldOut
 from admire.data.conversation import Conversation
 from admire.data.splits import content_bytes, split_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from small_campaign import CHAT, campaign, texts, write_jsonl
 
-from admire.campaign.config import HeldOut
+from admire.campaign.schema.sources import HeldOut
 from admire.data.splits import split_of
 from admire.data.tokenizers import load_tokenizer, tokenizer_sha256, train_tokenizer
 from admire.errors import ConfigError

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from small_campaign import campaign
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.conversation import Conversation
 from admire.data.documents import documents
 from admire.data.sources import prepare_source, read_card

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import parse
 from admire.campaign.layout import Layout
+from admire.campaign.loading import parse
 from admire.trials.files import write_json
 from admire.trials.records import TrainRecord, publish
 from admire.trials.spec import make_spec

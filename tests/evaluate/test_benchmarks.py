@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import Benchmarks, Task
+from admire.campaign.schema.evaluation import Benchmarks, Task
 from admire.errors import ConfigError
 from admire.evaluate import benchmarks
 

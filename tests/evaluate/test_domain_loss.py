@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from admire.campaign.config import DomainLoss
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
+from admire.campaign.schema.evaluation import DomainLoss
 from admire.distributed.ranks import Ranks
 from admire.errors import SourceError
 from admire.evaluate import domain_loss

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 from admire.evaluate import benchmarks
 from admire.evaluate.prompts import repeated_items

@@ -7,9 +7,10 @@ import datasets
 import numpy as np
 import pytest
 
-from admire.campaign.config import Resources, parse_argument
 from admire.campaign.layout import Layout, TrialLayout, kept
+from admire.campaign.loading import parse_argument
 from admire.campaign.recipes import source_digest, suite_digest
+from admire.campaign.schema.resources import Resources
 from admire.cli.main import main
 from admire.errors import ConfigError, TrialError
 from admire.evaluate.run import evaluate

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 from admire.evaluate import benchmarks
 from admire.evaluate.task_code import check_code, code_in, guarded_templates

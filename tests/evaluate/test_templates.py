@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 from admire.evaluate import benchmarks
 from admire.evaluate.templates import name_chat_template

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.errors import SourceError
 from admire.preflight.columns import check_columns
 

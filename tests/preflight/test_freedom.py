@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign.config import load
 from admire.campaign.layout import Layout
+from admire.campaign.loading import load
 from admire.campaign.recipes import source_digest
 from admire.cli.main import main
 from admire.errors import ConfigError

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign.config import load
 from admire.campaign.identity import tokenizer_identity, weights_identity
 from admire.campaign.layout import Layout
+from admire.campaign.loading import load
 from admire.campaign.recipes import source_digests
 from admire.cli.main import main
 from admire.optimize.evidence import read_cards

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from admire.campaign import task_files
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.cli.main import main
 from admire.preflight.check import begin
 

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.cli.main import main
 from admire.errors import ConfigError
 from admire.output.screen import CONTROLS, Screen

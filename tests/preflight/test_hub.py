@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.cli.main import main
 from admire.errors import SourceError
 from admire.preflight import columns, hub

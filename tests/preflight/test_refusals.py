@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from admire.campaign.config import parse
+from admire.campaign.loading import parse
 from admire.cli.main import main
 from admire.errors import ConfigError
 from admire.preflight.sources import check_sources

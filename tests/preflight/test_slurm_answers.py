@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.campaign.site import Site
 from admire.errors import ConfigError
 from admire.preflight.slurm import check_slurm

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.campaign.site import Site, make_site
 from admire.errors import ConfigError
 from admire.preflight.job_requests import requests

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.errors import TableError
 from admire.replay import export
 from admire.replay.long_form import long_form

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import yaml
 
-from admire.campaign.config import Campaign, parse
 from admire.campaign.digest import digest
 from admire.campaign.layout import CampaignLayout, Layout
+from admire.campaign.loading import parse
 from admire.campaign.recipes import source_digest, suite_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.optimize.evidence import prior_of, read_cards, space_of
 from admire.trials.files import write_json, write_text
 from admire.trials.ledger import Ledger, objective
@@ -165,7 +166,7 @@ class Invented:
             "campaign": self.campaign.name, "step": step, "lane": lane, "time": f"2026-01-01T00:{self.steps:02d}:00Z",
             "version": "0.1.0", "method": "admire", "proposed": 1, "reason": None,
             "evidence": evidence, "seen": len(evidence),
-            "recommendation": recommendation, "budget": self.campaign.budget.total, "spent": ledger.spent,
+            "recommendation": recommendation, "budget": self.campaign.total, "spent": ledger.spent,
             "committed": ledger.committed, "reserved": 2.2, "gain_per_cost": None, "seconds": 3.5,
             "trials": {"done": len(evidence), "running": 0, "failed": 0},
             "observed_best": best and {"digest": best.spec.digest, "model": best.model, "weights": named(best.weights),

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import yaml
 
-from admire.campaign.config import Validation
 from admire.campaign.layout import Layout
+from admire.campaign.schema.training import Validation
 from admire.cli.main import main
 from admire.report import mixture, recommendation, validation
 from admire.report.comparison import Row

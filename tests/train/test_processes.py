@@ -19,8 +19,8 @@ import torch
 from ended_processes import ended
 from safetensors.torch import load_file
 
-from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.schema.resources import Resources
 from admire.campaign.validation import ValidationPlan
 from admire.errors import ConfigError
 from admire.train.checkpoints import newest

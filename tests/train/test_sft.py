@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.schema.resources import Resources
 from admire.errors import TrialError
 from admire.train.run import train_trial
 from admire.train.sft import Conversations

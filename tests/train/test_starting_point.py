@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from admire.campaign.config import load
 from admire.campaign.layout import Layout
+from admire.campaign.loading import load
 from admire.cli.main import main
 from admire.optimize.evidence import read_cards
 from admire.preflight.check import begin

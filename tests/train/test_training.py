@@ -22,8 +22,8 @@ import pytest
 from own_process import send, train_until
 
 from admire.campaign.batch import share
-from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.schema.resources import Resources
 from admire.cli.main import main
 from admire.errors import TrialError
 from admire.train import run

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_weights import CARDS, RAW
 
-from admire.campaign.config import parse
 from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.loading import parse
 from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import TrialError

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_weights import CARDS, RAW
 
-from admire.campaign.config import Campaign, load
 from admire.campaign.layout import Layout
+from admire.campaign.loading import load
 from admire.campaign.recipes import source_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.optimize.decisions import decide
 from admire.preflight.budget import check_budget

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign.config import parse
 from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.loading import parse
 from admire.errors import TrialError
 from admire.health.check import findings
 from admire.trials.attempts import Attempts

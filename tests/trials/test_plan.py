@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.trials.plan import make_plan, render
 
 CONFIG = Path(__file__).parents[2] / "config"

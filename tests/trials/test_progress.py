@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from test_weights import CARDS, RAW
 
-from admire.campaign.config import parse
 from admire.campaign.layout import Layout
+from admire.campaign.loading import parse
 from admire.trials.files import write_json
 from admire.trials.progress import measure
 from admire.trials.records import TrainRecord, publish
@@ -37,7 +37,7 @@ def test_time_left_is_at_the_pace_of_this_run(tmp_path: Path, monkeypatch: pytes
     train(specs[0], now - DAY)
     assert measure(campaign).seconds_left is None, "this run has trained nothing yet"
     train(specs[1], now)
-    left = campaign.budget.total - 2 * target.cost
+    left = campaign.total - 2 * target.cost
     assert left > 0 and measure(campaign).seconds_left == pytest.approx(100 / target.cost * left)
     files.running.unlink()
     assert measure(campaign).seconds_left is None

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from test_weights import CARDS, RAW
 
-from admire.campaign.config import Campaign, parse
 from admire.campaign.layout import Layout
+from admire.campaign.loading import parse
 from admire.campaign.recipes import source_digest, suite_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.optimize.decisions import decide
 from admire.trials.files import read_json, write_json

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from admire.campaign.config import Campaign, parse
 from admire.campaign.layout import Layout
+from admire.campaign.loading import parse
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.trials.files import write_json
 from admire.trials.spec import Spec, make_spec

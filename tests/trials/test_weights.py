@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import yaml
 
-from admire.campaign.config import parse
 from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.loading import parse
 from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import ConfigError

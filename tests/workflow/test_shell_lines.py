@@ -10,7 +10,7 @@ import pytest
 from snakemake.utils import format as shell_line
 from test_two_doors import ROOT, parsed
 
-from admire.campaign.config import load
+from admire.campaign.loading import load
 from admire.campaign.site import make_site
 from admire.errors import ConfigError
 from admire.preflight import slurm

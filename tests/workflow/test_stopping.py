@@ -13,8 +13,8 @@ import yaml
 from campaign_bench import ROOT, TINY, Bench
 from finished_once import finished_once
 
-from admire.campaign.config import load
 from admire.campaign.fidelities import fidelities
+from admire.campaign.loading import load
 
 STEPS = Path(__file__).with_name("steps.yaml")
 HALVING = {"optimizer": {"method": "successive-halving"}, "budget": {"total": 0.42, "batch": 3}}

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from admire.campaign import config as schema
-from admire.campaign import course
+from admire.campaign import course, loading
 from admire.campaign.fidelities import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
 from admire.campaign.recipes import (
@@ -55,7 +54,7 @@ def admire(*arguments, campaign):
 
 
 try:
-    CAMPAIGN = schema.parse(CONFIGURATION, ORIGIN)
+    CAMPAIGN = loading.parse(CONFIGURATION, ORIGIN)
     # Campaigns that run here: this one, and its rivals in the benchmark.
     RUNS = {
         one.name: one

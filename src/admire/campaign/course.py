@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import CampaignLayout, Layout, standing
+from admire.campaign.schema.campaign import Campaign
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_lane(campaign: Campaign, number: int) -> Lane:
         return Lane(number, begun, updated, None)
     learnt = json.loads(standing(files.update(updated, number)).read_text(encoding="utf-8"))
     ended = None
-    if learnt["proposed"] == 0 and campaign.budget.total <= learnt["budget"]:
+    if learnt["proposed"] == 0 and campaign.total <= learnt["budget"]:
         ended = learnt["reason"]
     elif (gain := learnt["gain_per_cost"]) is not None and gain < campaign.optimizer.stop_below:
         ended = f"the largest expected gain per {campaign.budget.unit} ({gain:.2g}) is below optimizer.stop_below"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from admire.campaign.config import Campaign, Model
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.space import money
 from admire.space.steps import DECAY_SHARE
 

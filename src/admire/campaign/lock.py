@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import contents as of_paths
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, ready_tokenizer
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 
 SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -9,10 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from admire.campaign.config import Benchmarks, Campaign, Model, Suite, load
 from admire.campaign.digest import digest
 from admire.campaign.identity import tokenizer_identity
 from admire.campaign.layout import Layout
+from admire.campaign.loading import load
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks, Suite
+from admire.campaign.schema.models import Model
 from admire.campaign.shots import shots_by_files
 from admire.campaign.task_contents import folder_files, outside
 

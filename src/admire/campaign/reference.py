@@ -13,7 +13,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from admire.campaign.config import Campaign, Strict
+from admire.campaign.schema.base import Strict
+from admire.campaign.schema.campaign import Campaign
 
 EXAMPLE = """\
 name: my-campaign
@@ -51,7 +52,7 @@ A campaign is one YAML file, and that file is all its configuration; what differ
 says what it will cost. A second file given with `--configfile` overrides single keys of the first. Unknown keys are
 refused.
 
-This page is made from `src/admire/campaign/config.py` by `python -m admire.campaign.reference > config/README.md`.
+This page is made from `src/admire/campaign/schema/` by `python -m admire.campaign.reference > config/README.md`.
 
 ## A short example
 """

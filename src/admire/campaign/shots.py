@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 
 

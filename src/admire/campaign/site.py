@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from admire.campaign.config import Resources
+from admire.campaign.schema.resources import Resources
 from admire.errors import ConfigError
 
 # `default-resources` of the profile -> what it is called here

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import contents, task_files
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_files import TaskFile
 
 # `dataset_path` of tasks whose data are files of their own, read by datasets itself

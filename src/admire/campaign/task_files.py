@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from admire.campaign.config import Benchmarks
 from admire.campaign.reading import MOST_BYTES
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_types import check_types
 from admire.campaign.yaml_bounds import check_bounds
 from admire.errors import ConfigError

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from admire.campaign.config import Campaign, Name, Validation
 from admire.campaign.recipes import source_digest
+from admire.campaign.schema.base import Name
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.training import Validation
 
 
 class ValidationPlan(Validation):

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from admire.campaign.config import Campaign
+    from admire.campaign.schema.campaign import Campaign
     from admire.campaign.site import Site
 
 
@@ -47,8 +47,8 @@ def resolve(args: argparse.Namespace) -> Campaign:
     # local, so that a verb's --help need not build the schema
     from pathlib import Path
 
-    from admire.campaign.config import load
     from admire.campaign.layout import Layout
+    from admire.campaign.loading import load
     from admire.errors import ConfigError
 
     first = args.campaign[0]

@@ -44,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the scores."""
-    from admire.campaign.config import Resources, parse_argument
     from admire.campaign.fidelities import label
+    from admire.campaign.loading import parse_argument
     from admire.campaign.recipes import suite_digest
+    from admire.campaign.schema.resources import Resources
     from admire.errors import StorageError
     from admire.evaluate.run import evaluate
     from admire.trials import storage

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from admire.cli.campaigns import add_campaign, add_site, resolve, resolve_site
 
 if TYPE_CHECKING:
-    from admire.campaign.config import Campaign
+    from admire.campaign.schema.campaign import Campaign
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         own = trial.decision.startswith(FINAL) and trial.spec.digest not in update["evidence"]
         if own and (score := objective(campaign, trial.scores)) is not None:
             print(f"final training       {score:.4f} (trial {trial.spec.digest}, one seed, after the recommendation)")
-    print(f"budget               spent {ledger.spent:.4g} of {campaign.budget.total:.4g} {campaign.budget.unit}")
+    print(f"budget               spent {ledger.spent:.4g} of {campaign.total:.4g} {campaign.budget.unit}")
     report = files.report
     print(f"report               {report if report.is_file() else f'not written yet: admire report {campaign.name}'}")
     return 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from admire.cli.campaigns import add_campaign, resolve
 
 if TYPE_CHECKING:
-    from admire.campaign.config import Campaign
+    from admire.campaign.schema.campaign import Campaign
     from admire.trials.lease import Lease
 
 

@@ -52,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
-    from admire.campaign.config import Resources, parse_argument
+    from admire.campaign.loading import parse_argument
+    from admire.campaign.schema.resources import Resources
     from admire.campaign.validation import ValidationPlan
     from admire.errors import StorageError
     from admire.train.run import train_trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.data.documents import local_files
 
 TEXT = (".jsonl", ".ndjson", ".json", ".txt")

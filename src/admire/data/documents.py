@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.corpora import corpus
 from admire.data.left_out import LeftOut
 from admire.data.reading import folder

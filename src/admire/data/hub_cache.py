@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.reading.paths import is_file
 from admire.errors import SourceError
 

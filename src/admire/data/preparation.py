@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.config import Campaign, DomainLoss
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import DomainLoss
 from admire.data.contents import contents
 from admire.data.documents import documents
 from admire.data.keyed_order import key_of, permutation

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import contents
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout, kept
 from admire.campaign.recipes import source_digest, source_recipe
+from admire.campaign.schema.campaign import Campaign
 from admire.data import hub_cache
 from admire.data.documents import local_files, unread_files
 from admire.data.preparation import SHARDS, assemble, write_shards

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from admire.campaign.config import HeldOut
+from admire.campaign.schema.sources import HeldOut
 from admire.data.conversation import Document
 from admire.data.documents import Read
 from admire.data.left_out import LeftOut, Tally

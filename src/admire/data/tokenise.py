@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from admire.campaign.config import Campaign, HeldOut
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.sources import HeldOut
 from admire.data.chats import Chats, Row, why_nothing_is_learnt
 from admire.data.conversation import Document
 from admire.data.documents import Read

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from admire.campaign import contents
-from admire.campaign.config import Campaign
 from admire.campaign.digest import canonical
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
+from admire.campaign.schema.campaign import Campaign
 from admire.data.documents import documents
 from admire.data.left_out import Tally
 from admire.data.splits import placed

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, Campaign
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.shots import check_shots
 from admire.campaign.task_files import TaskFile
 from admire.campaign.task_keys import check_keys

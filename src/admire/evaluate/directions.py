@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, Campaign
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_files import Function, TaskFile
 from admire.errors import ConfigError
 from admire.evaluate.task_words import metric_name

@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from admire.campaign.config import Campaign, DomainLoss
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import DomainLoss
 from admire.data.rows import load_split
 from admire.distributed.ranks import Ranks
 from admire.errors import SourceError

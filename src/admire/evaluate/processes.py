@@ -8,7 +8,9 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from admire.campaign.config import Campaign, DomainLoss, Resources
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import DomainLoss
+from admire.campaign.schema.resources import Resources
 from admire.distributed.launch import launch
 from admire.errors import AdmireError, TrialError
 from admire.trials.complaints import counted

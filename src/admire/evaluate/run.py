@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from admire.campaign.config import Benchmarks, Campaign, Resources, Suite
 from admire.campaign.layout import TrialLayout
 from admire.campaign.recipes import suite_digest
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks, Suite
+from admire.campaign.schema.resources import Resources
 from admire.distributed.launch import ProcessEndedError
 from admire.errors import AdmireError, ConfigError, SourceError, TrialError
 from admire.evaluate import processes

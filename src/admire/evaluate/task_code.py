@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 
 OURS = ("admire.evaluate.answers", "admire.evaluate.items", "admire.evaluate.programs")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_files import Function, TaskFile
 from admire.errors import ConfigError
 from admire.evaluate.task_code import OURS

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 
 if TYPE_CHECKING:

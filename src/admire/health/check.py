@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.health.failures import failed_trials
 from admire.health.finding import Finding
 from admire.health.folder import open_folders

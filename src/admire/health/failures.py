@@ -6,7 +6,7 @@ import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
 from admire.trials.breaker import kind_of, words_of
 from admire.trials.ledger import Ledger, Trial

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
+from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
 from admire.trials.ledger import Ledger
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.data.left_out import Tally, is_unchecked
 from admire.health.finding import Finding
 from admire.trials.files import read_json

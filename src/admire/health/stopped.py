@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from admire.campaign.config import Campaign
 from admire.campaign.course import final_step
+from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
 from admire.trials import breaker
 from admire.trials.ledger import Ledger

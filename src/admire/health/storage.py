@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
 from admire.trials.breaker import NOT_BEGUN, broken
 from admire.trials.ledger import Ledger

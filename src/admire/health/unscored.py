@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
 from admire.trials.ledger import Ledger, Trial
 

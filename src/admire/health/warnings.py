@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from admire.campaign.config import Campaign
 from admire.campaign.recipes import suite_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
 from admire.trials.ledger import Ledger
 from admire.trials.records import read_evaluation

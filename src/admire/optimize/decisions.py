@@ -16,12 +16,13 @@ import numpy as np
 
 from admire import __version__
 from admire.campaign import lock
-from admire.campaign.config import Campaign, Model
 from admire.campaign.course import latest_update
 from admire.campaign.digest import digest
 from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, kept
 from admire.campaign.recipes import base_campaign
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.errors import ConfigError, TrialError
 from admire.optimize.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
 from admire.optimize.freedom import check_freedom
@@ -91,7 +92,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
     if not ledger.trials:
         check_freedom(campaign, available_rows(campaign, cards))
     reserved = campaign.reserve
-    left = money.left(campaign.budget.total, ledger.committed, reserved)
+    left = money.left(campaign.total, ledger.committed, reserved)
     seed = int(digest([campaign.optimizer.seed, step, lane]), 16)
     content: dict[str, Any] = {
         "step": step,
@@ -100,7 +101,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
         "seed": seed,
         "pending": [trial.name for trial in ledger.trials if trial.state in ("proposed", "trained")],
         "evidence": len([trial for trial in ledger.trials if trial.state in ("done", "failed")]),
-        "budget": campaign.budget.total,
+        "budget": campaign.total,
         "budget_left": left,
         "reserved": reserved,
         "reason": None,
@@ -199,7 +200,7 @@ def _final(campaign: Campaign) -> dict[str, Any]:
         )
         for spec in specs
     ]
-    return {"method": campaign.optimizer.method, "budget": campaign.budget.total, "reason": None, "trials": trials}
+    return {"method": campaign.optimizer.method, "budget": campaign.total, "reason": None, "trials": trials}
 
 
 def _base(campaign: Campaign) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.fidelities import fidelities, kept
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digests
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError, SourceError
 from admire.optimize.problem import Objective, Observations, Pending, Problem
 from admire.space.fidelity import Fidelities

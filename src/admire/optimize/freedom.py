@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.fidelities import fidelities
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.space import money
 
@@ -32,7 +32,7 @@ def check_freedom(campaign: Campaign, available: np.ndarray) -> None:
         ConfigError: names mixture.rows, mixture.max_epochs and the rows there are.
     """
     low, high = ranges(campaign, available)
-    left = money.left(campaign.budget.total, campaign.reserve)
+    left = money.left(campaign.total, campaign.reserve)
     if (high - low >= 1).any() or money.affordable(left, fidelities(campaign)[0].cost) < 2:
         return
     raise ConfigError(

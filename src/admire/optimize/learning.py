@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from admire import __version__
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout, kept, standing
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.optimize.evidence import observations_of, problem_of, read_cards
 from admire.optimize.methods import get
@@ -61,7 +61,7 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
         "seen": len(evidence),
         "recommendation": _as_dict(campaign, recommendation),
         "observed_best": _observed_best(campaign, seen),
-        "budget": campaign.budget.total,
+        "budget": campaign.total,
         "spent": seen.spent,
         "committed": seen.committed,
         "reserved": campaign.target.cost * campaign.budget.final_replicates,

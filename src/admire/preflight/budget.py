@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.course import lanes
 from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import FINAL, Layout, standing
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.space import money
 from admire.trials.files import read_json
@@ -20,7 +20,7 @@ def check_budget(campaign: Campaign, origin: str) -> None:
     Raises:
         ConfigError: says how much is missing.
     """
-    unit, total = campaign.budget.unit, campaign.budget.total
+    unit, total = campaign.budget.unit, campaign.total
     final = campaign.reserve
     whole, cheapest = campaign.design_cost, fidelities(campaign)[0]
     design = whole or money.times(campaign.optimizer.initial, cheapest.cost)
@@ -57,7 +57,7 @@ def check_raised_budget(campaign: Campaign, origin: str) -> None:
     if last is None or any(lane.begun > _number(last) for lane in lanes(campaign)):
         return
     before = read_json(decided[last])["budget"]
-    unit, total, committed = campaign.budget.unit, campaign.budget.total, Ledger.read(campaign).committed
+    unit, total, committed = campaign.budget.unit, campaign.total, Ledger.read(campaign).committed
     trial, final = fidelities(campaign)[0].cost, campaign.reserve
     needed = money.total([committed, trial, final])
     if before < total and not money.buys(total, needed):

@@ -7,9 +7,9 @@ from pathlib import Path
 import yaml
 
 from admire.campaign import lock
-from admire.campaign.config import Campaign
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.preflight.budget import check_budget, check_raised_budget
 from admire.preflight.first_start import write_contents_down
 from admire.preflight.fit import check_fit

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.documents import local_files
 from admire.data.hub_cache import prepared
 from admire.data.reading.cells import matches, spelled

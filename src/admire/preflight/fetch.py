@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from admire.campaign.config import Benchmarks, Campaign, Source
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
+from admire.campaign.schema.sources import Source
 from admire.errors import ConfigError
 from admire.evaluate.task_code import check_code, guarded_templates
 from admire.preflight.hub import Needs

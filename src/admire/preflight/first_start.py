@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.identity import CHANGED, KINDS, to_write_down
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import ready_tokenizer, source_digests
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.trials.files import read_json, write_json
 

@@ -9,8 +9,10 @@ import json
 from pathlib import Path
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, Campaign, Model
 from admire.campaign.recipes import base_campaign, ready_tokenizer, tokenizer_owner
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
+from admire.campaign.schema.models import Model
 from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.errors import ConfigError

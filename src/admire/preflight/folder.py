@@ -6,7 +6,7 @@ import shutil
 import uuid
 from pathlib import Path
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.trials.plan import parameters
 from admire.trials.storage import size

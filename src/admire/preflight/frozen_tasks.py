@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, Campaign
 from admire.campaign.digest import digest_files
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.data.hub_cache import commits

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, Campaign, Source
 from admire.campaign.recipes import base_campaign
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
+from admire.campaign.schema.sources import Source
 from admire.campaign.task_contents import READERS
 from admire.data.hub_cache import commits, is_hub_name, prepared
 from admire.errors import ConfigError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from admire.campaign.config import Campaign, Resources
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.resources import Resources
 from admire.campaign.site import Site, memory_mb
 
 RECORDING_MINUTES = 5  # the attempt that only records a failure

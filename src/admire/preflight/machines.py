@@ -5,7 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from admire.campaign.batch import share
-from admire.campaign.config import Campaign, Model
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.errors import ConfigError
 
 # key of `resources` with the value that needs a package -> the package's module, and what pip calls it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.optimize.methods import check_name, check_options, entry
 

@@ -11,8 +11,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from admire.campaign.config import Campaign, Model, load
+from admire.campaign.loading import load
 from admire.campaign.recipes import ready_tokenizer
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.data.chat_template import GENERATION
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from admire.campaign import task_files
-from admire.campaign.config import Benchmarks, Campaign
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.shots import overrides
 from admire.evaluate.directions import direction_notes
 from admire.evaluate.task_checks import shows_its_own_items

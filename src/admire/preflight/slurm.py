@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.campaign.site import Site
 from admire.cluster import refusals
 from admire.errors import ConfigError

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digests
+from admire.campaign.schema.campaign import Campaign
 from admire.data.bounds import rows_at_most
 from admire.data.documents import inspect
 from admire.data.hub_cache import check_commit

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from admire.campaign.config import Benchmarks, Campaign
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 from admire.evaluate.benchmarks import check_tasks as check_suite
 from admire.evaluate.directions import check_directions

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from admire.campaign.config import Campaign, Model
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, ready_tokenizer, tokenizer_digest, tokenizer_owner
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub
 from admire.preflight.weights import check_settings, read_json_file

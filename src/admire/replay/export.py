@@ -3,8 +3,9 @@ read it."""
 
 from __future__ import annotations
 
-from admire.campaign.config import Campaign, Model
 from admire.campaign.fidelities import fidelities
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.errors import TableError
 from admire.output.spreadsheet import csv_text
 from admire.trials.ledger import Ledger, Trial

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from admire.campaign.config import Campaign
+from admire.campaign.schema.campaign import Campaign
 from admire.report import style
 from admire.report.comparison import RECOMMENDED, Row
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import BENCHMARK, Layout
 from admire.campaign.recipes import suite_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.output.spreadsheet import csv_text
 from admire.trials.files import read_json

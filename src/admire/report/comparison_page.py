@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
+from admire.campaign.schema.campaign import Campaign
 from admire.output.markdown import inline
 from admire.report.comparison import RECOMMENDED, Row, recommended
 from admire.report.words import objective_in_words
@@ -112,10 +112,10 @@ def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
     folder = Layout(Path(campaign.results))
     lines.append(f"- proposal of {read_json(folder.campaign(campaign.name).special('benchmark'))['time']}")
     unit = inline(campaign.budget.unit)
-    lines.append(f"- {RECOMMENDED}: method {campaign.optimizer.method}, budget {campaign.budget.total:g} {unit}")
+    lines.append(f"- {RECOMMENDED}: method {campaign.optimizer.method}, budget {campaign.total:g} {unit}")
     for method in campaign.benchmark.methods:
         lines.append(
-            f"- {inline(method)}: the same budget, {campaign.budget.total:g} {unit}, decided by method {inline(method)}"
+            f"- {inline(method)}: the same budget, {campaign.total:g} {unit}, decided by method {inline(method)}"
         )
     origins = [record.provenance for row in rows for record in row.records]
     for key in ("admire", "commit", "host"):

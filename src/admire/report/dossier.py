@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import FINAL, CampaignLayout, Layout, standing
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.optimize.evidence import observations_of, problem_of, read_cards
 from admire.optimize.problem import Observations, Problem

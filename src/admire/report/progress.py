@@ -49,7 +49,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             shown = [*mean, *low[later], *high[later], *(score for _, score in tried + finals)]
             margin = 0.08 * (np.nanmax(shown) - np.nanmin(shown) or 1)
             ax.set_ylim(np.nanmin(shown) - margin, np.nanmax(shown) + margin)
-        total = dossier.campaign.budget.total
+        total = dossier.campaign.total
         style.budget_line(ax, total)
         ax.set(xlim=(0, 1.03 * max(total, dossier.ledger.spent)), xlabel=f"budget spent ({unit})")
         ax.set_ylabel("objective (higher is better)")

@@ -37,7 +37,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             trials = f"{len(bought)} trial{'s' if len(bought) != 1 else ''}"
             place = {"xycoords": ("axes fraction", "data"), "xytext": (6, 0), "textcoords": "offset points"}
             ax.annotate(f"{trials}\n{cost:.3g} {campaign.budget.unit}", (1, row), **place, va="center", fontsize=9)
-        total = campaign.budget.total
+        total = campaign.total
         style.budget_line(ax, total)
         labels = [f"{name} (target)" if name == campaign.target.name else name for name in names]
         ax.set(yticks=range(len(names)), yticklabels=labels, ylim=(-0.5, len(names) - 0.3))

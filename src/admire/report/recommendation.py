@@ -65,7 +65,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "cross_validation": _accuracy(dossier),
         "budget": {
             "unit": campaign.budget.unit,
-            "total": campaign.budget.total,
+            "total": campaign.total,
             "spent": _rounded(progress.spent),
             "committed": _rounded(progress.committed),
         },

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.config import DomainLoss
+from admire.campaign.schema.evaluation import DomainLoss
 from admire.report import style
 from admire.report.dossier import Dossier
 from admire.trials.ledger import Trial

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.fidelities import fidelities
+from admire.campaign.schema.campaign import Campaign
 from admire.optimize.problem import Problem
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from admire.campaign.batch import Batch
-from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.schema.resources import Resources
 from admire.errors import TrialError
 from admire.space.steps import SCHEDULE, Steps
 from admire.train.checkpoints import KEEP

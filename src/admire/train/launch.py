@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from admire.campaign.config import Resources
 from admire.campaign.layout import TrialLayout
+from admire.campaign.schema.resources import Resources
 from admire.distributed import launch as processes
 from admire.errors import TrialError
 from admire.train.interruption import EXIT_CODE

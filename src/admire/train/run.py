@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from admire.campaign.config import Resources
 from admire.campaign.fidelities import label
 from admire.campaign.layout import TrialLayout
+from admire.campaign.schema.resources import Resources
 from admire.campaign.validation import ValidationPlan
 from admire.distributed.ranks import Ranks
 from admire.errors import AdmireError, StorageError, TrialError

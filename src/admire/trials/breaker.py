@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import TrialLayout, kept
+from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.trials.attempts import Attempts
 from admire.trials.ledger import Ledger, Trial, rows
@@ -101,7 +101,7 @@ def check(campaign: Campaign, ledger: Ledger, final: bool = False) -> None:
         TrialError: which error, which trials, and how to go on.
     """
     if found := standing(ledger, final):
-        total, unit = campaign.budget.total, campaign.budget.unit
+        total, unit = campaign.total, campaign.budget.unit
         raise TrialError(
             f"campaign '{campaign.name}' asks for no further trial: {found[0]}. Mend that, type `{command(campaign)}`, and the "
             f"same command goes on; {total - ledger.committed:.4g} of {total:.4g} {unit} are left"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from admire.campaign.config import Campaign
 from admire.campaign.recipes import suite_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.trials.ledger import Trial
 from admire.trials.records import EvaluationRecord, read_evaluation
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from admire.campaign.config import Campaign
 from admire.campaign.fidelities import label
 from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout, standing
 from admire.campaign.recipes import suite_digest
+from admire.campaign.schema.campaign import Campaign
 from admire.output.spreadsheet import csv_text
 from admire.space import money
 from admire.trials.files import open_state, read_json, write_text

@@ -9,10 +9,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from admire.campaign.config import Campaign, Model
 from admire.campaign.fidelities import Fidelity, fidelities, kept, label
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, source_digest, tokenizer_digest, tokenizer_owner
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.campaign.site import Site
 from admire.space import money
 from admire.trials.costs import measured_cost, seconds_of_unit
@@ -107,7 +108,7 @@ def make_plan(campaign: Campaign) -> Plan:
     """The plan at this moment: on a fresh clone everything is ahead, later what is spent and committed is counted."""
     ledger = Ledger.read(campaign)
     progress = measure(campaign, ledger)
-    left = money.left(campaign.budget.total, progress.committed, progress.reserved)
+    left = money.left(campaign.total, progress.committed, progress.reserved)
     lines = []
     for place, fidelity in enumerate(fidelities(campaign)):
         trials = [trial for trial in ledger.trials if trial.fidelity == fidelity.name]
@@ -122,7 +123,7 @@ def make_plan(campaign: Campaign) -> Plan:
     return Plan(
         campaign,
         tuple(lines),
-        campaign.budget.total,
+        campaign.total,
         progress.spent,
         progress.committed,
         progress.reserved,

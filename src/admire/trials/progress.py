@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.course import final_step, latest_update
 from admire.campaign.layout import FINAL, Layout, standing
+from admire.campaign.schema.campaign import Campaign
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial
 
@@ -46,7 +46,7 @@ def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
         ledger.spent,
         ledger.committed,
         reserved,
-        campaign.budget.total,
+        campaign.total,
         _seconds_left(campaign, ledger, reserved),
     )
 
@@ -93,7 +93,7 @@ def _seconds_left(campaign: Campaign, ledger: Ledger, reserved: float) -> float 
     if here <= 0:
         return None
     remaining = (
-        max(campaign.budget.total - ledger.spent, 0.0)
+        max(campaign.total - ledger.spent, 0.0)
         if final_step(campaign) is None
         else ledger.committed - ledger.spent + reserved
     )

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from admire.campaign.config import load
 from admire.campaign.layout import Layout, TrialLayout, kept
+from admire.campaign.loading import load
 from admire.errors import BusyError, ConfigError, TrialError
 from admire.trials.lease import Lease
 from admire.trials.ledger import base_specs, rows

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from admire.campaign import contents
-from admire.campaign.config import Campaign, Model
 from admire.campaign.digest import digest
 from admire.campaign.identity import weights_identity
 from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.recipes import ready_tokenizer, source_digests, tokenizer_digest
+from admire.campaign.schema.campaign import Campaign
+from admire.campaign.schema.models import Model
 from admire.errors import TrialError
 from admire.space.counts import exact_counts
 from admire.trials.files import read_json

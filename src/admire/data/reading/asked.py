@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.reading.beside import BESIDE
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError

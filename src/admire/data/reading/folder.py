@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from admire.campaign.config import Source
+from admire.campaign.schema.sources import Source
 from admire.data.hub_cache import is_hub_name
 from admire.data.reading.asked import Asked, Row
 from admire.data.reading.lines import read_json, read_lines
