@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import shutil
@@ -29,6 +30,11 @@ class Channel:
         """The one of the controller that called this process."""
         named = os.environ.get(VARIABLE)
         return cls(Path(named)) if named else None
+
+    @classmethod
+    def of(cls, host: str, pid: int) -> Channel | None:
+        """The one in the working folder of a controller that lives, as its lease names it; None when it has none."""
+        return next(map(cls, ROOM.glob(f"{glob.escape(host)}-{pid}-*")), None)
 
     @property
     def wanted(self) -> bool:
@@ -65,10 +71,21 @@ class Channel:
         """Note what submissions wait for; True for the first that does."""
         self._waiting.mkdir(parents=True, exist_ok=True)
         try:
-            (self._waiting / hashlib.sha256(cause.encode()).hexdigest()[:16]).open("x").close()
+            with (self._waiting / hashlib.sha256(cause.encode()).hexdigest()[:16]).open(
+                "x", encoding="utf-8"
+            ) as stream:
+                stream.write(cause)
         except FileExistsError:
             return False
         return True
+
+    def waits_for(self) -> list[str]:
+        """What submissions wait for now, as `wait_for` was told."""
+        found = []
+        for mark in sorted(self._waiting.glob("*")):
+            with contextlib.suppress(OSError):
+                found.append(mark.read_text(encoding="utf-8"))
+        return [cause for cause in found if cause]
 
     def accepted(self) -> bool:
         """Note that a job was accepted; True when submissions had waited until now."""

@@ -86,10 +86,11 @@ class Submission:
         return next((line.split("|", 1)[0] for line in done.stdout.splitlines() if self.token in line), "")
 
     def _tell(self, refusal: refusals.Refusal, said: str) -> None:
-        if self.channel.wait_for(refusal.words):
+        cause = f"{refusal.means}: {refusal.cause(said)!r}"
+        if self.channel.wait_for(cause):
             self.channel.say(
-                f"Slurm accepts no job for now ({refusal.means}: {refusal.cause(said)!r}): the submission waits and is tried "
-                f"again, at least every {LONGEST_PAUSE:.0f} s"
+                f"Slurm accepts no job for now ({cause}): the submission waits and is tried again, at least every "
+                f"{LONGEST_PAUSE:.0f} s"
             )
 
     def _wait(self, seconds: float) -> bool:

@@ -12,6 +12,7 @@ from admire.health.nodes import nodes_that_break
 from admire.health.rows import rows_left_out
 from admire.health.stopped import stopped_asking
 from admire.health.storage import left_without_outcome, nearly_full
+from admire.health.submissions import submissions_that_wait
 from admire.health.unscored import unscored_metrics
 from admire.health.warnings import library_warnings
 from admire.trials.ledger import Ledger
@@ -21,6 +22,7 @@ KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
     stopped_asking,
     left_without_outcome,
     nearly_full,
+    submissions_that_wait,
     nodes_that_break,
     failed_trials,
     rows_left_out,

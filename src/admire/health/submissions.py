@@ -1,0 +1,31 @@
+"""Submissions that wait because Slurm refuses every job for now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from admire.campaign.config import Campaign
+from admire.campaign.layout import Layout
+from admire.cluster.channel import Channel
+from admire.health.finding import Finding
+from admire.trials.lease import Lease
+from admire.trials.ledger import Ledger
+
+# what a cause begins with -> the command that shows it
+LOOKS = {
+    "a limit": "squeue --me",
+    "Slurm's whole queue": "squeue",
+    "the partition": "sinfo",
+    "the reservation": "scontrol show reservation",
+}
+
+
+def submissions_that_wait(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
+    """What the campaign's controller, in this folder, waits for before it can submit."""
+    holder = Lease(Layout(Path(campaign.results)).campaign(campaign.name).running).holder()
+    channel = Channel.of(holder["host"], holder["pid"]) if holder else None
+    for cause in channel.waits_for() if channel else []:
+        command = next((look for words, look in LOOKS.items() if cause.startswith(words)), "scontrol ping")
+        sentence = f"Slurm accepts no job for now ({cause}); submissions are repeated until it does"
+        yield Finding("waiting", sentence, f"to look: {command}")
