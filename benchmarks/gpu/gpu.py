@@ -50,7 +50,7 @@ SHAPES = {
 TINY = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 TINY |= {"num_key_value_heads": 2, "vocab_size": 300}
 FULL_SIZE = {"length": 2048, "batch": 32, "rows_at_once": 8, "steps": 40, "checkpoint_minutes": 0.1}
-TINY_SIZE = {"length": 64, "batch": 8, "rows_at_once": 4, "steps": 12, "checkpoint_minutes": 0.003}
+TINY_SIZE = {"length": 64, "batch": 8, "rows_at_once": 4, "steps": 24, "checkpoint_minutes": 0.02}
 
 
 class Clock:
@@ -93,6 +93,8 @@ class Clock:
             for number, (before, after) in enumerate(zip(self.ends, self.ends[1:], strict=False), start=1)
             if number >= SKIPPED and number not in self.saved_in
         ]
+        if not steps:
+            raise SystemExit("no step passed without a checkpoint: the machine is too busy to be measured")
         gpu = torch.cuda.is_available()
         return {
             "tokens_per_second": tokens_a_step * len(steps) / sum(steps),
@@ -101,6 +103,35 @@ class Clock:
             "checkpoint_seconds": float(np.median(self.saves)) if self.saves else None,
             "device": torch.cuda.get_device_name() if gpu else "CPU",
         }
+
+
+def random_rows(
+    kind: str, size: dict[str, Any], vocabulary: int, rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Lengths of rows, and the rows as a prepared source has them."""
+    count, length = size["steps"] * size["batch"], size["length"]
+    # conversations are as long as those of instruction mixtures are: many short ones, a few of full length
+    lengths = np.full(count, length) if kind == "pretrain" else rng.lognormal(np.log(length / 5), 0.9, count)
+    lengths = np.clip(lengths, 8, length).astype(int)
+    rows = {"input_ids": [rng.integers(3, vocabulary, n) for n in lengths], "bytes": lengths}
+    if kind == "sft":
+        rows["assistant_masks"] = [np.ones(n, dtype=np.int8) for n in lengths]
+    return lengths, rows
+
+
+def training_settings(kind: str, size: dict[str, Any], cpu: bool) -> dict[str, Any]:
+    """What a spec says of the training."""
+    training = {"kind": kind, "sequence_length": size["length"], "batch_size": size["batch"], "learning_rate": 1e-4}
+    training |= {
+        "schedule": "cosine",
+        "warmup_share": 0.1,
+        "weight_decay": 0.1,
+        "adam_beta2": 0.95,
+        "max_grad_norm": 1.0,
+    }
+    training |= {"epochs": 1, "dtype": "float32" if cpu else "bfloat16", "diverged_above": 50.0, "seed": 0}
+    training |= {"loss_on": "all"} if kind == "sft" else {}
+    return training
 
 
 def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], attention: str) -> dict[str, Any]:
@@ -121,13 +152,8 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="t1", pad_token="t2")
     tokenizer.save_pretrained(layout.tokenizer("t"))
     content = tokenizer_sha256(PreTrainedTokenizerFast.from_pretrained(layout.tokenizer("t")))
-    count, length = size["steps"] * size["batch"], size["length"]
-    # conversations are as long as those of instruction mixtures are: many short ones, a few of full length
-    lengths = np.full(count, length) if kind == "pretrain" else rng.lognormal(np.log(length / 5), 0.9, count)
-    lengths = np.clip(lengths, 8, length).astype(int)
-    rows = {"input_ids": [rng.integers(3, shape["vocab_size"], n) for n in lengths], "bytes": lengths}
-    if kind == "sft":
-        rows["assistant_masks"] = [np.ones(n, dtype=np.int8) for n in lengths]
+    lengths, rows = random_rows(kind, size, shape["vocab_size"], rng)
+    count, length = len(lengths), size["length"]
     folder = layout.source("random", kind)
     datasets.Dataset.from_dict(rows).save_to_disk(folder / "train")
     sha256 = hashlib.sha256(kind.encode()).hexdigest()
@@ -141,16 +167,7 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
         start.save_pretrained(root / "start")
         model = {"path": str(root / "start")}
     cpu = not torch.cuda.is_available()
-    training = {"kind": kind, "sequence_length": length, "batch_size": size["batch"], "learning_rate": 1e-4}
-    training |= {
-        "schedule": "cosine",
-        "warmup_share": 0.1,
-        "weight_decay": 0.1,
-        "adam_beta2": 0.95,
-        "max_grad_norm": 1.0,
-    }
-    training |= {"epochs": 1, "dtype": "float32" if cpu else "bfloat16", "diverged_above": 50.0, "seed": 0}
-    training |= {"loss_on": "all"} if kind == "sft" else {}
+    training = training_settings(kind, size, cpu)
     decides = {"recipe": 1, "model": model, "tokenizer": content, "sources": [{"sha256": sha256, "rows": count}]}
     decides |= {"training": training, "replicate": 0} | ({"threads": torch.get_num_threads()} if cpu else {})
     labels = {"model": "bench", "campaign": "bench", "tokenizer": {"folder": "tokenizers/t"}, "chat_template": None}

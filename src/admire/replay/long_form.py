@@ -54,15 +54,8 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit:
     _check_runs(frame, path, target_size)
     sizes, costs, said = _by_cost(frame, path, target_size)
     notes += said
-    groups = []
-    for size in sizes:
-        group, said = _without_repeats(frame[frame["size"] == size], sources, metrics, errors, path)
-        groups.append(group)
-        notes += said
-    if len(groups[-1]) < 2:
-        raise TableError(
-            f"{path}: all runs of size '{target_size}' have one mixture; there is nothing to choose between"
-        )
+    groups, said = _groups(frame, sizes, (sources, metrics, errors), path)
+    notes += said
     return Table(
         name=path.stem,
         sources=tuple(name.removeprefix(WEIGHT) for name in sources),
@@ -80,6 +73,20 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit:
         shares=tuple(shares.get(size, 1.0) for size in sizes),
         notes=tuple(notes),
     )
+
+
+def _groups(
+    frame: pd.DataFrame, sizes: tuple[str, ...], columns: tuple[list[str], list[str], list[str]], path: Path
+) -> tuple[list[pd.DataFrame], list[str]]:
+    """Each size's runs, the target's last, and one sentence for each size in which mixtures repeat."""
+    groups, notes = [], []
+    for size in sizes:
+        group, said = _without_repeats(frame[frame["size"] == size], *columns, path)
+        groups.append(group)
+        notes += said
+    if len(groups[-1]) < 2:
+        raise TableError(f"{path}: all runs of size '{sizes[-1]}' have one mixture; there is nothing to choose between")
+    return groups, notes
 
 
 def _is_average(name: str) -> bool:
