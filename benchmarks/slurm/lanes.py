@@ -42,13 +42,13 @@ python benchmarks/slurm/lanes.py
 ```
 
 Durations 1 : 3 : 10 over three sizes (10 min at the smallest, {SPREAD:.0%} spread), an initial design of {INITIAL}, then
-{BUDGET:.0f} units of cost a lane. A job's end is noticed {NOTICED:.0f} s late; an update and a decision follow, each
-{START} s of imports and what the real method took here (CPU seconds: median, longest).
+{BUDGET:.0f} units of cost per lane. A job's end is noticed {NOTICED:.0f} s late. An update and a decision follow; each takes
+{START} s of imports and the CPU time of the real method on this machine (column *decision*: median, longest).
 
-- *busy*: share of the places' time in training, from the end of the initial design until the budget is spent
-- *in batches*: the same with `lanes: 1, batch: L`, which waits for the slowest of each batch
-- *straggler*: the first trial after the initial design takes {STRAGGLES:.0f} times its time; its own place is not counted
-- *wait*: from the end of a training to the begin of the next one on its place, the longest of all
+- *busy*: share of its time in which a place trains, from the end of the initial design until the budget is spent
+- *in batches*: the same with `lanes: 1, batch: L`, which waits for the slowest trial of each batch
+- *straggler*: the first trial after the initial design takes {STRAGGLES:.0f} times as long; its own place is not counted
+- *wait*: from the end of a training to the beginning of the next one on its place, the longest of all
 
 | lanes | trials | decision (s) | busy | in batches | straggler: others busy | in batches | wait (s) | with a straggler |
 |---:|---:|---:|---:|---:|---:|---:|---:|---:|"""

@@ -132,7 +132,7 @@ def missing_decisions(bench, lanes):
 
 def table(rows, missing, decided, lanes):
     minutes, cpu, memory = (rows[-1][0] - rows[0][0]) / 60, rows[-1][2], max(row[3] for row in rows)
-    lines = [f"# {decided:,} trials over {lanes} lanes: what the controller costs, {datetime.date.today()}", "", "```"]
+    lines = [f"# {decided:,} trials over {lanes} lanes: the cost of the controller, {datetime.date.today()}", "", "```"]
     lines += [f"python benchmarks/slurm/many_trials.py --trials {decided} --lanes {lanes}", "```", ""]
     lines += [
         f"Real Snakemake with its local executor, real decisions (random search); trainings are sleeps of {SLEEP:g} s."
@@ -140,13 +140,13 @@ def table(rows, missing, decided, lanes):
     lines += [f"{os.cpu_count()} cores; the load meanwhile was {os.getloadavg()[2]:.0f}.", ""]
     lines += ["| | |", "|---|---:|"]
     lines += [
-        f"| trials decided, trained, learnt from | {decided:,} |",
-        f"| decisions that are missing | {missing} |",
-        f"| the controller's CPU, seconds a trial | {cpu / decided:.2f} |",
+        f"| trials decided, trained and used in updates | {decided:,} |",
+        f"| missing decisions | {missing} |",
+        f"| the controller's CPU, seconds per trial | {cpu / decided:.2f} |",
         f"| the controller's memory at most, MB | {memory / 1e6:.0f} |",
         f"| minutes | {minutes:.0f} |",
         "",
-        "| updates | CPU seconds since the line above, an update | memory (MB) |",
+        "| updates | CPU seconds per update since the line above | memory (MB) |",
         "|---:|---:|---:|",
     ]
     last, used = 0, 0.0

@@ -49,16 +49,16 @@ def table(found):
     rows = {
         "a job's allocation": allocated,
         "training loop": training,
-        "scoring, in mid-training and at its end": scoring,
-        "**beside both** (a start of Snakemake, two of Python with torch)": rest,
+        "scoring, during training and at its end": scoring,
+        "**the rest** (a start of Snakemake, two of Python with torch)": rest,
         "from a job's end to the next submission (polling, update, propose)": between,
     }
-    lines = [f"# What a trial costs on Slurm beside itself, {datetime.date.today()}", ""]
+    lines = [f"# The overhead of a trial on Slurm, {datetime.date.today()}", ""]
     lines += [
         f"`python benchmarks/slurm/overhead.py --trials {len(found)}`: one lane, the shipped profile, one machine of"
     ]
     lines += [f"{os.cpu_count()} cores; the load meanwhile was {os.getloadavg()[1]:.0f}.", ""]
-    lines += ["| seconds | median | least | most |", "|---|---:|---:|---:|"]
+    lines += ["| seconds | median | minimum | maximum |", "|---|---:|---:|---:|"]
     for name, values in rows.items():
         lines.append(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
     return "\n".join(lines) + "\n"

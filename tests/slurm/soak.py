@@ -203,8 +203,8 @@ def table(bench, played, codes, witness, waste, minutes):
     command = shlex.join(["python", "tests/slurm/soak.py", *sys.argv[1:]])
     every = f"checkpoints every {60 * bench.checkpoint_minutes:g} s"
     lines += [
-        f"`{command}`: one machine, four nodes, {EPOCHS} epochs a training; {every}. A node stands for a GPU.",
-        f"The machine has {os.cpu_count()} cores; {waste.load:.1f} were wanted on average, by whatever ran there.",
+        f"`{command}`: one machine, four nodes, {EPOCHS} epochs per training; {every}. A node stands for a GPU.",
+        f"The machine has {os.cpu_count()} cores; the load was {waste.load:.1f} on average, of everything that ran there.",
         "",
     ]
     lines += ["| | |", "|---|---:|"]
@@ -213,12 +213,12 @@ def table(bench, played, codes, witness, waste, minutes):
         f"| **faults** | {sum(played.values())} |",
         f"| trials: {', '.join(f'{count} {state}' for state, count in states.items())} | {len(rows)} |",
         f"| attempts at trainings | {counted['attempts']} |",
-        f"| stopped with a checkpoint, of them requeued by themselves | {counted['interrupted']}, {counted['requeued']} |",
-        f"| killed without a word | {counted['killed']} |",
+        f"| stopped with a checkpoint; of these, requeued by themselves | {counted['interrupted']}, {counted['requeued']} |",
+        f"| killed without a record of their end | {counted['killed']} |",
         f"| steps lost after a checkpoint on request | {counted['lost']} |",
         f"| seconds of all trainings, starts included | {trained:.0f} |",
-        f"| of them lost by the killed ones: since their last checkpoint | {sum(killed):.0f} ({sum(killed) / trained:.1%}) |",
-        f"| of those, beyond one checkpoint interval each, starts above all | {beyond:.0f} ({beyond / trained:.1%}) |",
+        f"| of them lost by killed trainings, since their last checkpoint | {sum(killed):.0f} ({sum(killed) / trained:.1%}) |",
+        f"| of those, beyond one checkpoint interval each, mostly starts | {beyond:.0f} ({beyond / trained:.1%}) |",
         f"| trials trained to the end more than once | {counted['ok'] - states['done']} |",
         f"| two trainings of a trial at once | {len(witness.two_at_once)} |",
         f"| exit codes of the campaign's supervisors | {', '.join(map(str, codes))} |",
