@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from admire.campaign.config import Campaign
 from admire.campaign.layout import Layout
+from admire.campaign.schema.campaign import Campaign
 from admire.cluster.channel import Channel
 from admire.health.finding import Finding
 from admire.trials.lease import Lease
