@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,19 @@ def loaded_after(code):
 def test_every_folder_is_a_room_with_arrows():
     folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
     assert folders <= ARROWS.keys()
+
+
+def test_the_picture_of_the_packages_shows_the_arrows():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.split("flowchart TD")[1].split("```")[0]
+    drawn = {name: set() for name in ARROWS}
+    for source, target in re.findall(r"(\w+) --> (\w+)", picture):
+        drawn[source].add(target)
+
+    def reached(name):
+        return drawn[name].union(*map(reached, drawn[name]))
+
+    assert {name: reached(name) for name in ARROWS} == ARROWS
 
 
 @pytest.mark.parametrize("room", ARROWS)
