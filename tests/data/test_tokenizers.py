@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from small_campaign import CHAT, campaign, texts, write_jsonl
 
+from admire.campaign.layout import Layout
 from admire.campaign.schema.sources import HeldOut
 from admire.data.splits import split_of
 from admire.data.tokenizers import load_tokenizer, tokenizer_sha256, train_tokenizer
 from admire.errors import ConfigError
+from admire.trials.spec import tokenizer_place
 
 
 def two_sources(folder, rows):
@@ -134,3 +136,18 @@ def test_code_that_comes_with_a_tokenizer_is_not_run_and_nothing_asks(
     except ConfigError as error:
         assert loads is not True and "code of its own, which is never run" in str(error)
     assert not marker.exists()
+
+
+def test_one_that_is_loaded_otherwise_than_when_a_trial_was_decided_is_refused(tokenizer_path, tmp_path):
+    shutil.copytree(tokenizer_path, tmp_path / "mine")
+    place = tokenizer_place(
+        campaign(tmp_path, two_sources(tmp_path, texts()), tokenizer={"path": str(tmp_path / "mine")}), Layout(tmp_path)
+    )
+    load_tokenizer(place, tmp_path)
+    (tmp_path / "mine/config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(
+        ConfigError, match=r"mine: the tokenizer is not loaded as when this was decided: config\.json beside"
+    ):
+        load_tokenizer(place, tmp_path)
+    del place["loaded_by"]  # as earlier versions wrote it; the rows' own tokenizer is compared then
+    load_tokenizer(place, tmp_path)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from admire.campaign import contents, lock
+from admire.campaign.digest import digest
 from admire.campaign.identity import tokenizer_identity, weights_identity
 from admire.campaign.layout import Layout
 from admire.campaign.loading import load
@@ -35,8 +37,9 @@ def begun(folder, capsys):
     assert main(["preflight", "--begin", "chats.yaml"]) == 0
     said = capsys.readouterr().out
     assert (
-        "what models.M.path, models.M.path (tokenizer), tokenizer.chat_template holds today" in said
-        and said.count("lock.json") == 1
+        "what models.M.path, models.M.path (tokenizer), tokenizer (how it is loaded), tokenizer.chat_template holds today"
+        in said
+        and said.count("holds today") == 1
     )
     return folder
 
@@ -52,6 +55,11 @@ def swap_weights(folder):
 def rename_token(folder):
     path = folder / "model/tokenizer.json"
     path.write_text(path.read_text().replace('"<|system|>"', '"<|sytsem|>"'))
+
+
+def other_class(folder):
+    path = folder / "model/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": "GPT2Tokenizer"}))
 
 
 def mend_template(folder):
@@ -73,6 +81,7 @@ REFUSED = {
     swap_weights: r"models\.M\.path holds other weights \(was [0-9a-f]{16}, is [0-9a-f]{16}\)",
     rename_token: r"models\.M\.path \(tokenizer\) holds another tokenizer \(was [0-9a-f]{16}, is [0-9a-f]{16}\)",
     mend_template: r"tokenizer\.chat_template holds another chat template \(was [0-9a-f]{16}, is [0-9a-f]{16}\)",
+    other_class: r"tokenizer \(how it is loaded\) holds another configuration of its model.* \(was '\w{16}', is '\w{16}'\)",
     lambda folder: shutil.rmtree(
         folder / "model"
     ): r"models\.M\.path holds other weights \(was [0-9a-f]{16}, is not there\)",
@@ -110,10 +119,10 @@ def test_what_decides_nothing_may_change(begun, change):
 def test_the_first_start_writes_down_once_and_says_so_once(begun, capsys):
     lock = (begun / "results/campaigns/chats/lock.json").read_text()
     assert main(["preflight", "--begin", "chats.yaml"]) == 0
-    assert "lock.json" not in capsys.readouterr().out
+    assert "holds today" not in capsys.readouterr().out
     assert (begun / "results/campaigns/chats/lock.json").read_text() == lock
     assert main(["preflight", "--begin", "texts.yaml"]) == 0
-    assert "lock.json" not in capsys.readouterr().out, "it names no path"
+    assert "holds today" not in capsys.readouterr().out, "it names no path"
 
 
 def identities(name="chats.yaml"):
@@ -269,3 +278,108 @@ def test_a_tokenizer_that_changed_before_the_first_start_is_found_by_the_cards(f
         r"model: the tokenizer is not the one that source '\w+' was prepared with \(was \w{16}, is \w{16}\)", said
     )
     assert not prepared & set(identities()[0].values())
+
+
+def name_rules(folder, text):
+    """Rules of an older version of the library, which the tokenizer's configuration names."""
+    (folder / "tokenizer.4.0.0.json").write_text(text)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fast_tokenizer_files": ["tokenizer.4.0.0.json"]}))
+
+
+def other_rules(folder):
+    name_rules(folder, (folder / "tokenizer.json").read_text().replace("<|system|>", "<|sytsem|>"))
+
+
+def other_type(folder):
+    (folder / "config.json").write_text('{"model_type": "gpt2"}')
+
+
+def no_type(folder):
+    (folder / "config.json").unlink()
+
+
+@pytest.mark.parametrize("change", [other_type, no_type, other_rules])
+def test_what_decides_how_a_tokenizer_is_loaded_is_part_of_it(tmp_path, change):
+    shutil.unpack_archive(EARLIER, tmp_path)
+    model, fresh = tmp_path / "model", Layout(tmp_path / "fresh")
+    name_rules(model, (model / "tokenizer.json").read_text())
+    before = tokenizer_identity(str(model), fresh, own_template=True)
+    shutil.copytree(model, tmp_path / "moved")
+    assert tokenizer_identity(str(tmp_path / "moved"), fresh, own_template=True) == before
+    (model / "config.json").write_text(json.dumps(json.loads((model / "config.json").read_text()) | {"hidden_size": 8}))
+    assert tokenizer_identity(str(model), fresh, own_template=True) == before, "a model's size is none of its business"
+    change(model)
+    assert tokenizer_identity(str(model), fresh, own_template=True) != before
+
+
+def test_a_tokenizer_alone_keeps_the_identity_that_it_had(tmp_path):
+    shutil.unpack_archive(EARLIER, tmp_path)
+    (tmp_path / "model/config.json").unlink()
+    assert tokenizer_identity(str(tmp_path / "model"), Layout(tmp_path / "fresh"), True).keys() == {"sha256"}
+
+
+@pytest.fixture
+def between(folder):
+    """Results of a version that knew tokenizers by their files alone: content in the recipes, no word of `loaded_by`."""
+    results = Layout(folder / "results")
+    content = {"sha256": contents.tokenizer("model", results.hashes, own_template=False)}
+    for card in [*folder.glob("results/sources/*/*/card.json")]:
+        made = json.loads(card.read_text())
+        if made["recipe"]["tokenizer"] == {"path": "model"}:
+            made["recipe"]["tokenizer"] = content
+            card.write_text(json.dumps(made))
+            card.parent.rename(card.parent.with_name(digest(made["recipe"])))
+    kinds = {kind: {} for kind in ("tokenizers", "tokenizers without template")}
+    results.contents.write_text(json.dumps(kinds | {"weights": {"model": contents.weights("model", results.hashes)}}))
+    campaign = load("chats.yaml")
+    path = folder / "results/campaigns/chats/lock.json"
+    held = {key: value for key, value in lock.contents(campaign).items() if key != lock.LOADING}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"contents": held}))
+    return folder
+
+
+def sources_are_there(folder):
+    return [
+        (folder / f"results/sources/{name}/{made}/card.json").is_file()
+        for name, made in source_digests(load("chats.yaml")).items()
+    ]
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_sources_of_a_version_that_knew_tokenizers_by_their_files_alone_stay(between, capsys, started):
+    if started:
+        assert main(["preflight", "--begin", "chats.yaml"]) == 0
+        said = capsys.readouterr().out
+        assert "what tokenizer (how it is loaded) holds today is taken for what it began with" in said
+        assert main(["preflight", "--begin", "chats.yaml"]) == 0
+        assert "holds today" not in capsys.readouterr().out
+    assert all(sources_are_there(between))
+
+
+def test_they_are_not_taken_once_the_tokenizer_is_loaded_another_way(between, capsys):
+    assert main(["preflight", "--begin", "chats.yaml"]) == 0
+    other_class(between)
+    assert not any(sources_are_there(between))
+    capsys.readouterr()
+    assert main(["preflight", "chats.yaml"]) == 1
+    assert "tokenizer (how it is loaded) holds another configuration" in capsys.readouterr().err
+    Path("chats.yaml").write_text(Path("chats.yaml").read_text().replace("name: chats", "name: new"))
+    assert not any(sources_are_there(between))
+
+
+def test_files_that_an_index_names_in_another_folder_are_held_once_a_campaign_goes_on(between, capsys):
+    """An earlier version let such a campaign begin."""
+    (between / "parts").mkdir()
+    (between / "parts/a.safetensors").write_bytes(b"one")
+    places = {"weight_map": {"lm_head.weight": "../parts/a.safetensors"}}
+    (between / "model/model.safetensors.index.json").write_text(json.dumps(places))
+    path = between / "results/campaigns/chats/lock.json"
+    frozen = json.loads(path.read_text())
+    frozen["contents"]["models.M.path"] = contents.weights("model", Layout(between / "results").hashes)
+    path.write_text(json.dumps(frozen))
+    assert main(["preflight", "--begin", "chats.yaml"]) == 0
+    assert "what models.M.path (files elsewhere), tokenizer (how it is loaded) holds today" in capsys.readouterr().out
+    (between / "parts/a.safetensors").write_bytes(b"two")
+    assert main(["preflight", "chats.yaml"]) == 1
+    assert "models.M.path (files elsewhere) holds other weights (was " in capsys.readouterr().err

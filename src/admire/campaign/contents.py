@@ -63,10 +63,32 @@ def weights(path: str, hashes: Path) -> str | None:
         ConfigError: if a file cannot be read.
     """
     folder = located(path)
-    files = _matching(folder, WEIGHTS) if folder else {}
+    files = matching(folder, WEIGHTS) if folder else {}
     if not any(name.endswith(".safetensors") for name in files):
         return None
     return _together({name: _of_setting(part, hashes) for name, part in files.items()})
+
+
+def weights_elsewhere(path: str, hashes: Path) -> str | None:
+    """The sha256 of weights that an index names beyond its folder, which are no part of `weights`; None when there are none.
+
+    Args:
+        hashes: the folder in which sha256 of large files are kept.
+
+    Raises:
+        ConfigError: if a file cannot be read.
+    """
+    folder = located(path)
+    found: dict[str, str] = {}
+    for index in matching(folder, ("*.safetensors.index.json",)).values() if folder else ():
+        try:
+            places = json.loads(_bytes(index)).get("weight_map")
+            names = {str(name) for name in places.values()}
+        except (ValueError, AttributeError, RecursionError):  # what it is then, whoever loads it says
+            continue
+        beyond = {name: index.parent / name for name in sorted(names) if Path(name).name != name}
+        found |= {name: file(place, hashes) for name, place in beyond.items() if place.is_file()}
+    return _together(found) if found else None
 
 
 def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
@@ -81,13 +103,13 @@ def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
         ConfigError: if a file cannot be read.
     """
     folder = located(path)
-    files = _matching(folder, TOKENIZER) if folder else {}
+    files = matching(folder, TOKENIZER) if folder else {}
     if not files:
         return None
     without = set() if own_template else {"chat_template"}
     found = {name: _of_setting(part, hashes, without) for name, part in files.items()}
     if own_template:
-        found |= {name: file(part, hashes) for name, part in _matching(folder, TEMPLATES).items()}
+        found |= {name: file(part, hashes) for name, part in matching(folder, TEMPLATES).items()}
     return _together(found)
 
 
@@ -139,7 +161,7 @@ def located(path: str) -> Path | None:
     return None
 
 
-def _matching(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
+def matching(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
     """Name within the folder -> file, of the files that match; no hidden ones."""
 
     def files() -> Iterator[tuple[str, Path]]:

@@ -4,6 +4,9 @@ Version 0.1.0 took a path for whatever it held. Tokenizers and weights that sour
 the path as their identity as long as the content is the same, so that what was prepared, trained and scored stays valid. What such
 a path holds is written down once (`contents.json`), when the first run by a later version starts; until then it is what the path
 holds now.
+
+Later versions took a tokenizer for its own files, whatever decides beside them how it is loaded (`loaded_by`). Sources of that time
+keep their identity in the same way: what that was is written down when a campaign with such a tokenizer starts.
 """
 
 from __future__ import annotations
@@ -16,8 +19,12 @@ from typing import Any
 
 from admire.campaign import contents
 from admire.campaign.layout import Layout
+from admire.campaign.loaded_by import PLAIN, loaded_by
 
 Contents = dict[str, str | None]  # path -> sha256, None where nothing is
+LOADING = (
+    "how tokenizers are loaded"  # beside `KINDS`: a tokenizer's identity -> `loaded_by`, None where it is not known yet
+)
 CHANGED = "changed before it was written down"  # instead of a sha256: no content is this one
 
 KINDS: dict[str, Callable[[str, Path], str | None]] = {
@@ -28,12 +35,19 @@ KINDS: dict[str, Callable[[str, Path], str | None]] = {
 
 
 def tokenizer_identity(path: str, results: Layout, own_template: bool) -> dict[str, str]:
-    """What a tokenizer enters a source's recipe by: `{"sha256": ...}`, or `{"path": path}`.
+    """What a tokenizer enters a source's recipe by: `{"sha256": ...}`, with `loaded_by` where more than its own files decides, or
+    `{"path": path}`.
 
     Args:
         own_template: see `contents.tokenizer`.
     """
-    return _identity(path, results, "tokenizers" if own_template else "tokenizers without template")
+    kind = "tokenizers" if own_template else "tokenizers without template"
+    files, now, known = _identity(path, results, kind), loaded_by(path, results.hashes), earlier(results, LOADING)
+    key = next(iter(files.values()))
+    if known[key] in (None, now) if key in known else now == PLAIN:
+        return files
+    content = KINDS[kind](path, results.hashes)
+    return {"sha256": content, "loaded_by": now} if content is not None else files
 
 
 def weights_identity(path: str, results: Layout) -> dict[str, str]:
@@ -42,21 +56,37 @@ def weights_identity(path: str, results: Layout) -> dict[str, str]:
 
 
 def earlier(results: Layout, kind: str) -> Contents:
-    """What paths held whose name was an identity before, for one of `KINDS`."""
+    """What paths held whose name was an identity before, for one of `KINDS`; for `LOADING` see there."""
     try:
         modified = results.contents.stat().st_mtime_ns
     except FileNotFoundError:
         return _found(results.root.absolute(), kind)
-    return _written(results.contents.absolute(), modified).get(kind, {})
+    written = _written(results.contents.absolute(), modified)
+    return written[kind] if kind in written else _found(results.root.absolute(), kind)
 
 
-def to_write_down(results: Layout) -> dict[str, Contents]:
-    """What `contents.json` is to hold: what it holds, and what was missing and is there now."""
+def to_write_down(results: Layout, tokenizer: str | None) -> dict[str, Contents]:
+    """What `contents.json` is to hold: what it holds, and what was missing and is there now.
+
+    Args:
+        tokenizer: where the tokenizer of the campaign that starts lies.
+    """
     known = {kind: earlier(results, kind) for kind in KINDS}
-    return {
+    held = {
         kind: {path: held or KINDS[kind](path, results.hashes) for path, held in paths.items()}
         for kind, paths in known.items()
     }
+    loading = {key: loaded_by(str(tokenizer), results.hashes) for key in unknown_loading(results, tokenizer)}
+    return held | {LOADING: earlier(results, LOADING) | loading}
+
+
+def unknown_loading(results: Layout, tokenizer: str | None) -> list[str]:
+    """The identities of a tokenizer, with its own template and without, of which it is not written down how it was loaded."""
+    if tokenizer is None or contents.located(tokenizer) is None:
+        return []
+    kinds = ("tokenizers", "tokenizers without template")
+    mine = {next(iter(_identity(tokenizer, results, kind).values())) for kind in kinds}
+    return [key for key, known in earlier(results, LOADING).items() if known is None and key in mine]
 
 
 def _identity(path: str, results: Layout, kind: str) -> dict[str, str]:
@@ -80,7 +110,11 @@ def _found(root: Path, kind: str) -> Contents:
         paths = _paths(spec["decides"]["model"] for spec in specs)
     else:
         cards = map(_read, sorted(root.glob("sources/*/*/card.json")))
-        paths = _paths(card["recipe"]["tokenizer"] for card in cards if "recipe" in card)
+        known = [card["recipe"]["tokenizer"] for card in cards if "recipe" in card]
+        if kind == LOADING:
+            keys = (one.get("path", one.get("sha256")) for one in known if "loaded_by" not in one)
+            return dict.fromkeys(key for key in keys if isinstance(key, str))
+        paths = _paths(known)
     return {path: KINDS[kind](path, Layout(root).hashes) for path in paths}
 
 

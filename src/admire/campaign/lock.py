@@ -13,11 +13,13 @@ from typing import Any
 
 from admire.campaign import contents as of_paths
 from admire.campaign.layout import Layout
+from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import base_campaign, ready_tokenizer
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
+LOADING, ELSEWHERE = "tokenizer (how it is loaded)", "(files elsewhere)"  # keys that earlier locks have not
 SHOWN = 16  # digits of one in a message
 
 
@@ -51,11 +53,14 @@ def contents(campaign: Campaign) -> dict[str, Any]:
     if (path := ready_tokenizer(campaign)) is not None:
         key = "tokenizer.path" if campaign.tokenizer.path else f"models.{campaign.target.name}.path (tokenizer)"
         found[key] = of_paths.tokenizer(path, layout.hashes, own_template=template is None)
+        found[LOADING] = loaded_by(path, layout.hashes)
     if template is not None:
         found["tokenizer.chat_template"] = of_paths.text_file(template)
     for model in campaign.models:
         if model.path is not None:
             found[f"models.{model.name}.path"] = of_paths.weights(model.path, layout.hashes)
+            if (elsewhere := of_paths.weights_elsewhere(model.path, layout.hashes)) is not None:
+                found[f"models.{model.name}.path {ELSEWHERE}"] = elsewhere
         if (lent := base_campaign(model, campaign.results)) is not None and model.base is not None:
             alone = lent.model_copy(
                 update={"models": [lent.model(model.base.model).model_copy(update={"target": True})]}
@@ -96,7 +101,8 @@ def check_contents(campaign: Campaign, frozen: dict[str, Any], origin: str) -> N
     """
     if "contents" not in frozen:
         return
-    before, now = frozen["contents"], contents(campaign)
+    before = frozen["contents"]
+    now = _known_to(before, contents(campaign))
     found = []
     for key in sorted(before.keys() | now.keys()):
         if isinstance(before.get(key), dict) and isinstance(now.get(key), dict):
@@ -110,11 +116,33 @@ def check_contents(campaign: Campaign, frozen: dict[str, Any], origin: str) -> N
         )
 
 
+def completed(held: dict[str, Any], frozen: dict[str, Any]) -> dict[str, Any]:
+    """What a lock is to hold of `contents`: what it holds, and of what earlier versions did not look at, what is there now."""
+    inner = {key: completed(value, frozen[key]) for key, value in held.items() if _both_nested(value, frozen.get(key))}
+    return {key: value for key, value in held.items() if _is_later(key)} | frozen | inner
+
+
+def _known_to(frozen: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
+    """What is there now, without what the version that froze did not look at."""
+    inner = {key: _known_to(frozen[key], value) for key, value in held.items() if _both_nested(value, frozen.get(key))}
+    return {key: value for key, value in held.items() if key in frozen or not _is_later(key)} | inner
+
+
+def _both_nested(*values: Any) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
+def _is_later(key: str) -> bool:
+    return key == LOADING or key.endswith(ELSEWHERE)
+
+
 def _other(key: str) -> str:
     """What a path of the configuration holds, when it is not what it was."""
+    if key == LOADING:
+        return "another configuration of its model, or other files that it names"
     if key == "tokenizer.chat_template":
         return "another chat template"
-    return "other weights" if key.endswith(".path") and key.startswith("models.") else "another tokenizer"
+    return "other weights" if key.endswith((".path", ELSEWHERE)) and key.startswith("models.") else "another tokenizer"
 
 
 def content_of(cards: dict[str, dict[str, Any]]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from admire.campaign import contents
 from admire.campaign.digest import canonical
 from admire.campaign.layout import Layout
+from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
 from admire.campaign.schema.campaign import Campaign
 from admire.data.documents import documents
@@ -64,7 +65,7 @@ def train_tokenizer(campaign: Campaign) -> Path | None:
 
 
 def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | None = None) -> PreTrainedTokenizerBase:
-    """A tokenizer from where a spec's labels say: `{"path": hub name or folder, "sha256": what it held}`, or
+    """A tokenizer from where a spec's labels say: `{"path": hub name or folder, "sha256": what it held, "loaded_by": ...}`, or
     `{"folder": under results}`.
 
     Args:
@@ -116,6 +117,11 @@ def _check_content(place: dict[str, str], layout: Layout, own_template: bool) ->
         raise ConfigError(
             f"{place['path']}: the tokenizer is not the one that this was decided with: it was {place['sha256'][:16]}, is "
             f"{now[:16] if now else 'not there'}; restore its files, or give the campaign another name"
+        )
+    if place.get("loaded_by", how := loaded_by(place["path"], layout.hashes)) != how:
+        raise ConfigError(
+            f"{place['path']}: the tokenizer is not loaded as when this was decided: config.json beside it, or a file that its "
+            f"fast_tokenizer_files name, was {place['loaded_by']}, is {how}; restore them, or give the campaign another name"
         )
 
 

@@ -79,13 +79,17 @@ def begin(campaign: Campaign) -> list[str]:
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
     write_contents_down(campaign)
     held = lock.contents(campaign)
-    frozen = read_json(files.lock) if _begun(files) else {"decides": lock.deciding(campaign), "contents": held}
-    write_json(files.lock, with_tasks(campaign, {"contents": held} | frozen))
-    if "contents" in frozen or not held:
+    begun = _begun(files)
+    frozen = read_json(files.lock) if begun else {"decides": lock.deciding(campaign), "contents": held}
+    known = frozen.get("contents", {})
+    completed = lock.completed(held, known) if "contents" in frozen else held
+    write_json(files.lock, with_tasks(campaign, frozen | {"contents": completed}))
+    added = sorted(key for key in completed if completed[key] != known.get(key))
+    if not begun or not added:
         return []
     return [
         f"{files.lock}: campaign '{campaign.name}' began before a path's content was compared; what "
-        f"{', '.join(sorted(held))} holds today is taken for what it began with"
+        f"{', '.join(added)} holds today is taken for what it began with"
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.campaign.identity import CHANGED, KINDS, to_write_down
+from admire.campaign.identity import CHANGED, LOADING, to_write_down, unknown_loading
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import ready_tokenizer, source_digests
 from admire.campaign.schema.campaign import Campaign
@@ -19,12 +19,11 @@ def write_contents_down(campaign: Campaign) -> None:
         ConfigError: if the campaign's tokenizer is not the one that its sources were prepared with.
     """
     layout = Layout(Path(campaign.results))
-    held = to_write_down(layout)
     path = ready_tokenizer(campaign)
-    changed = None if layout.contents.is_file() or path is None else _changed(campaign, layout)
+    unknown, held = unknown_loading(layout, path), to_write_down(layout, path)
+    changed = _changed(campaign, layout) if unknown else None
     if changed is not None:
-        for kind in KINDS:
-            held[kind] |= {path: CHANGED} if path in held[kind] and kind != "weights" else {}
+        held[LOADING] |= dict.fromkeys(unknown, CHANGED)
     write_json(layout.contents, held)
     if changed is not None:
         raise ConfigError(f"{path}: {changed}; restore its files, or give the campaign another name")
@@ -33,7 +32,9 @@ def write_contents_down(campaign: Campaign) -> None:
 def _changed(campaign: Campaign, layout: Layout) -> str | None:
     """How the tokenizer differs from that of the prepared sources; None where it does not, or other libraries made them."""
     cards = [layout.card(name, digest) for name, digest in source_digests(campaign).items()]
-    prepared = [card for card in map(read_json, filter(Path.is_file, cards)) if "path" in card["recipe"]["tokenizer"]]
+    prepared = [
+        card for card in map(read_json, filter(Path.is_file, cards)) if "loaded_by" not in card["recipe"]["tokenizer"]
+    ]
     if not prepared:
         return None
     from importlib.metadata import version

@@ -16,6 +16,7 @@ from admire.campaign import contents
 from admire.campaign.digest import digest
 from admire.campaign.identity import weights_identity
 from admire.campaign.layout import Layout, TrialLayout
+from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import ready_tokenizer, source_digests, tokenizer_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
@@ -198,9 +199,10 @@ def _origin(model: Model, base: Spec | None, layout: Layout) -> dict[str, Any]:
 
 
 def tokenizer_place(campaign: Campaign, layout: Layout) -> dict[str, str]:
-    """Either a path as the user gave it, with the sha256 of what it holds, or a folder under the results."""
+    """Either a path as the user gave it, with the sha256 of what it holds and `loaded_by`, or a folder under the results."""
     path = ready_tokenizer(campaign)
     if path is None:
         return {"folder": str(layout.tokenizer(tokenizer_digest(campaign)).relative_to(layout.root))}
     content = contents.tokenizer(path, layout.hashes, own_template=campaign.tokenizer.chat_template is None)
-    return {"path": path} | ({"sha256": content} if content else {})
+    known = {"sha256": content, "loaded_by": loaded_by(path, layout.hashes)} if content else {}
+    return {"path": path} | known

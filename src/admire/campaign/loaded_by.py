@@ -1,0 +1,83 @@
+"""What decides how a tokenizer is loaded beside the files that it is known by.
+
+transformers chooses its class by the model's `config.json` and its rules by `fast_tokenizer_files`, and some classes read files of
+other names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+from admire.campaign import contents
+from admire.campaign.digest import digest
+
+PLAIN = "its own files"  # nothing else decides
+OTHERS = (  # vocabularies of classes that read others than `contents.TOKENIZER`
+    "tekken.json",
+    "tokenizer.model.*",
+    "*.spm",
+    "bpe.codes",
+    "dict.txt",
+    "prophetnet.tokenizer",
+    "byte_maps.json",
+    "emoji.json",
+    "entity_vocab.json",
+    "normalizer.json",
+    "target_vocab.json",
+    "vocab-src.json",
+    "vocab-tgt.json",
+    "word_pronunciation.json",
+    "word_shape.json",
+)
+
+
+def loaded_by(path: str, hashes: Path) -> str:
+    """A digest of all that decides it beside the tokenizer's own files; `PLAIN` where nothing does.
+
+    Args:
+        path: a folder or a name on the hub.
+        hashes: the folder in which sha256 of large files are kept.
+
+    Raises:
+        ConfigError: if a file cannot be read.
+    """
+    folder = contents.located(path)
+    if folder is None:
+        return PLAIN
+    own = _settings(folder / "tokenizer_config.json")
+    found = _of_model(_settings(folder / "config.json"), "fix_mistral_regex" in own)
+    found |= {name: contents.file(file, hashes) for name, file in contents.matching(folder, OTHERS).items()}
+    listed = own.get("fast_tokenizer_files")
+    for name in filter(_is_text, listed) if isinstance(listed, list) else ():
+        file = folder / name
+        found[f"fast {name}"] = contents.file(file, hashes) if file.is_file() else None
+    return digest(found) if found else PLAIN
+
+
+def _of_model(config: dict[str, Any], by_version: bool) -> dict[str, Any]:
+    """What of a model's configuration decides its tokenizer's class.
+
+    Args:
+        by_version: whether the version that wrote it counts, as it does for a mend of Mistral's rules.
+    """
+    found = {key: config[key] for key in ("model_type", "tokenizer_class", "model_name", "auto_map") if key in config}
+    if found.get("model_type") == "mistral" and "layer_types" in config:
+        found["layer_types"] = True  # it counts as another type then
+    if by_version and "transformers_version" in config:
+        found["transformers_version"] = config["transformers_version"]
+    return found
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A file of settings; one that holds none decides nothing, and whoever reads it says so."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        found = json.loads(path.read_bytes())
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
