@@ -223,6 +223,24 @@ def test_a_job_that_ended_stays_so_when_slurm_forgets_it(site: Site, state: str)
     assert look(site) == {"7": state} and site.heard() == []
 
 
+FULL_DISK = (
+    "admire prepare-source: results: the disk is full (0 bytes free there); free some space, then the same command goes on. "
+    "Nothing finished was lost"
+)
+
+
+def test_what_a_failed_job_says_of_storage_is_shown_once(site: Site) -> None:
+    """Its rule's log lies on the full disk, and the executor shows no other."""
+    logs = site.folder / ".snakemake/slurm_logs/rule_prepare_source"
+    logs.mkdir(parents=True)
+    for number in ("7", "8", "9"):
+        submitted.note(site.folder, RUN, number)
+        (logs / f"{number}.log").write_text(f"Job 0: prepare\n{FULL_DISK}\nadmire train: no such file\n")
+    site.command("squeue", f"printf '7|FAILED|{RUN}\\n8|FAILED|{RUN}\\n9|RUNNING|{RUN}\\n'")
+    assert look(site) == {"7": "FAILED", "8": "FAILED", "9": "RUNNING"} == look(site)
+    assert site.heard() == [FULL_DISK]
+
+
 def test_no_answer_is_no_forgotten_job(site: Site) -> None:
     submitted.note(site.folder, RUN, "7")
     site.command("squeue", "exit 1")

@@ -4,6 +4,9 @@ The executor asks for jobs of a name, which a site may have rewritten, and waits
 preempted and will not run again, one whose node failed and that Slurm does not requeue, and one that Slurm has forgotten. The
 first two are answered as failed; the third as `UNKNOWN`, upon which Snakemake looks for its files. Each must have been so for a
 while: Slurm may be in the middle of requeueing it, or have come back from a failure just now.
+
+What a job that failed says of storage stands in the job's own log alone, where a rule's log could not be written either; the
+executor shows only the rule's.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -24,8 +28,12 @@ LOST = {
     "PREEMPTED": "was preempted and will not run again",
     "NODE_FAIL": "was on a node that failed, and will not run again",
 }
+SAID = "sentences"  # a key of what was seen, beside the jobs' numbers
 FORGOTTEN = "FORGOTTEN"  # no state of Slurm's
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
+FAILED = "FAILED"
+LOGS = Path(".snakemake/slurm_logs")  # of jobs, beside the folder's other state
+OF_STORAGE = re.compile(r"^admire [\w-]+: .*then the same command goes on\. .*$", re.MULTILINE)
 TRANSIENT = "COMPLETING"  # a state upon which the executor goes on waiting
 
 
@@ -95,11 +103,21 @@ class Memory:
                 else f"Slurm does not know job {number} any more: its files tell whether it ended well"
             )
         self.seen[number] = [state, since, told or settled]
+        if state == FAILED and before != FAILED:
+            self._say_of_storage(number, channel)
         if not lost:
             return state
         if not settled:
             return None if state == FORGOTTEN else TRANSIENT
-        return "FAILED" if state in LOST else "UNKNOWN"
+        return FAILED if state in LOST else "UNKNOWN"
+
+    def _say_of_storage(self, number: str, channel: Channel) -> None:
+        """Once for all jobs that say the same."""
+        for path in LOGS.rglob(f"{number}.log"):
+            for sentence in OF_STORAGE.findall(path.read_text(encoding="utf-8", errors="replace")):
+                if sentence not in self.seen.setdefault(SAID, []):
+                    self.seen[SAID].append(sentence)
+                    channel.say(sentence)
 
 
 if __name__ == "__main__":
