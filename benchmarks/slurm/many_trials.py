@@ -58,8 +58,8 @@ def answer(arguments):
 
 def import_what_decisions_import():
     import admire.cli.propose
-    import admire.optimize.decisions
-    import admire.optimize.learning
+    import admire.loop.decisions
+    import admire.loop.learning
     import admire.optimize.random_search
     import admire.report.page  # noqa: F401
 

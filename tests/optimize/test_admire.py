@@ -9,9 +9,9 @@ from synthetic import World, campaign, joined, make_problem, no_pending, nothing
 
 from admire.optimize.acquisition import ACQUISITIONS, JOINT_ACQUISITIONS
 from admire.optimize.admire import Admire
-from admire.optimize.design import Tried
 from admire.optimize.problem import Pending
 from admire.optimize.random_search import Random
+from admire.optimize.tried import Tried
 
 BEST = np.array([0.4, 0.3, 0.2, 0.1])
 

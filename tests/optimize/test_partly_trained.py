@@ -6,12 +6,12 @@ from synthetic import World, campaign, joined, make_stopping_problem, no_pending
 
 from admire.optimize.acquisition import evaluate, log_expected_improvement
 from admire.optimize.admire import Admire
-from admire.optimize.design import Tried
 from admire.optimize.methods import METHODS, build
 from admire.optimize.problem import Pending
 from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
+from admire.optimize.tried import Tried
 
 S_QUARTER, S_HALF, L_QUARTER, S, L_HALF, L = range(6)
 X = np.array([[0.5, 0.5, 0.0, 0.0]])

@@ -17,7 +17,7 @@ from admire.campaign.layout import Layout
 from admire.campaign.loading import load
 from admire.campaign.recipes import source_digests
 from admire.cli.main import main
-from admire.optimize.evidence import read_cards
+from admire.loop.evidence import read_cards
 from admire.preflight.check import begin
 from admire.trials.spec import make_spec
 

@@ -1,5 +1,6 @@
 """What was played counts while the code that decided it is what it was: no file of it may be left out."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import admire
-from admire.replay.deciding_code import deciding_files, imported_files
+from admire.replay.deciding_code import _own_code, content_digest, deciding_files, imported_files
 
 CODE = Path(admire.__file__).parent
 # Loaded to name a table's methods and to read it; what they give to a run is in its key, or in its files.
@@ -51,4 +52,79 @@ def test_files_of_other_methods_do_not_decide():
 
 def test_imports_are_followed_wherever_they_stand():
     """`instance` imports `synthetic` within a function, and that the processes."""
-    assert "optimize/surrogates/processes.py" in names(imported_files(["admire.replay.instance"]))
+    assert "optimize/surrogates/gaussian_processes.py" in names(imported_files(["admire.replay.instance"]))
+
+
+MODULE = '''"""What it is for."""
+
+from admire.optimize.problem import Problem
+from admire.space import money
+
+
+class Method:
+    """A method."""
+
+    def propose(self):
+        """What next?"""
+        from admire.space.counts import exact_counts
+
+        return exact_counts, money.buys(3, 2)  # enough
+'''
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package's code in which a test may move and edit files."""
+    shutil.copytree(CODE, tmp_path / "admire", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(admire, "__file__", str(tmp_path / "admire/__init__.py"))
+    (tmp_path / "admire/optimize/made.py").write_text(MODULE)
+    return tmp_path / "admire"
+
+
+def key(package, name="optimize/made.py"):
+    _own_code.cache_clear()
+    return content_digest(imported_files([f"admire.{name.removesuffix('.py').replace('/', '.')}"]))
+
+
+def edited(package, path, *changes):
+    text = (package / path).read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (package / path).write_text(text)
+
+
+def test_what_says_the_same_in_another_place_is_the_same_code(package):
+    before = key(package)
+    edited(
+        package,
+        "optimize/made.py",
+        ("What it is for", "What else"),
+        ("  # enough", ""),
+        ('"""A method."""', "# a method"),
+    )
+    edited(package, "optimize/made.py", ('"""What next?"""', ""), ("3, 2", "3,\n            2"))
+    assert key(package) == before
+    (package / "space/counts.py").rename(package / "space/whole_numbers.py")
+    for path in package.rglob("*.py"):
+        path.write_text(path.read_text().replace("admire.space.counts", "admire.space.whole_numbers"))
+    (package / "optimize/made.py").rename(package / "space/made.py")
+    assert key(package, "space/made.py") == before
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        ("optimize/made.py", "3, 2", "2, 3"),
+        ("optimize/made.py", "money.buys", "money.left"),
+        ("optimize/made.py", "import exact_counts", "import row_limits as exact_counts"),
+        ("optimize/made.py", "admire.space.counts", "admire.space.simplex"),
+        ("space/counts.py", "def exact_counts", "CHANGED = 1\n\n\ndef exact_counts"),
+        ("space/money.py", "ROUNDING = 1e-9", "ROUNDING = 1e-6"),
+        ("space/simplex.py", "TOLERANCE = 1e-9", "TOLERANCE = 1e-6"),
+    ],
+)
+def test_code_that_does_something_else_is_other_code(package, path, old, new):
+    before = key(package)
+    edited(package, path, (old, new))
+    assert key(package) != before

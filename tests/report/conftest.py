@@ -14,7 +14,7 @@ from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.loading import parse
 from admire.campaign.recipes import source_digest, suite_digest
 from admire.campaign.schema.campaign import Campaign
-from admire.optimize.evidence import prior_of, read_cards, space_of
+from admire.loop.evidence import prior_of, read_cards, space_of
 from admire.trials.files import write_json, write_text
 from admire.trials.ledger import Ledger, objective
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish

@@ -11,7 +11,7 @@ import pytest
 from admire.campaign.layout import Layout
 from admire.campaign.loading import load
 from admire.cli.main import main
-from admire.optimize.evidence import read_cards
+from admire.loop.evidence import read_cards
 from admire.preflight.check import begin
 from admire.trials.files import write_json
 from admire.trials.spec import make_spec

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_weights import CARDS, RAW
+from tiny_campaign import CARDS, RAW
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.loading import parse

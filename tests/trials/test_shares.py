@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_weights import CARDS, RAW
+from tiny_campaign import CARDS, RAW
 
 from admire.campaign.layout import Layout
 from admire.campaign.loading import parse
 from admire.campaign.recipes import source_digest, suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
-from admire.optimize.decisions import decide
+from admire.loop.cost_plan import make_plan, render
+from admire.loop.decisions import decide
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger
-from admire.trials.plan import make_plan, render
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
 from admire.trials.spec import make_spec
 

@@ -74,8 +74,8 @@ def import_what_verbs_import():
     import admire.data.sources
     import admire.evaluate.benchmarks
     import admire.evaluate.domain_loss
-    import admire.optimize.decisions
-    import admire.optimize.learning
+    import admire.loop.decisions
+    import admire.loop.learning
     import admire.optimize.methods
     import admire.report.page
     import admire.train.pretrain

@@ -216,7 +216,7 @@ def updates_of(campaign):
     Behind these stand the others: each decision waits for its lane's last update. Snakemake asks again at each update, and
     keeps every answer until it ends; all of them each time would take gigabytes in a thousand trials.
     """
-    wanted, files = course.wanted(campaign, HORIZON), LAYOUT.campaign(campaign.name)
+    wanted, files = schedule.wanted(campaign, HORIZON), LAYOUT.campaign(campaign.name)
     last = {lane: step for step, lane in wanted}
     return [
         files.update(step, lane)
@@ -233,7 +233,7 @@ def finish_of(campaign, then):
     Cards and base models stand beside them because a proposal that exists does not pass on that one of these is made
     again, and a run in which nothing else waits for it would end there.
     """
-    final = course.final_step(campaign)
+    final = schedule.final_step(campaign)
     return (
         cards_of(campaign)
         + base_records(campaign.name)
@@ -251,7 +251,7 @@ def next_proposals(wildcards):
     """The next decision of every open lane."""
     files = LAYOUT.campaign(CAMPAIGN.name)
     found = []
-    for lane in course.lanes(CAMPAIGN):
+    for lane in schedule.lanes(CAMPAIGN):
         first = 0 if lane.number == 0 else 1
         initial = files.update(0, 0).is_file()
         if lane.ended is None and (lane.number == 0 or initial):
@@ -264,14 +264,14 @@ def next_updates(wildcards):
     files = LAYOUT.campaign(CAMPAIGN.name)
     return [
         files.update(lane.begun, lane.number)
-        for lane in course.lanes(CAMPAIGN)
+        for lane in schedule.lanes(CAMPAIGN)
         if lane.begun > lane.updated
     ]
 
 
 def benchmark_files(wildcards):
     done = [finish_of(one, lambda final: []) for one in RUNS.values()]
-    if all(course.final_step(one) is not None for one in RUNS.values()):
+    if all(schedule.final_step(one) is not None for one in RUNS.values()):
         return sum(done, []) + [LAYOUT.benchmark(CAMPAIGN.name) / "summary.csv"]
     return sum(done, [])
 
@@ -428,7 +428,7 @@ def before_source(wildcards):
 def before_proposal(wildcards):
     """What a decision waits for: prepared sources, and the lane's last update; at the start trained base models."""
     campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
-    last = course.predecessor(int(wildcards.step), int(wildcards.lane))
+    last = schedule.predecessor(int(wildcards.step), int(wildcards.lane))
     waits = cards_of(campaign)
     waits += base_records(wildcards.campaign) if last is None else [files.update(*last)]
     return settled(files.proposal(wildcards.step, wildcards.lane), waits)
@@ -452,8 +452,10 @@ def before_update(wildcards):
 def before_report(wildcards):
     """Every update, the final training, and the scores of all suites of all trials."""
     campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
-    final = files.special(f"{FINAL}_{course.final_step(campaign) or 0:04d}")
-    decided = [files.proposal(step, lane) for step, lane in course.wanted(campaign, 0)]
+    final = files.special(f"{FINAL}_{schedule.final_step(campaign) or 0:04d}")
+    decided = [
+        files.proposal(step, lane) for step, lane in schedule.wanted(campaign, 0)
+    ]
     scores = [
         path
         for proposal in (*decided, final)
@@ -524,7 +526,7 @@ onsuccess:
     STAND_INS.close()
     LEASE.release()
     # the report is written, and yet it is no success when nothing of a size was ever trained
-    if course.final_step(CAMPAIGN) is not None:
+    if schedule.final_step(CAMPAIGN) is not None:
         admire("status", "--check", campaign=CAMPAIGN)
 
 

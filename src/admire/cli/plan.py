@@ -26,12 +26,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the plan."""
     campaign = resolve(args)
     from admire.health.check import findings
-    from admire.optimize.freedom import freedom_notes
+    from admire.loop.cost_plan import make_plan, render
+    from admire.loop.freedom import freedom_notes
     from admire.preflight.check import check
     from admire.preflight.hub import still_to_fetch
     from admire.preflight.scoring import scoring_notes
     from admire.preflight.sources import rows_known
-    from admire.trials.plan import make_plan, render
 
     origin = args.origin or " + ".join(args.campaign)
     check(campaign, origin, fetched=False)

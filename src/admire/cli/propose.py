@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     """Decide, and print one line a trial."""
     campaign = resolve(args)
     from admire.campaign.fidelities import label
-    from admire.optimize.decisions import decide
+    from admire.loop.decisions import decide
     from admire.trials.files import read_json
 
     proposal = read_json(decide(campaign, args.decision))

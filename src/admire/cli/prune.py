@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> None:
     from pathlib import Path
 
     from admire.campaign.layout import Layout
-    from admire.trials.weights import removable
+    from admire.loop.pruning import removable
 
     freed = 0
     for item in removable(Layout(Path(args.results))):

@@ -19,10 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the recommendation."""
     campaign = resolve(args)
-    from admire.campaign.course import latest_update
     from admire.campaign.layout import FINAL, Layout
     from admire.errors import TrialError
-    from admire.optimize.evidence import problem_of, read_cards
+    from admire.loop.evidence import problem_of, read_cards
+    from admire.loop.schedule import latest_update
     from admire.report import words
     from admire.trials.files import read_json
     from admire.trials.ledger import Ledger, objective

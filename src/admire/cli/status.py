@@ -34,12 +34,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from pathlib import Path
 
-    from admire.campaign.course import lanes
     from admire.campaign.fidelities import fidelities
     from admire.campaign.layout import Layout
     from admire.health.check import findings
+    from admire.loop.progress import measure, progress_line
+    from admire.loop.schedule import lanes
     from admire.trials.lease import Lease
-    from admire.trials.progress import measure, progress_line
 
     layout = Layout(Path(campaign.results))
     progress = measure(campaign)
@@ -95,8 +95,8 @@ def _check(campaign: Campaign) -> None:
 
 def _silence(lease: Lease) -> str:
     """What is to be said of a holder that should have renewed its lease long ago: one look cannot tell more."""
+    from admire.loop.progress import duration
     from admire.trials.lease import BEATS, PERIOD
-    from admire.trials.progress import duration
 
     if lease.holder() is None or lease.age < PERIOD * BEATS:
         return ""

@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Learn, and print the campaign's progress line."""
     campaign = resolve(args)
-    from admire.optimize.decisions import LANE
-    from admire.optimize.learning import learn
-    from admire.trials.progress import progress_line
+    from admire.loop.decisions import LANE
+    from admire.loop.learning import learn
+    from admire.loop.progress import progress_line
 
     found = LANE.fullmatch(args.decision)
     if found is None:

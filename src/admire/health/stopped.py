@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from admire.campaign.course import final_step
 from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
+from admire.loop.schedule import final_step
 from admire.trials import breaker
 from admire.trials.ledger import Ledger
 

@@ -15,10 +15,10 @@ from botorch.models.deterministic import GenericDeterministicModel
 from botorch.optim import optimize_acqf
 from torch import Tensor
 
-from admire.optimize.design import sample
 from admire.optimize.problem import Problem
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, ModelOfObjective, inputs
-from admire.optimize.surrogates.searching import searching
+from admire.optimize.surrogates.search_settings import searching
+from admire.optimize.tried import sample
 
 CANDIDATES = 512
 STARTS = 3  # of the gradient search, the best candidates that differ

@@ -21,12 +21,12 @@ from admire.optimize.acquisition import (
     log_expected_improvement,
     maximise,
 )
-from admire.optimize.design import Tried, offered, random_mixtures, spread_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.recommend import recommend
 from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
-from admire.optimize.surrogates.searching import searching
+from admire.optimize.surrogates.search_settings import searching
+from admire.optimize.tried import Tried, offered, random_mixtures, spread_mixtures
 from admire.space import money
 
 INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design

@@ -23,10 +23,10 @@ from gpytorch.kernels import RBFKernel, ScaleKernel
 from torch import Tensor
 
 from admire.optimize.acquisition import candidates, maximise
-from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.random_search import Random
 from admire.optimize.surrogates.maximum_likelihood import fit
+from admire.optimize.tried import Tried, random_mixtures
 from admire.space import money
 
 FIT_STEPS = 100

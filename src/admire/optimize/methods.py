@@ -125,7 +125,7 @@ METHODS: dict[str, Entry] = {
         stops=False,
     ),
     "design": Entry(
-        path="admire.optimize.nested_design:NestedDesign",
+        path="admire.optimize.design_method:NestedDesign",
         what="random mixtures around the prior, all decided at once, nested over sizes: data to learn from",
         source=f"{PAPER}, section 5",
         needs="optimizer.design",

@@ -18,9 +18,9 @@ from scipy.stats import norm
 from torch import Tensor
 
 from admire.optimize.acquisition import candidates, maximise
-from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.surrogates.maximum_likelihood import fit
+from admire.optimize.tried import Tried, random_mixtures
 
 FIT_STEPS = 60
 SEARCHED = 256  # random mixtures that the search of the continuous space looks at

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from admire.optimize.design import Tried, offered, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.random_search import Random
+from admire.optimize.tried import Tried, offered, random_mixtures
 from admire.space import money
 
 ETA = 3  # of so many mixtures one goes on

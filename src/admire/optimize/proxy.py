@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from admire.optimize.design import Tried, random_mixtures, sample
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.surrogates import mixing_law, regressions
 from admire.optimize.surrogates.regressions import Predict
+from admire.optimize.tried import Tried, random_mixtures, sample
 from admire.space.money import affordable
 
 SIMULATED = 20_000  # mixtures whose scores are predicted in the continuous space

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from admire.optimize.design import Tried, random_mixtures
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
+from admire.optimize.tried import Tried, random_mixtures
 from admire.space.money import affordable
 
 

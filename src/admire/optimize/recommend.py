@@ -13,7 +13,7 @@ from admire.optimize.diagnostics import accuracy
 from admire.optimize.problem import Observations, Problem, Recommendation
 from admire.optimize.surrogates.experts import Experts, TrustedMean
 from admire.optimize.surrogates.gaussian_process import Kernels
-from admire.optimize.surrogates.searching import searching
+from admire.optimize.surrogates.search_settings import searching
 
 RIVALS = 256  # random mixtures, and as many near it, that the recommendation is compared with
 DRAWS = 400  # functions drawn from the posterior for the range of good mixtures

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.campaign.course import lanes
 from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
+from admire.loop.schedule import lanes
 from admire.space import money
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
-from admire.trials.plan import parameters
+from admire.loop.cost_plan import parameters
 from admire.trials.storage import size
 
 # A run that starts with less than this cannot even write its logs and tables.

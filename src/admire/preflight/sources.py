@@ -15,8 +15,8 @@ from admire.data.documents import inspect
 from admire.data.hub_cache import check_commit
 from admire.data.left_out import Tally, is_unchecked
 from admire.errors import ConfigError, SourceError
-from admire.optimize.evidence import prior_of, space_of
-from admire.optimize.freedom import check_freedom
+from admire.loop.evidence import prior_of, space_of
+from admire.loop.freedom import check_freedom
 from admire.preflight.columns import check_columns
 from admire.preflight.hub import on_hub
 from admire.trials.files import read_json

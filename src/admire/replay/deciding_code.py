@@ -1,12 +1,17 @@
-"""Which files decide what a method buys on a seed's problem. Others may change, and what was played counts still."""
+"""Which code decides what a method buys on a seed's problem. Other code may change, and what was played counts still.
+
+Code is known by what it does: comments, docstrings, layout, and where its files lie leave it the same.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 
 import admire
+from admire.campaign.digest import digest
 from admire.optimize.methods import TRANSFER, entry
 
 PLAY, TRANSFERRED, DRAWN = "admire.replay.simulate", "admire.optimize.transfer", "admire.replay.synthetic"
@@ -18,6 +23,11 @@ def deciding_files(method: str, truth: str | None = None) -> list[Path]:
     if method.startswith(TRANSFER):
         modules.append(TRANSFERRED)
     return imported_files(modules, without=() if truth else (DRAWN,))
+
+
+def content_digest(files: Collection[Path]) -> str:
+    """One digest of what the code in files does, wherever they lie."""
+    return digest(sorted(digest([_own_code(path), *_links(path)]) for path in files))
 
 
 def imported_files(modules: Collection[str], without: Collection[str] = ()) -> list[Path]:
@@ -49,3 +59,44 @@ def _imports(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return names
+
+
+def _links(path: Path) -> list[list[str]]:
+    """What a file imports of this package: each name with the code that it comes from, in place of that code's path."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and _inside(node.module):
+            for alias in node.names:
+                origin = _file(f"{node.module}.{alias.name}") or _file(str(node.module))
+                found.append([alias.asname or alias.name, alias.name, _own_code(origin) if origin else ""])
+        elif isinstance(node, ast.Import):
+            found += [[str(alias.asname), _own_code(_file(alias.name))] for alias in node.names if _file(alias.name)]
+    return sorted(found)
+
+
+@cache
+def _own_code(path: Path) -> str:
+    """A file's code without comments and docstrings, and without what it imports of this package."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            rest = body[1:] if _begins_with_docstring(node) else body
+            node.body = [part for part in rest if not _of_this_package(part)]  # type: ignore[attr-defined]
+    return ast.unparse(tree)
+
+
+def _begins_with_docstring(node: ast.AST) -> bool:
+    documented = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+    return isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None
+
+
+def _of_this_package(node: ast.AST) -> bool:
+    """Whether this is an import of nothing but this package."""
+    if isinstance(node, ast.ImportFrom):
+        return _inside(node.module)
+    return isinstance(node, ast.Import) and all(_inside(alias.name) for alias in node.names)
+
+
+def _inside(module: str | None) -> bool:
+    return module is not None and (module == "admire" or module.startswith("admire."))

@@ -15,15 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
-import admire
-from admire.campaign.digest import digest, digest_files
-from admire.replay.deciding_code import deciding_files
+from admire.campaign.digest import digest
+from admire.replay.deciding_code import content_digest, deciding_files
 from admire.replay.instance import ReplayConfig
 from admire.replay.side_by_side import Run
 from admire.replay.simulate import Trace
 from admire.replay.table import Table
-
-CODE = Path(admire.__file__).parent
 
 
 class KeptRuns:
@@ -47,7 +44,7 @@ class KeptRuns:
         self.path, self.budget, self.until = path, budget, until
         problem = [_content(table), asdict(config), budget, until]
         self.keys = {
-            method: digest([*problem, digest_files(deciding_files(method, config.truth), CODE)]) for method in methods
+            method: digest([*problem, content_digest(deciding_files(method, config.truth))]) for method in methods
         }
 
     def read(self) -> Iterator[Run]:

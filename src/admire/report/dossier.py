@@ -12,7 +12,7 @@ import numpy as np
 from admire.campaign.layout import FINAL, CampaignLayout, Layout, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
-from admire.optimize.evidence import observations_of, problem_of, read_cards
+from admire.loop.evidence import observations_of, problem_of, read_cards
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.gaussian_process import Kernels
 from admire.space.counts import exact_counts

@@ -9,11 +9,11 @@ from typing import Any
 
 from admire.data.left_out import Tally
 from admire.health.check import findings
+from admire.loop.progress import duration, measure
 from admire.report import calibration, costs, influence, mixture, progress, purchases, validation, words
 from admire.report.dossier import Dossier
 from admire.report.markup import code, document, paragraph, picture, section, table, tiles
 from admire.trials.files import write_text
-from admire.trials.progress import duration, measure
 
 USE = """\
 import yaml

@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
+from admire.loop.progress import measure
 from admire.report.dossier import Dossier
 from admire.report.words import objective_in_words, row_in_words
 from admire.space.counts import exact_counts
 from admire.trials.files import write_text
-from admire.trials.progress import measure
 
 HEADER = """\
 # The recommended mixture of campaign {name}. `weights` are shares of the rows that a training draws, `rows` the exact

@@ -20,8 +20,8 @@ from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
+from admire.optimize.surrogates.gaussian_processes import LOG_NOISE, Processes
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
-from admire.optimize.surrogates.processes import LOG_NOISE, Processes
 from admire.optimize.surrogates.standardise import Standardisation
 from admire.optimize.surrogates.step_kernels import PartlyTrained
 

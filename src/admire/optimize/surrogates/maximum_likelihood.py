@@ -19,7 +19,7 @@ from botorch.models import SingleTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor
 
-from admire.optimize.surrogates.searching import searching
+from admire.optimize.surrogates.search_settings import searching
 
 GROWTH = 1.1
 LEARNT = ("mean_module", "covar_module", "likelihood")

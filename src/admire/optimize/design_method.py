@@ -10,8 +10,8 @@ import numpy as np
 
 from admire.errors import ConfigError
 from admire.optimize.admire import Admire
-from admire.optimize.design import REDRAWS
 from admire.optimize.problem import Observations, Pending, Problem, Proposal
+from admire.optimize.tried import REDRAWS
 from admire.space import money
 from admire.space.counts import exact_counts
 

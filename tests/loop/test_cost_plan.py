@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from admire.campaign.loading import load
-from admire.trials.plan import make_plan, render
+from admire.loop.cost_plan import make_plan, render
 
 CONFIG = Path(__file__).parents[2] / "config"
 

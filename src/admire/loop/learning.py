@@ -12,7 +12,7 @@ from admire import __version__
 from admire.campaign.layout import Layout, kept, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
-from admire.optimize.evidence import observations_of, problem_of, read_cards
+from admire.loop.evidence import observations_of, problem_of, read_cards
 from admire.optimize.methods import get
 from admire.optimize.problem import Recommendation
 from admire.trials import breaker, waiting

@@ -10,18 +10,18 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_weights import CARDS, RAW
+from tiny_campaign import CARDS, RAW
 
 from admire.campaign.layout import Layout
 from admire.campaign.loading import load
 from admire.campaign.recipes import source_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
-from admire.optimize.decisions import decide
+from admire.loop.cost_plan import make_plan
+from admire.loop.decisions import decide
 from admire.preflight.budget import check_budget
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger
-from admire.trials.plan import make_plan
 
 
 def decimal(digits: int, places: int) -> str:

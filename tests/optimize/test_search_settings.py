@@ -10,11 +10,11 @@ from threadpoolctl import threadpool_info
 
 from admire.optimize import acquisition
 from admire.optimize.admire import Admire
-from admire.optimize.surrogates import experts, processes, searching
+from admire.optimize.surrogates import experts, gaussian_processes, search_settings
 
 # Covariances in a decision whose climbs take two steps, whatever the number of sources: three fits, and three climbs of two models
 # with two covariances each, of up to ten evaluations a step.
-EVALUATIONS = 3 * 2 * processes.FIT_STEPS + acquisition.STARTS * 2 * 2 * 2 * 11 + 60
+EVALUATIONS = 3 * 2 * gaussian_processes.FIT_STEPS + acquisition.STARTS * 2 * 2 * 2 * 11 + 60
 
 
 @pytest.fixture
@@ -45,21 +45,21 @@ def test_searching_takes_one_thread_and_gives_them_back():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     before = threads()
-    with searching.searching():
+    with search_settings.searching():
         assert set(threads()) == {1}
     assert threads() == before
 
 
 def test_searching_works_where_the_c_library_is_another(monkeypatch):
-    searching._keep_freed_memory.cache_clear()
+    search_settings._keep_freed_memory.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
-    with searching.searching():
+    with search_settings.searching():
         pass
-    searching._keep_freed_memory.cache_clear()
+    search_settings._keep_freed_memory.cache_clear()
 
 
 def test_searching_gives_threads_back_when_a_search_breaks(two_threads):
-    with pytest.raises(RuntimeError), searching.searching():
+    with pytest.raises(RuntimeError), search_settings.searching():
         assert torch.get_num_threads() == 1
         raise RuntimeError
     assert torch.get_num_threads() == 2
@@ -67,13 +67,13 @@ def test_searching_gives_threads_back_when_a_search_breaks(two_threads):
 
 @pytest.mark.parametrize("k", [6, 60, 300])
 def test_decisions_take_one_thread_and_no_more_evaluations_with_many_sources(k, monkeypatch, two_threads):
-    threads, covariance = [], processes.Processes.covariance
+    threads, covariance = [], gaussian_processes.Processes.covariance
 
     def watched(self, x1, x2):
         threads.append(torch.get_num_threads())
         return covariance(self, x1, x2)
 
-    monkeypatch.setattr(processes.Processes, "covariance", watched)
+    monkeypatch.setattr(gaussian_processes.Processes, "covariance", watched)
     monkeypatch.setattr(acquisition, "STEPS", 2)
     counts = []
     for _ in _decisions(k):

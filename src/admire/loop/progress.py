@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from admire.campaign.course import final_step, latest_update
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
+from admire.loop.schedule import final_step, latest_update
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial
 

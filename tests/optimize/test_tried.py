@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from synthetic import World, joined, make_problem, no_pending, nothing
 
-from admire.optimize.design import Tried, random_mixtures, spread_mixtures
 from admire.optimize.problem import Pending
 from admire.optimize.random_search import Random
+from admire.optimize.tried import Tried, random_mixtures, spread_mixtures
 from admire.space.counts import exact_counts
 
 HALVES = np.array([[0.5, 0.5, 0.0, 0.0]])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from tiny_campaign import CARDS, RAW
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.loading import parse
@@ -20,21 +20,6 @@ from admire.trials.lease import Lease
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
 from admire.trials.spec import Spec, make_spec
 
-RAW: dict[str, Any] = {
-    "name": "tiny",
-    "sources": {"docs": {"corpus": "docs"}, "code": {"corpus": "stdlib-code"}},
-    "tokenizer": {"vocabulary": 512},
-    "mixture": {"rows": 100},
-    "models": [{"name": "S", "cost": 1, "target": True, "architecture": {"model_type": "llama"}}],
-    "training": {"sequence_length": 32, "batch_size": 4, "learning_rate": 1e-3},
-    "evaluation": {"loss": {"kind": "domain-loss"}},
-    "objective": {"loss/docs": -1},
-    "budget": {"total": 20},
-}
-CARDS = {
-    name: {"tokenizer_sha256": "f" * 64, "splits": {"train": {"sha256": letter * 64, "rows": 500}}}
-    for name, letter in (("docs", "c"), ("code", "a"))
-}
 CAMPAIGN = parse(RAW, "tiny.yaml")
 
 
@@ -133,7 +118,7 @@ def test_a_campaign_that_is_not_understood_keeps_everything(results: Layout) -> 
     assert next(results.root.glob("trials/S/*/share_1/model")).is_dir(), "no configuration: all its trials are wanted"
     write_text(unknown.config, "name: [")
     with pytest.raises(ConfigError):
-        from admire.trials.weights import look_for_wanted
+        from admire.loop.pruning import look_for_wanted
 
         look_for_wanted(results)
 

@@ -15,10 +15,10 @@ from admire.campaign.recipes import base_campaign, source_digest, tokenizer_dige
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.campaign.site import Site
+from admire.loop.progress import duration, measure
 from admire.space import money
 from admire.trials.costs import measured_cost, seconds_of_unit
 from admire.trials.ledger import Ledger, Trial
-from admire.trials.progress import duration, measure
 from admire.trials.storage import size
 
 # spec, build_data, train and one evaluation a suite; a decision is two local jobs (propose, update)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from admire.campaign.course import final_step
 from admire.campaign.layout import BASE, BENCHMARK, Layout, TrialLayout, standing
 from admire.campaign.loading import load
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
+from admire.loop.schedule import final_step
 from admire.trials.files import read_json
 from admire.trials.lease import Lease
 from admire.trials.ledger import Ledger, Trial, proposals

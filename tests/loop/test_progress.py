@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_weights import CARDS, RAW
+from tiny_campaign import CARDS, RAW
 
 from admire.campaign.layout import Layout
 from admire.campaign.loading import parse
+from admire.loop.progress import measure
 from admire.trials.files import write_json
-from admire.trials.progress import measure
 from admire.trials.records import TrainRecord, publish
 from admire.trials.spec import make_spec
 

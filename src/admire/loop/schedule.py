@@ -16,7 +16,7 @@ from admire.campaign.schema.campaign import Campaign
 
 @dataclass(frozen=True)
 class Lane:
-    """One lane's course.
+    """How far one lane is.
 
     Attributes:
         begun: the last step that was proposed, -1 when none.
@@ -38,7 +38,7 @@ def predecessor(step: int, lane: int) -> tuple[int, int] | None:
 
 
 def read_lane(campaign: Campaign, number: int) -> Lane:
-    """Read a lane's course from the files."""
+    """Read from the files how far a lane is."""
     files = _files(campaign)
     first = 0 if number == 0 else 1
     begun = updated = -1
@@ -60,7 +60,7 @@ def read_lane(campaign: Campaign, number: int) -> Lane:
 
 
 def lanes(campaign: Campaign) -> list[Lane]:
-    """Every lane's course: those of today's configuration, and earlier ones that have begun."""
+    """How far every lane is: those of today's configuration, and earlier ones that have begun."""
     begun = {int(path.name.removeprefix("lane_")) for path in _files(campaign).folder.glob("step_*/lane_*")}
     return [read_lane(campaign, number) for number in sorted(begun | set(range(campaign.budget.lanes)))]
 

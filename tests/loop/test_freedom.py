@@ -11,7 +11,7 @@ from admire.campaign.loading import load
 from admire.campaign.recipes import source_digest
 from admire.cli.main import main
 from admire.errors import ConfigError
-from admire.optimize.decisions import decide
+from admire.loop.decisions import decide
 from admire.trials.files import write_json
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"

@@ -19,7 +19,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from admire.optimize.surrogates.fidelity_kernels import sizes
 from admire.optimize.surrogates.log_likelihood import LogLikelihood
-from admire.optimize.surrogates.searching import searching
+from admire.optimize.surrogates.search_settings import searching
 
 FIT_STEPS, FIT_MEMORY = 40, 20  # of L-BFGS: steps at most, and how many of them it remembers
 LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size ...

@@ -16,7 +16,6 @@ import numpy as np
 
 from admire import __version__
 from admire.campaign import lock
-from admire.campaign.course import latest_update
 from admire.campaign.digest import digest
 from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, kept
@@ -24,8 +23,9 @@ from admire.campaign.recipes import base_campaign
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.errors import ConfigError, TrialError
-from admire.optimize.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
-from admire.optimize.freedom import check_freedom
+from admire.loop.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
+from admire.loop.freedom import check_freedom
+from admire.loop.schedule import latest_update
 from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
 from admire.space import money
