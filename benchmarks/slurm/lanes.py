@@ -109,14 +109,14 @@ class Course:
         began = max(asked, self.free)
         seen, pending = (
             nothing(self.world.problem),
-            Pending(np.zeros((0, self.world.problem.space.k)), np.zeros((0, 2))),
+            Pending.none(self.world.problem),
         )
         for one in self.trainings:
             if one.end <= began:
                 seen = joined(seen, one.seen)
             else:
                 pending = Pending(
-                    np.concatenate([pending.X, one.seen.X]), np.concatenate([pending.fidelity, one.seen.fidelity])
+                    np.concatenate([pending.X, one.seen.X]), np.concatenate([pending.size, one.seen.size])
                 )
         left = self.budget - sum(one.cost for one in self.trainings)
         experts._fitted.cache_clear()  # each decision is a process of its own

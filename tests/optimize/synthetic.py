@@ -88,30 +88,23 @@ class World:
         n, m = len(X), len(self.problem.objective.metrics)
         Y = np.array([self.truth(x, s) for x, s in zip(X, size, strict=True)]).reshape(n, m)
         Y = Y + self.noise * rng.normal(size=Y.shape)
-        costs, shares = (
-            np.array(part)[size] for part in (self.problem.fidelities.costs, self.problem.fidelities.shares)
-        )
-        return Observations(
-            X, np.column_stack([size, shares]), Y, np.full((n, m), np.nan), costs, np.zeros(n, dtype=int)
-        )
+        return Observations(X, size, Y, np.array(self.problem.fidelities.costs)[size])
 
 
 def nothing(problem: Problem) -> Observations:
     """No trial yet."""
     k, m = problem.space.k, len(problem.objective.metrics)
-    return Observations(
-        np.zeros((0, k)), np.zeros((0, 2)), np.zeros((0, m)), np.zeros((0, m)), np.zeros(0), np.zeros(0, dtype=int)
-    )
+    return Observations(np.zeros((0, k)), np.zeros(0), np.zeros((0, m)), np.zeros(0))
 
 
 def no_pending(problem: Problem) -> Pending:
     """Nothing on its way."""
-    return Pending(np.zeros((0, problem.space.k)), np.zeros((0, 2)))
+    return Pending.none(problem)
 
 
 def joined(first: Observations, second: Observations) -> Observations:
     """Trials of both."""
-    names = ("X", "fidelity", "Y", "stderr", "cost", "replicate")
+    names = ("X", "size", "Y", "cost", "stderr", "replicate")
     return Observations(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in names))
 
 
@@ -120,7 +113,7 @@ def reached(problem: Problem, seen: Observations, proposal: Proposal) -> float:
     models = np.array(problem.fidelities.models)
     same = (abs(seen.X - proposal.weights).max(1, initial=0) < 1e-9) & (seen.replicate == 0)
     same &= models[seen.size] == models[proposal.size]
-    share = float(seen.fidelity[same, 1].max(initial=0))
+    share = float(np.array(problem.fidelities.shares)[seen.size[same]].max(initial=0))
     assert share < problem.fidelities.shares[proposal.size]
     return share
 

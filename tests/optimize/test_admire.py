@@ -75,15 +75,15 @@ def test_the_same_input_gives_the_same_bytes_whatever_torchs_state(world):
 
 def test_the_order_of_pending_trials_does_not_matter(world):
     seen = begun(world, at_target=2)
-    pending = Pending(world.problem.space.sample(3, np.random.default_rng(3)), np.array([[2.0, 1], [0, 1], [2, 1]]))
-    turned = Pending(pending.X[::-1], pending.fidelity[::-1])
+    pending = Pending(world.problem.space.sample(3, np.random.default_rng(3)), np.array([2, 0, 2]))
+    turned = Pending(pending.X[::-1], pending.size[::-1])
     assert as_bytes(propose(world.problem, seen, pending)) == as_bytes(propose(world.problem, seen, turned))
 
 
 def test_lanes_do_not_propose_what_is_pending(world):
     seen = begun(world, at_target=2)
     (first,) = propose(world.problem, seen)
-    pending = Pending(first.weights[None], np.array([[first.size, 1.0]]))
+    pending = Pending(first.weights[None], np.array([first.size]))
     (second,) = propose(world.problem, seen, pending)
     assert (second.weights, second.size) not in Tried(world.problem, seen, pending)
     if second.size == first.size:
@@ -129,7 +129,7 @@ def test_a_shortened_initial_design_is_not_made_up_for(world):
 def test_while_nothing_has_a_score_random_mixtures_go_to_the_cheapest_size(world):
     failed = begun(world)
     failed = replace(failed, Y=np.full_like(failed.Y, np.nan))
-    waiting = Pending(failed.X, failed.fidelity)
+    waiting = Pending(failed.X, failed.size)
     for seen, pending in ((failed, None), (nothing(world.problem), waiting)):
         (proposal,) = propose(world.problem, seen, pending)
         assert proposal.size == 0

@@ -76,7 +76,7 @@ def test_the_same_evidence_gives_the_same_trials_and_none_that_is_pending(world,
 
     first, again = wanted(no_pending(problem)), wanted(no_pending(problem))
     assert [(p.weights.tobytes(), p.size) for p in first] == [(p.weights.tobytes(), p.size) for p in again]
-    pending = Pending(first[0].weights[None], np.array([[first[0].size, 1.0]]))
+    pending = Pending(first[0].weights[None], np.array([first[0].size]))
     for proposal in wanted(pending):
         same = proposal.size == first[0].size and np.allclose(proposal.weights, first[0].weights, atol=1e-4)
         assert not same

@@ -43,7 +43,7 @@ class TestTried:
 
     def test_what_is_on_its_way_or_failed_does_not_go_on(self, world):
         problem = world.problem
-        waiting = Tried(problem, nothing(problem), Pending(X, np.array([[S_QUARTER, 0.25]])))
+        waiting = Tried(problem, nothing(problem), Pending(X, np.array([S_QUARTER])))
         failed = trained(world, S_QUARTER)
         failed.Y[:] = np.nan
         for tried in (waiting, Tried(problem, failed, no_pending(problem))):

@@ -8,6 +8,7 @@ import torch
 from synthetic import World, make_problem, no_pending
 from threadpoolctl import threadpool_info
 
+from admire.allocator import keep_freed_memory
 from admire.optimize import acquisition
 from admire.optimize.admire import Admire
 from admire.optimize.surrogates import experts, gaussian_processes, search_settings
@@ -51,11 +52,11 @@ def test_searching_takes_one_thread_and_gives_them_back():
 
 
 def test_searching_works_where_the_c_library_is_another(monkeypatch):
-    search_settings._keep_freed_memory.cache_clear()
+    keep_freed_memory.cache_clear()
     monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
     with search_settings.searching():
         pass
-    search_settings._keep_freed_memory.cache_clear()
+    keep_freed_memory.cache_clear()
 
 
 def test_searching_gives_threads_back_when_a_search_breaks(two_threads):

@@ -16,7 +16,7 @@ HALVES = np.array([[0.5, 0.5, 0.0, 0.0]])
 
 def test_the_same_counts_are_the_same_trial():
     problem = make_problem(total=100)
-    tried = Tried(problem, nothing(problem), Pending(HALVES, np.array([[1.0, 1.0]])))
+    tried = Tried(problem, nothing(problem), Pending(HALVES, np.array([1])))
     assert (np.array([0.502, 0.498, 0.0, 0.0]), 1) in tried
     assert (np.array([0.51, 0.49, 0.0, 0.0]), 1) not in tried
     assert (HALVES[0], 0) not in tried
@@ -77,7 +77,7 @@ class TestRandom:
         wanted = Random().propose(
             problem,
             nothing(problem),
-            Pending(rows[:1], np.array([[2.0, 1.0]])),
+            Pending(rows[:1], np.array([2])),
             q=9,
             budget=99.0,
             rng=np.random.default_rng(0),

@@ -69,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
             print(f"lane {lane.number}: not begun")
         else:
             print(f"lane {lane.number}: step {lane.begun} {'learnt' if lane.updated == lane.begun else 'under way'}")
-    unit = campaign.budget.unit
+    unit, budget = campaign.budget.unit, progress.budget
     print(
-        f"budget {progress.total:.4g} {unit}: spent {progress.spent:.4g}, committed {progress.committed:.4g}, "
-        f"reserved {progress.reserved:.4g}, open {max(progress.total - progress.committed - progress.reserved, 0):.4g}"
+        f"budget {budget.total:.4g} {unit}: spent {budget.spent:.4g}, committed {budget.committed:.4g}, "
+        f"reserved {budget.reserved:.4g}, open {budget.open:.4g}"
     )
     return 0
 

@@ -15,6 +15,7 @@ from admire.campaign.recipes import base_campaign, source_digest, tokenizer_dige
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.campaign.site import Site
+from admire.loop.budget import Budget
 from admire.loop.progress import duration, measure
 from admire.space import money
 from admire.trials.costs import measured_cost, seconds_of_unit
@@ -57,10 +58,7 @@ class Plan:
 
     campaign: Campaign
     lines: tuple[Line, ...]
-    total: float
-    spent: float
-    committed: float
-    reserved: float
+    budget: Budget
     bases: dict[str, float]
     waiting: int
     unprepared: int
@@ -68,18 +66,19 @@ class Plan:
     @property
     def open(self) -> float:
         """What the optimiser may still decide on."""
-        return max(money.left(self.total, self.committed, self.reserved), 0.0)
+        return self.budget.open
 
     def trials(self) -> tuple[int, int]:
         """Fewest and most further trials: all at the target, or all at the cheapest size (after the initial design); a design
         knows its own."""
         if self.campaign.optimizer.design:
-            ahead = 0 if self.committed else sum(self.campaign.design_counts)
+            ahead = 0 if self.budget.committed else sum(self.campaign.design_counts)
             return ahead, ahead
         dearest, cheapest = self.campaign.target.cost, self.lines[0].fidelity.cost
-        initial = 0 if self.committed else min(self.campaign.optimizer.initial, money.affordable(self.open, cheapest))
-        rest = money.left(self.open, money.times(initial, cheapest))
-        return initial + money.affordable(rest, dearest), initial + money.affordable(rest, cheapest)
+        initial = 0 if self.budget.committed else min(self.campaign.optimizer.initial, self.budget.affordable(cheapest))
+        begun = money.times(initial, cheapest)
+        few, many = (self.budget.affordable(price, begun) for price in (dearest, cheapest))
+        return initial + few, initial + many
 
     def jobs(self) -> tuple[int, int]:
         """Fewest and most jobs: those trials with their decisions, the final training and the report; sources not counted."""
@@ -89,7 +88,7 @@ class Plan:
     def cluster_jobs(self, grouped: bool) -> tuple[int, int]:
         """Fewest and most jobs that train and score in a cluster's queue, those decided and not done included."""
         each = 1 if grouped else 1 + len(self.campaign.evaluation)
-        finals = self.campaign.budget.final_replicates if self.reserved else 0
+        finals = self.campaign.budget.final_replicates if self.budget.reserved else 0
         few, many = (self.waiting + trials + finals for trials in self.trials())
         return few * each, many * each
 
@@ -97,10 +96,12 @@ class Plan:
         each = JOBS_BEFORE_EVALUATION + len(self.campaign.evaluation)
         # the initial design, or the whole of one, is one decision
         initial = (
-            0 if self.committed else min(sum(self.campaign.design_counts) or self.campaign.optimizer.initial, trials)
+            0
+            if self.budget.committed
+            else min(sum(self.campaign.design_counts) or self.campaign.optimizer.initial, trials)
         )
         decisions = (initial > 0) + -(-(trials - initial) // self.campaign.budget.batch)
-        finals = self.campaign.budget.final_replicates if self.reserved else 0
+        finals = self.campaign.budget.final_replicates if self.budget.reserved else 0
         return (trials + finals) * each + 2 * decisions + (2 if finals else 0)
 
 
@@ -108,12 +109,11 @@ def make_plan(campaign: Campaign) -> Plan:
     """The plan at this moment: on a fresh clone everything is ahead, later what is spent and committed is counted."""
     ledger = Ledger.read(campaign)
     progress = measure(campaign, ledger)
-    left = money.left(campaign.total, progress.committed, progress.reserved)
     lines = []
     for place, fidelity in enumerate(fidelities(campaign)):
         trials = [trial for trial in ledger.trials if trial.fidelity == fidelity.name]
         designed = campaign.optimizer.design is not None
-        ahead = campaign.design_counts[place] - len(trials) if designed else money.affordable(left, fidelity.cost)
+        ahead = campaign.design_counts[place] - len(trials) if designed else progress.budget.affordable(fidelity.cost)
         lines.append(Line(fidelity, len(trials), ahead, _measured(campaign, trials), _speed(trials)))
     bases = {}
     for model in campaign.models:
@@ -123,10 +123,7 @@ def make_plan(campaign: Campaign) -> Plan:
     return Plan(
         campaign,
         tuple(lines),
-        campaign.total,
-        progress.spent,
-        progress.committed,
-        progress.reserved,
+        progress.budget,
         bases,
         waiting=sum(len(progress.trials[state]) for state in ("proposed", "running", "trained")),
         unprepared=_unprepared(campaign),
@@ -206,10 +203,10 @@ def render(
     out += [*advice, ""] if advice else []
     if campaign.optimizer.design:
         out.append(f"  design     {_sum(campaign)}")
-    out.append(f"  budget     {_amount(plan.total):>10}")
-    out.append(f"  spent      {_amount(plan.spent):>10}")
-    out.append(f"  committed  {_amount(plan.committed):>10}  (spent, and what is decided)")
-    out.append(f"  reserved   {_amount(plan.reserved):>10}  ({_reserve(campaign)})")
+    out.append(f"  budget     {_amount(plan.budget.total):>10}")
+    out.append(f"  spent      {_amount(plan.budget.spent):>10}")
+    out.append(f"  committed  {_amount(plan.budget.committed):>10}  (spent, and what is decided)")
+    out.append(f"  reserved   {_amount(plan.budget.reserved):>10}  ({_reserve(campaign)})")
     out.append(f"  open       {_amount(plan.open):>10}")
     for name, cost in plan.bases.items():
         out.append(f"  outside the budget: base model {name}: {cost:.4g}")
@@ -302,7 +299,7 @@ def _cluster(plan: Plan, site: Site, side_by_side: int, queue_minutes: float | N
 
 
 def _wall_time(plan: Plan, side_by_side: int) -> str:
-    ahead = plan.open + plan.reserved + plan.committed - plan.spent
+    ahead = plan.open + plan.budget.reserved + plan.budget.committed - plan.budget.spent
     unit = plan.campaign.budget.unit.lower()
     gpus = plan.campaign.target.resources.gpus * plan.campaign.target.resources.nodes
     per_unit = seconds_of_unit(unit)

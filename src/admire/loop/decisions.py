@@ -23,6 +23,7 @@ from admire.campaign.recipes import base_campaign
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.errors import ConfigError, TrialError
+from admire.loop.budget import Budget
 from admire.loop.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
 from admire.loop.freedom import check_freedom
 from admire.loop.schedule import latest_update
@@ -91,8 +92,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
     problem = problem_of(campaign, cards)
     if not ledger.trials:
         check_freedom(campaign, available_rows(campaign, cards))
-    reserved = campaign.reserve
-    left = money.left(campaign.total, ledger.committed, reserved)
+    budget = Budget.of(campaign, ledger)
     seed = int(digest([campaign.optimizer.seed, step, lane]), 16)
     content: dict[str, Any] = {
         "step": step,
@@ -101,15 +101,15 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
         "seed": seed,
         "pending": [trial.name for trial in ledger.trials if trial.state in ("proposed", "trained")],
         "evidence": len([trial for trial in ledger.trials if trial.state in ("done", "failed")]),
-        "budget": campaign.total,
-        "budget_left": left,
-        "reserved": reserved,
+        "budget": budget.total,
+        "budget_left": budget.left,
+        "reserved": budget.reserved,
         "reason": None,
         "trials": [],
     }
-    if not money.buys(left, problem.fidelities.least):
+    if not budget.buys(problem.fidelities.least):
         content["reason"] = (
-            f"what is left ({max(left, 0):.4g} {campaign.budget.unit}, the final training reserved) buys no further trial"
+            f"what is left ({budget.open:.4g} {campaign.budget.unit}, the final training reserved) buys no further trial"
         )
         return content
     method = get(campaign.optimizer.method, campaign.optimizer.options)
@@ -118,13 +118,13 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
         observations_of(ledger),
         pending_of(ledger),
         q=problem.initial if step == 0 else campaign.budget.batch,
-        budget=left,
+        budget=budget.left,
         rng=np.random.default_rng(seed),
     )
-    content["trials"] = _trials(campaign, cards, problem, ledger, wanted, left)
+    content["trials"] = _trials(campaign, cards, problem, ledger, wanted, budget.left)
     if not content["trials"]:
         content["reason"] = (
-            f"method {campaign.optimizer.method} proposes nothing more within {left:.4g} {campaign.budget.unit}"
+            f"method {campaign.optimizer.method} proposes nothing more within {budget.left:.4g} {campaign.budget.unit}"
         )
     return content
 

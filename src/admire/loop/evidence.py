@@ -13,6 +13,7 @@ from admire.campaign.recipes import source_digests
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError, SourceError
 from admire.optimize.problem import Objective, Observations, Pending, Problem
+from admire.space.counts import exact_counts, row_limits
 from admire.space.fidelity import Fidelities
 from admire.space.simplex import CappedSimplex
 from admire.trials.files import read_json
@@ -64,7 +65,7 @@ def space_of(campaign: Campaign, available: np.ndarray) -> CappedSimplex:
         ConfigError: if the sources cannot give the rows of a trial of each size.
     """
     total = campaign.rows(campaign.target)
-    limits = np.floor(np.asarray(available) * campaign.mixture.max_epochs + 1e-9)
+    limits = row_limits(available, campaign.mixture.max_epochs)
     try:
         space = CappedSimplex(tuple(campaign.sources), limits / total)
     except ConfigError as error:
@@ -101,6 +102,11 @@ def prior_of(campaign: Campaign, space: CappedSimplex, available: np.ndarray, ki
     return space.fill(weights)
 
 
+def in_parts(weights: np.ndarray, parts: int) -> np.ndarray:
+    """K whole numbers that sum to `parts`, in proportion to a mixture (K)."""
+    return exact_counts(weights, parts)
+
+
 def problem_of(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Problem:
     """The campaign as a method sees it."""
     available = available_rows(campaign, cards)
@@ -133,7 +139,7 @@ def pending_of(ledger: Ledger) -> Pending:
     """The trials that are decided but not finished."""
     trials = [trial for trial in ledger.trials if trial.state in ("proposed", "trained")]
     seen = _observations(ledger, trials)
-    return Pending(seen.X, seen.fidelity)
+    return Pending(seen.X, seen.size)
 
 
 def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
@@ -151,7 +157,7 @@ def _observations(ledger: Ledger, trials: list[Trial]) -> Observations:
                 stderr[i, j] = np.nan if score.stderr is None else score.stderr
     return Observations(
         X=X,
-        fidelity=np.array([[names.index(trial.fidelity), trial.share] for trial in trials]).reshape(n, 2),
+        size=np.array([names.index(trial.fidelity) for trial in trials], dtype=int),
         Y=Y,
         stderr=stderr,
         cost=np.array([trial.cost for trial in trials]),

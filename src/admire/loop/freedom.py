@@ -7,7 +7,8 @@ import numpy as np
 from admire.campaign.fidelities import fidelities
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
-from admire.space import money
+from admire.loop.budget import Budget
+from admire.space.counts import row_limits
 
 LEAST = 0.01  # of the mixture: a source whose weight moves by less is hardly decided about
 SHOWN = 5  # sources that a note names
@@ -20,7 +21,7 @@ def ranges(campaign: Campaign, available: np.ndarray) -> tuple[np.ndarray, np.nd
         available: K training rows that each source holds, or no more than that; infinite where unknown.
     """
     total = float(campaign.rows(campaign.target))
-    limits = np.minimum(np.floor(np.asarray(available) * campaign.mixture.max_epochs + 1e-9), total)
+    limits = np.minimum(row_limits(available, campaign.mixture.max_epochs), total)
     others = limits.sum() - limits
     return np.maximum(total - others, 0.0), limits
 
@@ -32,8 +33,7 @@ def check_freedom(campaign: Campaign, available: np.ndarray) -> None:
         ConfigError: names mixture.rows, mixture.max_epochs and the rows there are.
     """
     low, high = ranges(campaign, available)
-    left = money.left(campaign.total, campaign.reserve)
-    if (high - low >= 1).any() or money.affordable(left, fidelities(campaign)[0].cost) < 2:
+    if (high - low >= 1).any() or Budget.untouched(campaign).affordable(fidelities(campaign)[0].cost) < 2:
         return
     raise ConfigError(
         f"campaign '{campaign.name}', mixture.rows: {campaign.rows(campaign.target):,} rows are all that the sources give "

@@ -12,6 +12,7 @@ from admire import __version__
 from admire.campaign.layout import Layout, kept, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
+from admire.loop.budget import Budget
 from admire.loop.evidence import observations_of, problem_of, read_cards
 from admire.optimize.methods import get
 from admire.optimize.problem import Recommendation
@@ -47,6 +48,7 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
     recommendation = get(campaign.optimizer.method, campaign.optimizer.options).recommend(
         problem, observations_of(seen)
     )
+    budget = Budget.of(campaign, seen)
     evidence = [trial.name for trial in seen.trials if trial.state in ("done", "failed")]
     content = {
         "campaign": campaign.name,
@@ -61,10 +63,10 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
         "seen": len(evidence),
         "recommendation": _as_dict(campaign, recommendation),
         "observed_best": _observed_best(campaign, seen),
-        "budget": campaign.total,
-        "spent": seen.spent,
-        "committed": seen.committed,
-        "reserved": campaign.target.cost * campaign.budget.final_replicates,
+        "budget": budget.total,
+        "spent": budget.spent,
+        "committed": budget.committed,
+        "reserved": budget.reserved,
         "gain_per_cost": recommendation.gain_per_cost,
         "trials": {
             "done": sum(trial.state == "done" for trial in seen.trials),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
+from admire.loop.budget import Budget
 from admire.loop.schedule import final_step, latest_update
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial
@@ -23,10 +24,7 @@ class Progress:
     """
 
     trials: dict[str, list[Trial]]
-    spent: float
-    committed: float
-    reserved: float
-    total: float
+    budget: Budget
     seconds_left: float | None
 
 
@@ -40,15 +38,8 @@ def measure(campaign: Campaign, ledger: Ledger | None = None) -> Progress:
         trials["running" if held else trial.state].append(trial)
     final = final_step(campaign)
     decided = final is not None and standing(layout.campaign(campaign.name).special(f"{FINAL}_{final:04d}")).is_file()
-    reserved = 0.0 if decided else campaign.reserve
-    return Progress(
-        trials,
-        ledger.spent,
-        ledger.committed,
-        reserved,
-        campaign.total,
-        _seconds_left(campaign, ledger, reserved),
-    )
+    budget = Budget.of(campaign, ledger, decided)
+    return Progress(trials, budget, _seconds_left(campaign, ledger, budget))
 
 
 def progress_line(campaign: Campaign) -> str:
@@ -58,7 +49,10 @@ def progress_line(campaign: Campaign) -> str:
     parts = [f"{count['done']} done", f"{count['running'] + count['trained']} running", f"{count['proposed']} queued"]
     if count["failed"]:
         parts.append(f"{count['failed']} FAILED")
-    line = f"{campaign.name}: {', '.join(parts)} | spent {progress.spent:.4g} of {progress.total:.4g} {campaign.budget.unit}"
+    budget = progress.budget
+    line = (
+        f"{campaign.name}: {', '.join(parts)} | spent {budget.spent:.4g} of {budget.total:.4g} {campaign.budget.unit}"
+    )
     if (newest := latest_update(campaign)) is not None:
         best = read_json(newest)["recommendation"]
         if best["mean"] is not None:
@@ -80,7 +74,7 @@ def duration(seconds: float) -> str:
     return f"{int(days)} d {int(hours % 24)} h"
 
 
-def _seconds_left(campaign: Campaign, ledger: Ledger, reserved: float) -> float | None:
+def _seconds_left(campaign: Campaign, ledger: Ledger, budget: Budget) -> float | None:
     """Time for what is left, at the pace of this run: its time per nominal cost of the trials that ended in it. None before the
     first of these, and while nobody runs the campaign."""
     files = Layout(Path(campaign.results)).campaign(campaign.name)
@@ -93,8 +87,8 @@ def _seconds_left(campaign: Campaign, ledger: Ledger, reserved: float) -> float 
     if here <= 0:
         return None
     remaining = (
-        max(campaign.total - ledger.spent, 0.0)
+        max(budget.total - budget.spent, 0.0)
         if final_step(campaign) is None
-        else ledger.committed - ledger.spent + reserved
+        else budget.committed - budget.spent + budget.reserved
     )
     return (time.time() - begun) / here * remaining

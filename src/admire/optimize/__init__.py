@@ -1,1 +1,65 @@
-"""scores -> the next trial."""
+"""scores -> the next trial. A library of its own: what a problem is, what was seen of it, and methods that spend a budget on it.
+
+    from admire.optimize import Admire, CappedSimplex, Fidelities, Objective, Observations, Pending, Problem
+
+    space = CappedSimplex(("web", "code"), np.array([1.0, 0.5]))
+    problem = Problem(
+        space=space,
+        fidelities=Fidelities(("small", "large"), costs=(1.0, 8.0), target=1),
+        objective=Objective(("loss",), np.array([-1.0])),
+        prior=space.fill(np.ones(2)),
+        totals=(10_000, 10_000),
+    )
+    seen = Observations(X=mixtures, size=sizes, Y=losses, cost=costs)
+    wanted = Admire().propose(problem, seen, Pending.none(problem), q=1, budget=20.0, rng=np.random.default_rng(0))
+
+A name is imported when it is asked for: methods bring PyTorch along, all else only NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from admire.optimize.admire import Admire
+    from admire.optimize.methods import METHODS, build
+    from admire.optimize.problem import (
+        Method,
+        Objective,
+        Observations,
+        Pending,
+        Problem,
+        Proposal,
+        Recommendation,
+    )
+    from admire.space.fidelity import Fidelities
+    from admire.space.simplex import CappedSimplex
+
+__all__ = [
+    "METHODS",
+    "Admire",
+    "CappedSimplex",
+    "Fidelities",
+    "Method",
+    "Objective",
+    "Observations",
+    "Pending",
+    "Problem",
+    "Proposal",
+    "Recommendation",
+    "build",
+]
+_HOMES = {
+    "Admire": "admire.optimize.admire",
+    "METHODS": "admire.optimize.methods",
+    "build": "admire.optimize.methods",
+    "CappedSimplex": "admire.space.simplex",
+    "Fidelities": "admire.space.fidelity",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "admire.optimize.problem")), name)

@@ -60,14 +60,13 @@ class Admire:
             experts = Experts.fit(problem, seen, self.kernels) if seen.n else None
             if experts is None:
                 return _blind(problem, tried, budget, rng)
-            pending_sizes = pending.fidelity[:, 0].astype(int)
-            order = np.lexsort((*pending.X.T, pending_sizes))
-            surrogate = experts.drawn(rng).believing(pending.X[order], pending_sizes[order])
-            sizes = np.concatenate([seen.size, pending_sizes])
+            order = np.lexsort((*pending.X.T, pending.size))
+            surrogate = experts.drawn(rng).believing(pending.X[order], pending.size[order])
+            sizes = np.concatenate([seen.size, pending.size])
             target = problem.fidelities.target
-            known = np.concatenate([_scored(problem, seen), pending.X[order][pending_sizes[order] == target]])
+            known = np.concatenate([_scored(problem, seen), pending.X[order][pending.size[order] == target]])
             proposals: list[Proposal] = []
-            spent = float(seen.cost.sum() + np.array(problem.fidelities.costs)[pending_sizes].sum())
+            spent = float(seen.cost.sum() + np.array(problem.fidelities.costs)[pending.size].sum())
             initial = _initial_trials(problem, budget + spent)
             while len(proposals) < q:
                 allowed = _allowed_sizes(problem, sizes, initial)

@@ -21,6 +21,7 @@ from admire.optimize.acquisition import candidates, maximise
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.surrogates.maximum_likelihood import fit
 from admire.optimize.tried import Tried, random_mixtures
+from admire.space import money
 
 FIT_STEPS = 60
 SEARCHED = 256  # random mixtures that the search of the continuous space looks at
@@ -39,7 +40,7 @@ class MFMSGP:
         costs, names = problem.fidelities.costs, problem.fidelities.names
         scored = np.isfinite(problem.objective(seen.Y))
         if scored.sum() < ENOUGH:
-            n = min(max(ENOUGH - len(pending.X), 1), int(budget / costs[0] + 1e-9))
+            n = min(max(ENOUGH - len(pending.X), 1), money.affordable(budget, costs[0]))
             found = random_mixtures(problem, tried, 0, n, rng)
             return [Proposal(x, 0, why=f"a random mixture at {names[0]}: no model yet") for x in found]
         with manual_seed(int(rng.integers(2**31))):
@@ -49,9 +50,9 @@ class MFMSGP:
             if len(proposals) == q:
                 break
             price = tried.price(x, size)
-            if (x, size) not in tried and price <= budget + 1e-9:
+            if (x, size) not in tried and money.buys(budget, price):
                 tried.add(x, size)
-                budget -= price
+                budget = money.left(budget, price)
                 why = f"largest expected improvement per unit of cost ({value:.3g}), at {names[size]}"
                 proposals.append(Proposal(x, size, {"acquisition": value}, why))
         return proposals
@@ -113,7 +114,7 @@ def _ranked(
     for size in range(fidelities.m):
         going_on = [x for x, longer in tried.stopped() if size in longer]
         prices = np.array([tried.price(x, size) for x in going_on])
-        if min([fidelities.costs[size], *prices]) > budget + 1e-9:
+        if not money.buys(budget, min([fidelities.costs[size], *prices])):
             continue
         X = problem.pool[size] if problem.pool is not None else candidates(problem, nowhere, rng, SEARCHED)
         prices = np.concatenate([prices, np.full(len(X), fidelities.costs[size])])

@@ -68,24 +68,29 @@ class Observations:
 
     Args:
         X: n x K mixtures (counts / total).
-        fidelity: n x 2: index of the size, share of the training steps in (0, 1].
+        size: n indices of sizes, into `Problem.fidelities`.
         Y: n x m metrics, NaN where missing (failed trials are all NaN).
-        stderr: n x m standard errors as the evaluations report them, NaN where they do not. A prior's centre, not
-            fixed noise: test items are shared between trials.
         cost: n nominal costs.
-        replicate: n replicate numbers.
+        stderr: n x m standard errors as the evaluations report them, NaN where they do not (all, when left out). A prior's
+            centre, not fixed noise: test items are shared between trials.
+        replicate: n replicate numbers; 0 when left out.
         learned: n x K mixtures that trainings themselves arrived at (DoReMi's proxy), NaN for all others.
     """
 
     X: np.ndarray
-    fidelity: np.ndarray
+    size: np.ndarray
     Y: np.ndarray
-    stderr: np.ndarray
     cost: np.ndarray
-    replicate: np.ndarray
-    learned: np.ndarray | None = None
+    stderr: np.ndarray = None  # type: ignore[assignment]
+    replicate: np.ndarray = None  # type: ignore[assignment]
+    learned: np.ndarray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "size", np.asarray(self.size).astype(int))
+        if self.stderr is None:
+            object.__setattr__(self, "stderr", np.full(self.Y.shape, np.nan))
+        if self.replicate is None:
+            object.__setattr__(self, "replicate", np.zeros(len(self.X), dtype=int))
         if self.learned is None:
             object.__setattr__(self, "learned", np.full(self.X.shape, np.nan))
 
@@ -94,18 +99,21 @@ class Observations:
         """Number of trials."""
         return len(self.X)
 
-    @property
-    def size(self) -> np.ndarray:
-        """n indices of sizes."""
-        return self.fidelity[:, 0].astype(int)
-
 
 @dataclass(frozen=True)
 class Pending:
-    """q' trials that are decided but not finished: `X` (q' x K), `fidelity` (q' x 2)."""
+    """q' trials that are decided but not finished: mixtures `X` (q' x K), and the indices of their sizes `size` (q')."""
 
     X: np.ndarray
-    fidelity: np.ndarray
+    size: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", np.asarray(self.size).astype(int))
+
+    @classmethod
+    def none(cls, problem: Problem) -> Pending:
+        """No trial on its way."""
+        return cls(np.zeros((0, problem.space.k)), np.zeros(0, dtype=int))
 
 
 @dataclass(frozen=True)

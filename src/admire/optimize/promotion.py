@@ -29,7 +29,7 @@ class SuccessiveHalving:
         tried = Tried(problem, seen, pending)
         costs, names = problem.fidelities.costs, problem.fidelities.names
         proposals: list[Proposal] = []
-        sizes = np.concatenate([seen.size, pending.fidelity[:, 0].astype(int)])
+        sizes = np.concatenate([seen.size, pending.size])
         while len(proposals) < q:
             found = self._promotion(problem, seen, tried, budget)
             if found is None:

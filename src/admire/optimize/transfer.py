@@ -57,11 +57,10 @@ class Transfer:
 def _at(seen: Observations, size: int) -> Observations:
     """The trials of one size, as a problem with one size sees them."""
     rows = seen.size == size
-    fidelity = np.column_stack([np.zeros(rows.sum()), seen.fidelity[rows, 1]])
-    parts = (getattr(seen, name)[rows] for name in ("Y", "stderr", "cost", "replicate", "learned"))
-    return Observations(seen.X[rows], fidelity, *parts)
+    parts = {name: getattr(seen, name)[rows] for name in ("X", "Y", "cost", "stderr", "replicate", "learned")}
+    return Observations(size=np.zeros(rows.sum(), dtype=int), **parts)
 
 
 def _waiting(pending: Pending, size: int) -> Pending:
-    rows = pending.fidelity[:, 0] == size
-    return Pending(pending.X[rows], np.column_stack([np.zeros(rows.sum()), pending.fidelity[rows, 1]]))
+    rows = pending.size == size
+    return Pending(pending.X[rows], np.zeros(rows.sum(), dtype=int))

@@ -36,7 +36,7 @@ class Tried:
                 self._closed.add(key)
             elif key not in self._stopped or size > self._stopped[key][0]:
                 self._stopped[key] = (int(size), x)
-        self._closed |= {self._key(x, int(s)) for x, s in zip(pending.X, pending.fidelity[:, 0], strict=True)}
+        self._closed |= {self._key(x, int(s)) for x, s in zip(pending.X, pending.size, strict=True)}
 
     def __contains__(self, trial: tuple[np.ndarray, int]) -> bool:
         key, shares = self._key(*trial), self.problem.fidelities.shares

@@ -8,8 +8,8 @@ from admire.campaign.fidelities import fidelities
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
+from admire.loop.budget import Budget, opening_cost
 from admire.loop.schedule import lanes
-from admire.space import money
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger
 
@@ -20,19 +20,18 @@ def check_budget(campaign: Campaign, origin: str) -> None:
     Raises:
         ConfigError: says how much is missing.
     """
-    unit, total = campaign.budget.unit, campaign.total
-    final = campaign.reserve
-    whole, cheapest = campaign.design_cost, fidelities(campaign)[0]
-    design = whole or money.times(campaign.optimizer.initial, cheapest.cost)
-    both = money.total([final, design])
-    if not money.buys(total, final):
+    budget = Budget.untouched(campaign)
+    unit, total, final = campaign.budget.unit, budget.total, budget.reserved
+    design, cheapest = opening_cost(campaign), fidelities(campaign)[0]
+    both = budget.needed(design)
+    if not budget.reaches(final):
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} do not reach the target's final training "
             f"({campaign.budget.final_replicates} x {campaign.target.name} = {final:g} {unit}); "
             f"raise it to {both:.12g} or more, which buys the initial design too"
         )
-    if not money.buys(total, both):
-        if whole:
+    if not budget.reaches(both):
+        if campaign.design_cost:
             raise ConfigError(
                 f"{origin}: budget.total: {total:g} {unit} do not reach the design ({design:g} {unit}) and the target's final "
                 f"training ({final:g} {unit}); leave budget.total out, or lower optimizer.design.trials"
@@ -57,12 +56,13 @@ def check_raised_budget(campaign: Campaign, origin: str) -> None:
     if last is None or any(lane.begun > _number(last) for lane in lanes(campaign)):
         return
     before = read_json(decided[last])["budget"]
-    unit, total, committed = campaign.budget.unit, campaign.total, Ledger.read(campaign).committed
-    trial, final = fidelities(campaign)[0].cost, campaign.reserve
-    needed = money.total([committed, trial, final])
-    if before < total and not money.buys(total, needed):
+    budget = Budget.of(campaign, Ledger.read(campaign))
+    unit, total, final = campaign.budget.unit, budget.total, budget.reserved
+    trial = fidelities(campaign)[0].cost
+    needed = budget.needed(trial)
+    if before < total and not budget.reaches(needed):
         raise ConfigError(
-            f"{origin}: budget.total: {total:g} {unit} leave {money.left(total, committed):.4g} beside what is spent, too little "
+            f"{origin}: budget.total: {total:g} {unit} leave {budget.uncommitted:.4g} beside what is spent, too little "
             f"for another trial ({trial:g}) and the final training after it ({final:g}); raise it to {needed:.12g} or more, or "
             f"leave it at {before:g}"
         )

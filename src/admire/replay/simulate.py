@@ -50,7 +50,7 @@ def simulate(method: Method, instance: Instance, seed: int, budget: float, until
     problem, trace = instance.problem, Trace()
     rng = np.random.default_rng([seed, SEED_OF_METHOD])
     target = problem.fidelities.target
-    nothing = Pending(np.zeros((0, problem.space.k)), np.zeros((0, 2)))
+    nothing = Pending.none(problem)
     rows: list[tuple[int, int]] = []  # (size, row of the pool) of every purchase
     wanted: list[Proposal] = []
     cost, step, due = 0.0, 0, 0.0
@@ -106,7 +106,7 @@ def observations(instance: Instance, rows: list[tuple[int, int]]) -> Observation
     sizes = np.array([size for size, _ in rows], dtype=int)
     return Observations(
         X=np.array([pool[size][row] for size, row in rows]).reshape(-1, k),
-        fidelity=np.column_stack([sizes, np.ones(len(rows))]),
+        size=sizes,
         Y=np.array([instance.Y[size][row] for size, row in rows]).reshape(-1, m),
         stderr=np.array([instance.stderr[size][row] for size, row in rows]).reshape(-1, m),
         cost=np.array([costs[size] for size in sizes]),

@@ -127,7 +127,7 @@ def _observations(table: Table, size: np.ndarray) -> Observations:
     n = len(size)
     return Observations(
         X=np.concatenate(table.X),
-        fidelity=np.column_stack([size, np.ones(n)]),
+        size=size,
         Y=np.concatenate(table.Y),
         stderr=np.concatenate(table.stderr),
         cost=np.asarray(table.costs)[size],

@@ -15,10 +15,9 @@ from admire.errors import TrialError
 from admire.loop.evidence import observations_of, problem_of, read_cards
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.gaussian_process import Kernels
-from admire.space.counts import exact_counts
 from admire.trials.files import read_json
 from admire.trials.ledger import Ledger, Trial, objective
-from admire.trials.spec import available_rows
+from admire.trials.spec import available_rows, counts_of
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,7 @@ class Dossier:
     @cached_property
     def counts(self) -> np.ndarray:
         """K rows of the recommended mixture at the target."""
-        limits = np.floor(self.available * self.campaign.mixture.max_epochs + 1e-9).astype(np.int64)
-        return exact_counts(self.weights, self.campaign.rows(self.campaign.target), limits)
+        return counts_of(self.campaign, self.cards, self.campaign.target, self.weights)
 
     @cached_property
     def available(self) -> np.ndarray:

@@ -113,7 +113,7 @@ def _numbers(dossier: Dossier) -> list[tuple[str, str, str]]:
     if scores:
         remark = f"{len(scores)} training{'s' if len(scores) > 1 else ''} on the recommended mixture"
         found.append((f"Final training of {target}", f"{sum(scores) / len(scores):.4f}", remark))
-    standing = measure(campaign, dossier.ledger)
+    standing = measure(campaign, dossier.ledger).budget
     remark = f"{unit}; committed {standing.committed:.4g}, reserved {standing.reserved:.4g}"
     found.append(("Budget spent", f"{standing.spent:.4g} of {standing.total:.4g}", remark))
     return found

@@ -7,10 +7,10 @@ from typing import Any
 
 import yaml
 
+from admire.loop.evidence import in_parts
 from admire.loop.progress import measure
 from admire.report.dossier import Dossier
 from admire.report.words import objective_in_words, row_in_words
-from admire.space.counts import exact_counts
 from admire.trials.files import write_text
 
 HEADER = """\
@@ -34,8 +34,8 @@ _Dumper.add_representer(list, _Dumper.represent_list)
 def content(dossier: Dossier) -> dict[str, Any]:
     """What the file holds."""
     campaign, update, best = dossier.campaign, dossier.latest, dossier.recommendation
-    progress = measure(campaign, dossier.ledger)
-    millionths = exact_counts(dossier.weights, PARTS)
+    budget = measure(campaign, dossier.ledger).budget
+    millionths = in_parts(dossier.weights, PARTS)
     epochs = dossier.counts / dossier.available * campaign.training_of(campaign.target).epochs
     bounds = dossier.weights_range
     finals = [(trial, dossier.score(trial)) for trial in dossier.finals]
@@ -66,8 +66,8 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "budget": {
             "unit": campaign.budget.unit,
             "total": campaign.total,
-            "spent": _rounded(progress.spent),
-            "committed": _rounded(progress.committed),
+            "spent": _rounded(budget.spent),
+            "committed": _rounded(budget.committed),
         },
         "evidence": {"trials": update["seen"], "digests": update["evidence"]},
         "final_trainings": [trial.spec.digest for trial, _ in finals],

@@ -4,6 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from admire.space.money import ROUNDING
+
+
+def row_limits(available: np.ndarray, max_epochs: float) -> np.ndarray:
+    """The most rows that sources give to a trial in whole numbers (float64, infinite where `available` is).
+
+    Args:
+        available: K rows that each source holds.
+        max_epochs: how often a row may be seen in a trial.
+    """
+    return np.floor(np.asarray(available) * max_epochs + ROUNDING)
+
 
 def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = None) -> np.ndarray:
     """Integer counts that sum to `total`, by largest remainder (Hamilton's method), never above `limits`.
@@ -28,8 +40,8 @@ def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = No
     if limits.sum() < total:
         raise ValueError(f"the sources can give {limits.sum()} rows, {total} are needed")
     wish = _within(weights, total, limits)
-    # 1e-9: weights that came from counts must return to these very counts, whatever the last bit says
-    counts = np.minimum(np.floor(wish + 1e-9).astype(np.int64), limits)
+    # weights that came from counts must return to these very counts, whatever the last bit says
+    counts = np.minimum(np.floor(wish + ROUNDING).astype(np.int64), limits)
     while (left := total - int(counts.sum())) > 0:
         remainder = np.where(counts < limits, wish - counts, -np.inf)
         # a source without weight is used only when the others are full

@@ -336,10 +336,10 @@ class _Run:
         import torch
         import transformers
 
+        from admire.allocator import keep_freed_memory
         from admire.campaign.batch import share
         from admire.data.rows import load_rows
         from admire.data.tokenizers import check_tokenizer, load_tokenizer
-        from admire.train.allocator import keep_freed_memory
         from admire.train.filling import fill
 
         if on_cpu(self.spec):

@@ -21,7 +21,7 @@ from admire.campaign.recipes import ready_tokenizer, source_digests, tokenizer_d
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.errors import TrialError
-from admire.space.counts import exact_counts
+from admire.space.counts import exact_counts, row_limits
 from admire.trials.files import read_json
 
 # Raise when the code of mixing or training changes what a spec leads to; every digest changes with it.
@@ -127,6 +127,12 @@ def available_rows(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> np.n
     return np.array([cards[name]["splits"]["train"]["rows"] for name in campaign.sources], dtype=np.int64)
 
 
+def counts_of(campaign: Campaign, cards: dict[str, dict[str, Any]], model: Model, weights: np.ndarray) -> np.ndarray:
+    """K rows that a trial of `model` draws from each source for the mixture `weights` (K)."""
+    limits = row_limits(available_rows(campaign, cards), campaign.mixture.max_epochs).astype(np.int64)
+    return exact_counts(np.asarray(weights, dtype=float), campaign.rows(model), limits)
+
+
 def make_spec(
     campaign: Campaign,
     cards: dict[str, dict[str, Any]],
@@ -145,9 +151,7 @@ def make_spec(
         base: the base model's own trial, for models that the workflow pre-trains.
         reference: the trial whose model a proxy of DoReMi is trained against; None for ordinary trainings.
     """
-    total = campaign.rows(model)
-    limits = np.floor(available_rows(campaign, cards) * campaign.mixture.max_epochs + 1e-9).astype(np.int64)
-    counts = exact_counts(np.asarray(weights, dtype=float), total, limits)
+    counts = counts_of(campaign, cards, model, weights)
     training = campaign.training_of(model).model_dump()
     training["seed"] += replicate
     if training["kind"] == "pretrain":

@@ -7,7 +7,7 @@ wrong, and it is the target's own trials that tell: each model predicts them, le
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from botorch.acquisition import AcquisitionFunction
@@ -107,12 +107,14 @@ class Experts:
         deviations, with a few trials that missed as predicted added."""
         if size != self.problem.fidelities.target:
             return 1.0
-        if "_cache" not in self.__dict__:
-            index, mean, sd = self.leave_one_out()
-            at = self.seen.size[index] == size
-            missed = (self.problem.objective(self.seen.Y[index[at]]) - mean[at]) / sd[at]
-            self.__dict__["_cache"] = float((PRIOR_TRIALS + (missed**2).sum()) / (PRIOR_TRIALS + at.sum()))
-        return self.__dict__["_cache"]
+        return self._surprise_at_target
+
+    @cached_property
+    def _surprise_at_target(self) -> float:
+        index, mean, sd = self.leave_one_out()
+        at = self.seen.size[index] == self.problem.fidelities.target
+        missed = (self.problem.objective(self.seen.Y[index[at]]) - mean[at]) / sd[at]
+        return float((PRIOR_TRIALS + (missed**2).sum()) / (PRIOR_TRIALS + at.sum()))
 
     def _for(self, size: int) -> tuple[GaussianProcesses, ...]:
         """The models that know a size."""
@@ -144,8 +146,8 @@ class _Key:
 
     def __init__(self, problem: Problem, seen: Observations, kernels: Kernels) -> None:
         self.problem, self.seen, self.kernels = problem, seen, kernels
-        parts = (seen.X, seen.fidelity, seen.Y, problem.objective.weights, np.asarray(problem.fidelities.costs))
-        self.content = (kernels, *(part.tobytes() for part in parts))
+        parts = (seen.X, seen.size, seen.Y, seen.stderr, problem.objective.weights)
+        self.content = (kernels, repr(problem.fidelities), *((part.shape, part.tobytes()) for part in parts))
 
     def __hash__(self) -> int:
         return hash(self.content)

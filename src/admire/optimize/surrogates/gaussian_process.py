@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -20,16 +21,13 @@ from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
-from admire.optimize.surrogates.gaussian_processes import LOG_NOISE, Processes
+from admire.optimize.surrogates.gaussian_processes import Processes
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
+from admire.optimize.surrogates.noise import noise_centres
 from admire.optimize.surrogates.standardise import Standardisation
 from admire.optimize.surrogates.step_kernels import PartlyTrained
 
 MEAN_SD, UNSEEN_MEAN_SD = 3.0, 6.0  # of a size's level around its average, or around its extrapolation; standardised
-# Test items are shared between trials: of the variance that benchmarks report about this share differs between mixtures, of
-# that of losses on the same documents far less. So it only pulls the prior's centre half of the way.
-REPORTED_SHARE, REPORTED_PULL = 0.4, 0.5
-LOG_NOISE_RANGE = (-7.0, 0.0)  # of what is reported
 FIT_ROWS = 128  # hyper-parameters are searched on so many trials at most; all are conditioned on
 JITTER = 1e-9
 
@@ -85,7 +83,7 @@ class GaussianProcesses:
         z = np.stack([(y - s.location[size]) / s.scale[size] for y, s in zip(Y.T, scalings, strict=True)])
         X, mask = inputs(seen.X[rows], size), torch.as_tensor(have.T)
         z = torch.where(mask, torch.as_tensor(np.nan_to_num(z)), 0.0)
-        log_noise = _noise_centres(seen.stderr[rows][:, problem.objective.weights != 0], size, scalings)
+        log_noise = noise_centres(seen.stderr[rows][:, problem.objective.weights != 0], size, scalings)
         processes = _fitted(problem, kernels or Kernels(), X, z, mask, torch.as_tensor(log_noise))
         return cls(problem, processes, scalings, X, z, mask, rows)
 
@@ -109,7 +107,7 @@ class GaussianProcesses:
     def standardised(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Posterior mean (... x p x q) and covariance (... x p x q x q) of the standardised metrics' true values at inputs
         (... x 1 x q x (K + 1), or q x (K + 1))."""
-        precision, solved = self._solved()
+        precision, solved = self._solved
         cross = self._cross(x)
         own = self.processes.covariance(x, x)
         # a product would copy the precision for every batch of inputs
@@ -144,7 +142,7 @@ class GaussianProcesses:
     def predict_metrics(self, X: np.ndarray, size: int) -> np.ndarray:
         """Posterior means (n x p) of the metrics in their own units."""
         with torch.no_grad():
-            mean = torch.einsum("pqn,pn->pq", self._cross(inputs(X, size)), self._solved()[1]).numpy()
+            mean = torch.einsum("pqn,pn->pq", self._cross(inputs(X, size)), self._solved[1]).numpy()
         return np.stack([s.location[size] + s.scale[size] * z for s, z in zip(self.scalings, mean, strict=True)], 1)
 
     def information(self, x: np.ndarray, size: int) -> float:
@@ -185,7 +183,7 @@ class GaussianProcesses:
             noise included.
         """
         with torch.no_grad():
-            precision, solved = self._solved()
+            precision, solved = self._solved
             variance = 1 / precision.diagonal(dim1=-2, dim2=-1)
             z = (self.z - solved * variance).numpy()
         size = self.X[:, -1].long().numpy()
@@ -202,15 +200,13 @@ class GaussianProcesses:
             found[name.removesuffix("_prior")] = _rounded(value(module))
         return found
 
+    @cached_property
     def _solved(self) -> tuple[Tensor, Tensor]:
-        """Inverse of the trials' covariance (p x n x n), and that times the values (p x n); computed once."""
-        if "_cache" not in self.__dict__:
-            with torch.no_grad():
-                covariance = self.processes.noisy(self.X, self.mask)
-                precision = torch.cholesky_inverse(psd_safe_cholesky(covariance))
-                solved = (precision @ self.z.unsqueeze(-1)).squeeze(-1)
-            self.__dict__["_cache"] = (precision, solved)
-        return self.__dict__["_cache"]
+        """Inverse of the trials' covariance (p x n x n), and that times the values (p x n)."""
+        with torch.no_grad():
+            covariance = self.processes.noisy(self.X, self.mask)
+            precision = torch.cholesky_inverse(psd_safe_cholesky(covariance))
+            return precision, (precision @ self.z.unsqueeze(-1)).squeeze(-1)
 
 
 class ModelOfObjective(Model):
@@ -257,20 +253,6 @@ class ModelOfObjective(Model):
 def inputs(X: np.ndarray, size: np.ndarray | int) -> Tensor:
     """Mixtures (n x K) and sizes (n, or one) as the processes' inputs (n x (K + 1))."""
     return torch.as_tensor(np.column_stack([X, np.broadcast_to(np.asarray(size, dtype=float), len(X))]))
-
-
-def _noise_centres(stderr: np.ndarray, size: np.ndarray, scalings: tuple[Standardisation, ...]) -> np.ndarray:
-    """Centres (p x M) of the prior on log(noise variance / standardised variance): between the default and what the reported
-    standard errors (n x p) say; the default where there are none."""
-    centres = np.full((len(scalings), len(scalings[0].scale)), LOG_NOISE[0])
-    for j, scaling in enumerate(scalings):
-        for s in np.unique(size):
-            reported = stderr[size == s, j]
-            reported = reported[np.isfinite(reported) & (reported > 0)]
-            if len(reported):
-                share = REPORTED_SHARE * (reported**2).mean() / scaling.scale[s] ** 2
-                centres[j, s] += REPORTED_PULL * (np.clip(np.log(share), *LOG_NOISE_RANGE) - centres[j, s])
-    return centres
 
 
 def _fitted(problem: Problem, kernels: Kernels, X: Tensor, z: Tensor, mask: Tensor, log_noise: Tensor) -> Processes:

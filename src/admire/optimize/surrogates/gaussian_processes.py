@@ -19,11 +19,11 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from admire.optimize.surrogates.fidelity_kernels import sizes
 from admire.optimize.surrogates.log_likelihood import LogLikelihood
+from admire.optimize.surrogates.noise import LOG_NOISE
 from admire.optimize.surrogates.search_settings import searching
 
 FIT_STEPS, FIT_MEMORY = 40, 20  # of L-BFGS: steps at most, and how many of them it remembers
-LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size ...
-NOISE_CORRELATION = 0.75  # ... between sizes: a metric that is precise at one is not all noise at the next
+NOISE_CORRELATION = 0.75  # between sizes: a metric that is precise at one is not all noise at the next
 SMALLEST_NOISE = 1e-6
 TOO_FAR = 1e10  # of the search's objective, worse than anything
 REACH = 6.0  # how far a search may go from its start, in units of about a prior's width: further out numbers overflow
