@@ -11,7 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from admire.campaign import course, loading
+import admire.loop.schedule as schedule
+from admire.campaign import loading
 from admire.campaign.fidelities import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
 from admire.campaign.recipes import (
