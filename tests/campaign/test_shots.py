@@ -79,7 +79,13 @@ def test_an_evaluation_keeps_its_name_where_nothing_changed_and_has_another_wher
     assert digest("three") != digest("three", few_shot=0)
     # as it was when 0 stood for what is left out
     assert suite_digest(campaign, "skills") == "7efbacf0"
-    tulu = load("config/tulu.yaml")
+    tulu = load("config/tulu.yaml").model_copy(update={"results": str(tmp_path / "results")})
+    assert [suite_digest(tulu, name) for name in ("id", "ood", "code")] == ["1803ffa8", "2aaa2cd6", "444be890"]
+    # of a campaign that began before answers were read by versions
+    begun = tmp_path / "results" / "campaigns" / tulu.name
+    (begun / "step_0000" / "lane_0").mkdir(parents=True)
+    (begun / "step_0000" / "lane_0" / "proposal.json").write_text("{}")
+    (begun / "lock.json").write_text("{}")
     assert [suite_digest(tulu, name) for name in ("id", "ood", "code")] == ["1803ffa8", "2aaa2cd6", "699c1ae9"]
 
 

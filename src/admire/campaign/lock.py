@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import contents as of_paths
+from admire.campaign.answers import ANSWERS
 from admire.campaign.layout import Layout
 from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import base_campaign, ready_tokenizer
@@ -41,6 +42,11 @@ def deciding(campaign: Campaign) -> dict[str, Any]:
         "training": campaign.training.model_dump(),
         "models": models,
     }
+
+
+def fresh(campaign: Campaign) -> dict[str, Any]:
+    """What is frozen of a campaign that begins."""
+    return {"decides": deciding(campaign), "contents": contents(campaign), "answers": ANSWERS}
 
 
 def contents(campaign: Campaign) -> dict[str, Any]:

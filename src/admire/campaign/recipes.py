@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from admire.campaign.answers import answers_version
 from admire.campaign.digest import digest
 from admire.campaign.identity import tokenizer_identity
 from admire.campaign.layout import Layout
@@ -132,6 +133,8 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
             recipe["files"] = digest(folder_files(suite.include_path, hashes))
             if elsewhere := outside(suite, hashes):
                 recipe["elsewhere"] = elsewhere
+        if (version := answers_version(campaign, suite)) not in (None, 1):  # evaluations of the first keep their names
+            recipe["answers"] = version
     else:
         recipe["sources"] = source_digests(campaign, suite.sources)
     return digest(recipe)[:8]

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admire.campaign import task_files
+from admire.campaign.answers import ANSWERS, answers_version
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.shots import check_shots
@@ -32,6 +33,7 @@ from admire.campaign.task_files import TaskFile
 from admire.campaign.task_keys import check_keys
 from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
+from admire.evaluate.code_blocks import answers_read_by
 from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.evaluate.task_checks import check_file, check_filter
@@ -98,7 +100,8 @@ def scores(
             without consent.
     """
     check_tasks(suite)
-    with guarded_templates(suite), named_templates(suite):
+    version = ANSWERS if campaign is None else answers_version(campaign, suite) or ANSWERS
+    with guarded_templates(suite), named_templates(suite), answers_read_by(version):
         return _scores(suite, model_folder, split, Counter() if said is None else said)
 
 

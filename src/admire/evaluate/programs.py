@@ -10,9 +10,8 @@ import math
 import re
 from typing import Any
 
+from admire.evaluate.code_blocks import code_of
 from admire.evaluate.sandbox.box import current
-
-BLOCK = re.compile(r"```(?:python|py)?[ \t]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
 def humaneval(document: dict[str, Any], results: list[list[str]]) -> dict[str, float]:
@@ -41,12 +40,6 @@ def bigcodebench(document: dict[str, Any], results: list[str]) -> dict[str, floa
 def pass_at_k(n: int, passed: int, k: int) -> float:
     """The chance that one of `k` samples passes, unbiased from `n` of which some `passed` (Chen et al. 2021, arXiv 2107.03374)."""
     return 1.0 - math.comb(n - passed, min(k, n)) / math.comb(n, min(k, n))
-
-
-def code_of(answer: str) -> str:
-    """The first block of code in an answer, or all of it where there is none."""
-    block = BLOCK.search(answer)
-    return block[1] if block else answer
 
 
 def _completed(document: dict[str, Any], answer: str) -> str:

@@ -275,9 +275,7 @@ def _base_of(campaign: Campaign, model: Model) -> Spec | None:
 def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> None:
     """Freeze the sources' content and what the configuration's paths hold at the first decision, compare at every later one."""
     path = Layout(Path(campaign.results)).campaign(campaign.name).lock
-    frozen = (
-        read_json(path) if path.is_file() else {"decides": lock.deciding(campaign), "contents": lock.contents(campaign)}
-    )
+    frozen = read_json(path) if path.is_file() else lock.fresh(campaign)
     content = lock.content_of(cards)
     known = frozen.get("content", {})
     lock.check_content(campaign, known, content, str(path))

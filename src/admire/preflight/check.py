@@ -78,9 +78,10 @@ def begin(campaign: Campaign) -> list[str]:
     files = layout.campaign(campaign.name)
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
     write_contents_down(campaign)
-    held = lock.contents(campaign)
+    fresh = lock.fresh(campaign)
+    held = fresh["contents"]
     begun = _begun(files)
-    frozen = read_json(files.lock) if begun else {"decides": lock.deciding(campaign), "contents": held}
+    frozen = read_json(files.lock) if begun else fresh
     known = frozen.get("contents", {})
     completed = lock.completed(held, known) if "contents" in frozen else held
     write_json(files.lock, with_tasks(campaign, frozen | {"contents": completed}))
