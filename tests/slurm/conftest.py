@@ -1,12 +1,14 @@
 """One cluster for all tests, and the faults' scenarios played on it side by side: most of their time is waiting.
 
 A named test only judges what its scenario brought. Those that disturb nobody else share the CPU nodes; preemption and dying
-nodes take their turns on the nodes with GPUs; an absent controller of Slurm comes after all of them.
+nodes take their turns on the nodes with GPUs; what is asked of an undisturbed Slurm is asked meanwhile. What changes Slurm itself,
+or stops it, comes after all of them, on its own or two at a time.
 """
 
+import contextlib
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import scenarios
@@ -15,7 +17,7 @@ from slurm_bench import SlurmBench, Witness, local_verbs
 
 # a node is dead after 20 s
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}
-SIDE_BY_SIDE = 4
+SIDE_BY_SIDE = 5
 BEGAN = time.monotonic()
 TOOK = {}  # scenario -> (when it began, how many seconds it took)
 
@@ -30,14 +32,14 @@ def lab(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def verbs(tmp_path_factory):
-    with local_verbs(tmp_path_factory.mktemp("verbs")) as folder:
-        yield folder
+    with local_verbs(tmp_path_factory.mktemp("verbs")) as folders:
+        yield folders
 
 
 @pytest.fixture(scope="session")
 def prepared(lab, verbs, tmp_path_factory):
     """Sources prepared by jobs on the cluster, and the first decision."""
-    bench = SlurmBench(tmp_path_factory.mktemp("prepared"), lab, verbs)
+    bench = SlurmBench(tmp_path_factory.mktemp("prepared"), lab, verbs["nothing"])
     bench.profile()
     bench.campaign()
     bench.run("next_proposal")
@@ -45,18 +47,19 @@ def prepared(lab, verbs, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def play(prepared, tmp_path_factory):
+def play(prepared, verbs, tmp_path_factory):
     """Plays a scenario in a folder of its own, under the eyes of a witness."""
 
     def play(name, lab=prepared.lab):
         bench = prepared.copy(tmp_path_factory.mktemp(name) / "campaign")
         bench.lab = lab
         bench.log.unlink(missing_ok=True)
+        bench.verbs = verbs[scenarios.REAL.get(name, "nothing")]
         witness = Witness(bench)
         witness.start()
         began = time.monotonic()
         try:
-            getattr(scenarios, name)(bench)
+            scenarios.scenario(name)(bench)
         finally:
             TOOK[name] = (began - BEGAN, time.monotonic() - began)
         witness.judge()
@@ -65,10 +68,30 @@ def play(prepared, tmp_path_factory):
     return play
 
 
+def pytest_collection_modifyitems(items):
+    """What needs neither a scenario nor accounting comes first: it is asked while scenarios are played."""
+    items.sort(key=lambda item: not {"played", "alone", "accounting"}.isdisjoint(item.fixturenames))
+
+
+def wanted_of(request):
+    """The scenarios that tests are about."""
+    return {
+        item.callspec.params["name"]
+        for item in request.session.items
+        if hasattr(item, "callspec") and "name" in item.callspec.params
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _begun(request):
+    if not wanted_of(request).isdisjoint([*scenarios.GENTLE, *scenarios.ON_GPU_NODES]):
+        request.getfixturevalue("played")
+
+
 @pytest.fixture(scope="session")
 def played(lab, play, request):
     """name -> the bench of a scenario that was played; it raises what went wrong there."""
-    wanted = {item.callspec.params["name"] for item in request.session.items if "name" in item.fixturenames}
+    wanted = wanted_of(request)
     side_by_side = [name for name in scenarios.GENTLE if name in wanted]
     in_turn = [name for name in scenarios.ON_GPU_NODES if name in wanted]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool, ThreadPoolExecutor(1) as lane:
@@ -78,7 +101,21 @@ def played(lab, play, request):
 
 
 @pytest.fixture(scope="session")
-def accounting(lab, played):
+def alone(lab, played, play, request):
+    """name -> the bench of a scenario that is played when all those side by side have ended, some of them in pairs."""
+    for name in wanted_of(request) & {*scenarios.GENTLE, *scenarios.ON_GPU_NODES}:
+        with contextlib.suppress(Exception):
+            played(name)
+    found = {}
+    for names in scenarios.IN_PAIRS:
+        with ThreadPoolExecutor(len(names)) as pool, lab.setting("MinJobAge", "10"):
+            found |= {name: pool.submit(play, name, lab) for name in names if name in wanted_of(request)}
+            wait(found.values())
+    return lambda name: found[name].result() if name in found else play(name, lab)
+
+
+@pytest.fixture(scope="session")
+def accounting(lab, played, alone):
     """The same cluster with accounting, for what comes after all that is played without."""
     lab.down()
     with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1", "ENFORCE": "associations,limits,qos"})

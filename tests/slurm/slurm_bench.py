@@ -16,7 +16,7 @@ from lab import PATIENCE, lives, wait_for
 
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))  # the scripts of this folder run without pytest
 from campaign_bench import ROOT, TINY, Bench
-from ready_verbs import ready_verbs
+from ready_verbs import client, ready_verbs
 
 WHERE = {"default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 # waits that only a real cluster needs; nothing else of the shipped profile is changed
@@ -29,9 +29,20 @@ HEARD = ("env", "--default-signal=HUP,INT,QUIT")
 SECRET = "hf_neverToBeSeenInALog"
 
 
+LOCAL = ("propose", "update", "spec", "build-data", "report")
+
+
+@contextlib.contextmanager
 def local_verbs(folder):
-    """What a controller does itself is answered by forks; what runs in jobs, which Slurm signals and kills, is the real command."""
-    return ready_verbs(folder, verbs=("propose", "update", "spec", "build-data", "report"))
+    """Yields folders to put before the path, by what is the real command in jobs: both (training and scoring), only the training
+    (where Slurm signals and kills it), or nothing. The rest, and what a controller does itself, is answered by forks."""
+    with ready_verbs(folder, verbs=(*LOCAL, "train", "evaluate")) as every:
+        found = {"nothing": every}
+        for real, verbs in (("both", LOCAL), ("train", (*LOCAL, "evaluate"))):
+            found[real] = folder / real
+            found[real].mkdir()
+            client(found[real] / "admire", folder / "ready", verbs)
+        yield found
 
 
 class SlurmBench(Bench):
@@ -40,6 +51,8 @@ class SlurmBench(Bench):
     def __init__(self, folder, lab, verbs=None):
         super().__init__(Path(folder), verbs)
         self.lab, self.checkpoint_minutes = lab, 0.02
+        self.asleep = set()  # processes that live and can do nothing
+        self.variables = {"SOONER": "2"}  # of the environment, see interpreter/sitecustomize.py
 
     @property
     def log(self):
@@ -71,8 +84,10 @@ class SlurmBench(Bench):
 
     def environment(self):
         here = {"SLURM_CONF": self.lab.conf, "ADMIRE_CHECKPOINT_MINUTES": str(self.checkpoint_minutes)}
-        here |= {"ADMIRE_SLURM_PAUSE_SECONDS": "5"}
-        return super().environment() | here | {"HF_TOKEN": SECRET}
+        here |= {"ADMIRE_SLURM_PAUSE_SECONDS": "5", "HF_TOKEN": SECRET}
+        found = super().environment() | here | self.variables
+        modules = [str(Path(__file__).with_name("interpreter")), *filter(None, [found.get("PYTHONPATH")])]
+        return found | {"PYTHONPATH": ":".join(modules)}
 
     def start(self, *targets, before=(), configs=("tiny.yaml",)):
         """A controller in the background; its terminal is a file."""
@@ -181,7 +196,8 @@ class Witness(threading.Thread):
                 ended = any(
                     later["event"] == "end" and later["pid"] == line["pid"] for later in found[earlier + 1 : place]
                 )
-                if line["event"] == "begin" and not ended and line["pid"] != found[place]["pid"] and lives(line["pid"]):
+                another = line["pid"] not in (found[place]["pid"], *self.bench.asleep)
+                if line["event"] == "begin" and not ended and another and lives(line["pid"]):
                     self.two_at_once.append((line, found[place]))
         self.seen[path] = len(found)
 

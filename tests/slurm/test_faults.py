@@ -69,7 +69,15 @@ def test_preemption(played, name):
     assert_whole(played(name))
 
 
-@pytest.mark.parametrize("name", ["preempted_for_good", "preempted_for_good_supervised"])
+@pytest.mark.parametrize("name", ["preempted_before_a_checkpoint"])
+def test_preemption_without_a_word_is_no_try(played, name):
+    bench = played(name)
+    assert_whole(bench)
+    [taken, _] = [line for line in bench.attempts() if line["event"] == "end"]
+    assert (taken["outcome"], taken["step"]) == ("preempted", 0) and "preempted (Slurm job" in taken["reason"]
+
+
+@pytest.mark.parametrize("name", ["preempted_for_good"])
 def test_preemption_that_cancels(played, name):
     bench = played(name)
     assert_whole(bench)
@@ -131,6 +139,49 @@ def test_two_campaigns_that_share_a_trial(played, name):
     for campaign in ("tiny", "twin"):
         assert (bench.results / f"campaigns/{campaign}/step_0000/lane_0/update.json").is_file()
     assert_whole(bench, interrupted=False)
+
+
+@pytest.mark.parametrize("name", ["suspended"])
+def test_a_suspended_job_whose_trial_another_one_took_over(played, name):
+    bench = played(name)
+    first, second = (line for line in bench.attempts() if line["event"] == "begin")
+    [left] = [line for line in bench.attempts() if line["event"] == "end" and line["pid"] == first["pid"]]
+    assert left["outcome"] == "interrupted" and left["reason"] == "another process took the trial's lease"
+    assert second["resumed_step"] > 0 and first["job"] != second["job"], "nothing was lost"
+    [whole] = [line for line in bench.attempts() if line.get("outcome") == "ok"]
+    assert whole["pid"] == second["pid"] and whole["step"] == bench.record()["planned_steps"]
+    for campaign in ("tiny", "twin"):
+        assert (bench.results / f"campaigns/{campaign}/step_0000/lane_0/update.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["clock_ahead"])
+def test_a_clock_that_is_ahead_takes_no_lease_of_a_living_training(played, name):
+    bench = played(name)
+    assert bench.waited, "it found that the training lives"
+    [log] = [
+        path.read_text() for path in bench.folder.glob(".snakemake/slurm_logs/**/*.log") if "of c2" in path.read_text()
+    ]
+    assert "the clock of c2 is ahead by 300 s" in log
+    assert_whole(bench, interrupted=False)
+    assert [line["host"] for line in bench.attempts() if line["event"] == "begin"] == ["c1"]
+    for campaign in ("tiny", "twin"):
+        assert (bench.results / f"campaigns/{campaign}/step_0000/lane_0/update.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["full_disk"])
+def test_a_full_disk_is_no_try_and_no_row(played, name):
+    bench = played(name)
+    for said in (bench.unprepared, bench.untrained):
+        assert "the disk is full" in said and "free some space, then the same command goes on" in said, said
+        assert "Traceback" not in said
+    assert "storage: " in bench.status and "are free at" in bench.status and "failed: " not in bench.status, (
+        bench.status
+    )
+    assert [line["attempt"] for line in bench.attempts() if line["event"] == "begin"] == [1, 1]
+    *_, last = (line for line in bench.attempts() if line["event"] == "begin")
+    assert last["resumed_step"] > 0, "the checkpoint from before was kept"
+    assert [line["outcome"] for line in bench.attempts() if line["event"] == "end"][-1] == "ok"
+    assert bench.record()["steps"] == bench.record()["planned_steps"]
 
 
 @pytest.mark.parametrize("name", ["node_failed"])
@@ -214,23 +265,27 @@ def test_a_copied_folder(played, name):
     assert bench.twin.record()["steps"] == bench.record()["steps"]
 
 
-def test_a_job_that_slurm_forgot(lab, played, play):
-    with lab.setting("MinJobAge", "10"):
-        assert_whole(play("forgotten"), interrupted=False)
+@pytest.mark.parametrize("name", ["forgotten"])
+def test_a_job_that_slurm_forgot(alone, name):
+    assert_whole(alone(name), interrupted=False)
 
 
-def test_slurmctld_that_lost_its_state(lab, played, play):
-    assert_whole(play("lost_state", lab), interrupted=True)
+def test_slurmctld_that_lost_its_state(alone):
+    assert_whole(alone("lost_state"), interrupted=True)
 
 
-def test_slurmctld_away_at_the_start(lab, played, play):
-    bench = play("slurmctld_away_at_the_start", lab)
-    assert "nothing could be asked" in bench.log.read_text()
-    assert_whole(bench, interrupted=False)
+@pytest.fixture(scope="module")
+def outage(alone):
+    return alone("slurmctld_away_without_accounting")
 
 
-def test_slurmctld_away_where_there_is_no_accounting(lab, played, play):
-    assert_whole(play("slurmctld_away_without_accounting", lab), interrupted=False)
+def test_slurmctld_away_at_the_start(outage):
+    assert "nothing could be asked" in outage.late.log.read_text()
+    assert_whole(outage.late, interrupted=False)
+
+
+def test_slurmctld_away_where_there_is_no_accounting(outage):
+    assert_whole(outage, interrupted=False)
 
 
 def test_a_full_limit_is_a_reason_to_wait(accounting, play):
@@ -239,6 +294,18 @@ def test_a_full_limit_is_a_reason_to_wait(accounting, play):
     assert "training S: refused for now: a limit of submitted jobs is full" in bench.log.read_text()
 
 
-@pytest.mark.parametrize("name", ["slurmctld_away", "slurmdbd_away", "slurmdbd_away_at_a_submission"])
-def test_a_daemon_of_slurm_is_away_for_a_minute(accounting, play, name):
-    assert_whole(play(name, accounting), interrupted=False)
+def test_slurmctld_is_away_for_a_minute(accounting, play):
+    assert_whole(play("slurmctld_away", accounting), interrupted=False)
+
+
+@pytest.fixture(scope="module")
+def without_database(accounting, play):
+    return play("slurmdbd_away", accounting)
+
+
+def test_slurmdbd_is_away_for_a_minute(without_database):
+    assert_whole(without_database, interrupted=False)
+
+
+def test_slurmdbd_is_away_at_a_submission(without_database):
+    assert_whole(without_database.late, interrupted=False)

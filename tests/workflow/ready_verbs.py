@@ -88,21 +88,26 @@ def import_what_verbs_import():
     )
 
 
+def client(path, address, verbs):
+    """Write an `admire` whose calls of some verbs are answered by whoever serves at an address."""
+    real = str(Path(sys.executable).with_name("admire"))
+    path.write_text(CLIENT.format(python=sys.executable, address=str(address), verbs=verbs, real=real))
+    path.chmod(0o755)
+
+
 @contextlib.contextmanager
 def ready_verbs(folder, answer=main, prepare=import_what_verbs_import, verbs=VERBS + RULE_VERBS):
     """Yields a folder to put before the path; in it stands an `admire` that is answered from here if it is one of these verbs."""
-    address, client = folder / "ready", folder / "bin/admire"
-    real = Path(sys.executable).with_name("admire")
-    client.parent.mkdir(parents=True)
-    client.write_text(CLIENT.format(python=sys.executable, address=str(address), verbs=verbs, real=str(real)))
-    client.chmod(0o755)
+    address, admire = folder / "ready", folder / "bin/admire"
+    admire.parent.mkdir(parents=True)
+    client(admire, address, verbs)
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(address), answer, prepare))
     server.start()
     try:
         while not address.exists():
             assert server.is_alive(), "the verbs' process did not come up"
             time.sleep(0.1)
-        yield client.parent
+        yield admire.parent
     finally:
         server.terminate()
         server.join()
