@@ -139,6 +139,7 @@ def test_the_workflow_knows_the_command_line_and_the_campaign():
                     "admire.loop.schedule",
                     "admire.output.screen",
                     "admire.trials.attempts",
+                    "admire.trials.decision_records",
                     "admire.trials.lease",
                     "admire.trials.nodes",
                 )

@@ -26,14 +26,17 @@ def write(campaign, step, lane, proposed=1, gain=1.0, learnt=True, seen=1):
     files.lane(step, lane).mkdir(parents=True)
     files.proposal(step, lane).write_text("{}")
     if learnt:
-        value = {
-            "proposed": proposed,
-            "budget": campaign.total,
-            "reason": "spent",
-            "gain_per_cost": gain,
-            "seen": seen,
-        }
+        value = learnt_of(campaign, step, lane, proposed=proposed, gain_per_cost=gain, seen=seen)
         files.update(step, lane).write_text(json.dumps(value))
+
+
+def learnt_of(campaign, step, lane, **found):
+    """What an update holds."""
+    recommendation = {"weights": {name: 1 / len(campaign.sources) for name in campaign.sources}}
+    head = {"campaign": campaign.name, "step": step, "lane": lane, "time": "", "version": "0.1.0", "method": "admire"}
+    costs = {"budget": campaign.total, "spent": 0.0, "committed": 0.0, "reserved": 0.0, "seconds": 0.0}
+    rest = {"reason": "spent", "evidence": [], "observed_best": None, "trials": {}, "recommendation": recommendation}
+    return head | costs | rest | found
 
 
 def test_fresh_campaign_wants_its_horizon(campaign):
@@ -79,10 +82,10 @@ def test_final_waits_for_every_lane(campaign):
     write(two, 2, 1, learnt=False)
     assert schedule.final_step(two) is None
     files = Layout(Path(two.results)).campaign(two.name)
-    value = {"proposed": 0, "budget": two.total, "reason": "spent", "gain_per_cost": None, "seen": 9}
+    value = learnt_of(two, 2, 1, proposed=0, gain_per_cost=None, seen=9)
     files.update(2, 1).write_text(json.dumps(value))
     assert schedule.final_step(two) == 2
-    assert schedule.latest_update(two) == files.update(2, 1)
+    assert schedule.latest_update(two).step == 2
 
 
 def test_removed_lane_is_not_extended_but_what_it_began_is_finished(campaign):

@@ -27,6 +27,7 @@ from admire.campaign.validation import validation_plan
 from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
 from admire.output.screen import sentence
+from admire.trials.decision_records import read_proposal
 from admire.trials.attempts import LEGS, Attempts
 from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
@@ -158,16 +159,9 @@ def model_of(wildcards):
 def trials_in(proposal):
     """Every trial of a proposal; none while it is not written."""
     path = standing(Path(proposal))
-    if not path.is_file():
-        return []
-    entries = json.loads(path.read_text(encoding="utf-8"))["trials"]
     return [
-        LAYOUT.trial(
-            entry["spec"]["labels"]["model"],
-            entry["spec"]["digest"],
-            entry.get("share", 1),
-        )
-        for entry in entries
+        entry.files(LAYOUT)
+        for entry in (read_proposal(path).trials if path.is_file() else ())
     ]
 
 

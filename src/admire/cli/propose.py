@@ -22,15 +22,15 @@ def run(args: argparse.Namespace) -> int:
     campaign = resolve(args)
     from admire.campaign.fidelities import label
     from admire.loop.decisions import decide
-    from admire.trials.files import read_json
+    from admire.trials.decision_records import read_proposal
 
-    proposal = read_json(decide(campaign, args.decision))
-    trials = proposal["trials"]
-    cost = sum(trial["cost"] for trial in trials)
-    sizes = [label(trial["spec"]["labels"]["model"], trial.get("share", 1)) for trial in trials]
+    proposal = read_proposal(decide(campaign, args.decision))
+    trials = proposal.trials
+    cost = sum(trial.cost for trial in trials)
+    sizes = [label(trial.model, trial.share) for trial in trials]
     named = ", ".join(f"{sizes.count(size)} x {size}" for size in dict.fromkeys(sizes))
-    what = f"{named}, {cost:.4g} {campaign.budget.unit}" if trials else f"nothing: {proposal['reason']}"
-    reasons = {trial["why"] for trial in trials if trial.get("why")}
+    what = f"{named}, {cost:.4g} {campaign.budget.unit}" if trials else f"nothing: {proposal.reason}"
+    reasons = {trial.why for trial in trials if trial.why}
     why = f": {reasons.pop()}" if len(reasons) == 1 else ""
     print(f"{campaign.name}: {args.decision} proposes {what}{why}", flush=True)
     return 0

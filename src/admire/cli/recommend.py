@@ -24,40 +24,38 @@ def run(args: argparse.Namespace) -> int:
     from admire.loop.evidence import problem_of, read_cards
     from admire.loop.schedule import latest_update
     from admire.report import words
-    from admire.trials.files import read_json
     from admire.trials.ledger import Ledger, objective
 
     files = Layout(Path(campaign.results)).campaign(campaign.name)
-    newest = latest_update(campaign)
-    if newest is None:
+    update = latest_update(campaign)
+    if update is None:
         raise TrialError(f"{files.folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
-    update = read_json(newest)
-    recommendation, problem = update["recommendation"], problem_of(campaign, read_cards(campaign))
+    recommendation, problem = update.recommendation, problem_of(campaign, read_cards(campaign))
     header = ("source", "prior %", "recommended %", "90 % range", "cap %")
     rows = words.weights_table(campaign, problem, recommendation)
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    print(f"campaign {campaign.name}: recommended mixture for {campaign.target.name}, after {update['seen']} trials\n")
+    print(f"campaign {campaign.name}: recommended mixture for {campaign.target.name}, after {update.seen} trials\n")
     for row in [header, *rows]:
         print(
             f"  {row[0]:<{widths[0]}}" + "".join(f"  {cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))
         )
     print(f"\npredicted score      {words.score_in_words(recommendation)}")
-    if recommendation["beats_prior"] is not None:
-        print(f"beats the prior      with probability {recommendation['beats_prior']:.2f}")
-    chances = recommendation["is_best"], recommendation["observed_is_best"]
-    if (best := update["observed_best"]) is not None:
+    if recommendation.beats_prior is not None:
+        print(f"beats the prior      with probability {recommendation.beats_prior:.2f}")
+    chances = recommendation.is_best, recommendation.observed_is_best
+    if (best := update.observed_best) is not None:
         print(
-            f"best observed        {best['objective']:.4f} (trial {best['digest']}; one noisy score before the final training)"
+            f"best observed        {best.objective:.4f} (trial {best.digest}; one noisy score before the final training)"
         )
     if None not in chances:
         print(f"best of all scored   with probability {chances[0]:.2f}, the best observed with {chances[1]:.2f}")
-    if recommendation["trust"] is not None:
-        print(f"smaller sizes        {words.trust_in_words(campaign, recommendation['trust'])}")
-    print(f"cross-validation     {words.accuracy_in_words(campaign, recommendation['accuracy'])}")
-    print(f"how                  {recommendation['how']}")
+    if recommendation.trust is not None:
+        print(f"smaller sizes        {words.trust_in_words(campaign, recommendation.trust)}")
+    print(f"cross-validation     {words.accuracy_in_words(campaign, recommendation.accuracy)}")
+    print(f"how                  {recommendation.how}")
     ledger = Ledger.read(campaign)
     for trial in ledger.trials:
-        own = trial.decision.startswith(FINAL) and trial.spec.digest not in update["evidence"]
+        own = trial.decision.startswith(FINAL) and trial.spec.digest not in update.evidence
         if own and (score := objective(campaign, trial.scores)) is not None:
             print(f"final training       {score:.4f} (trial {trial.spec.digest}, one seed, after the recommendation)")
     print(f"budget               spent {ledger.spent:.4g} of {campaign.total:.4g} {campaign.budget.unit}")

@@ -31,6 +31,7 @@ from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
 from admire.space import money
 from admire.trials import breaker
+from admire.trials.decision_records import DecidedTrial, ProposalRecord, RecommendationRecord, read_proposal
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked
 from admire.trials.records import restore
@@ -79,8 +80,9 @@ def decide(campaign: Campaign, decision: str) -> Path:
             "version": __version__,
             "seconds": round(time.monotonic() - started, 3),
         }
+        record = ProposalRecord(**header, **content)
         for copy in (kept(path), path) if history else (path,):
-            write_json(copy, header | content)
+            write_json(copy, record.written())
     return path
 
 
@@ -131,7 +133,7 @@ def _lane(campaign: Campaign, step: int, lane: int) -> dict[str, Any]:
 
 def _trials(
     campaign: Campaign, cards: dict[str, Any], problem: Problem, ledger: Ledger, wanted: list[Proposal], left: float
-) -> list[dict[str, Any]]:
+) -> list[DecidedTrial]:
     """Proposals as specs: affordable ones, no trial twice; a repeat takes the next free replicate. One that goes on with a shorter
     training is charged what is left."""
     known = {(trial.spec.digest, trial.share) for trial in ledger.trials}
@@ -178,6 +180,7 @@ def _final(campaign: Campaign) -> dict[str, Any]:
     cards = read_cards(campaign)
     _freeze_content(campaign, cards)
     recommendation = newest_recommendation(campaign)
+    expected = {"mean": recommendation.mean, "low": recommendation.low, "high": recommendation.high}
     target, base = campaign.target, _base_of(campaign, campaign.target)
     weights = _weights(campaign, recommendation)
     ledger = Ledger.read(campaign)
@@ -195,8 +198,8 @@ def _final(campaign: Campaign) -> dict[str, Any]:
         _entry(
             spec,
             target.cost,
-            predicted={key: recommendation[key] for key in ("mean", "low", "high") if recommendation[key] is not None},
-            why=f"the target on the recommended mixture; {recommendation['how']}",
+            predicted={key: value for key, value in expected.items() if value is not None},
+            why=f"the target on the recommended mixture; {recommendation.how}",
         )
         for spec in specs
     ]
@@ -205,7 +208,7 @@ def _final(campaign: Campaign) -> dict[str, Any]:
 
 def _base(campaign: Campaign) -> dict[str, Any]:
     """Every base model that the campaign's models start from: one model of another campaign, on that campaign's prior."""
-    trials = {}
+    trials: dict[str, DecidedTrial] = {}
     for model in campaign.models:
         owner = base_campaign(model, campaign.results)
         if owner is None or model.base is None:
@@ -215,11 +218,15 @@ def _base(campaign: Campaign) -> dict[str, Any]:
         prior = prior_of(owner, space_of(owner, available), available)
         origin = owner.model(model.base.model)
         spec = make_spec(owner, cards, origin, prior)
-        trials[spec.digest] = _entry(spec, origin.cost, why=f"base model of {model.name}") | {
-            "unit": owner.budget.unit,
-            "campaign_file": model.base.campaign,
-            "base_of": [*trials.get(spec.digest, {}).get("base_of", []), model.name],
-        }
+        others = trials[spec.digest].base_of if spec.digest in trials else ()
+        trials[spec.digest] = _entry(
+            spec,
+            origin.cost,
+            why=f"base model of {model.name}",
+            unit=owner.budget.unit,
+            campaign_file=model.base.campaign,
+            base_of=(*others, model.name),
+        )
     return {"trials": list(trials.values())}
 
 
@@ -237,14 +244,14 @@ def _benchmark(campaign: Campaign) -> dict[str, Any]:
     used = max((trial.spec.decides["replicate"] for ledger in seen for trial in ledger.trials), default=0)
     target, base = campaign.target, _base_of(campaign, campaign.target)
     trials = [
-        _entry(make_spec(campaign, cards, target, weights, replicate, base), target.cost) | {"mixture": name}
+        _entry(make_spec(campaign, cards, target, weights, replicate, base), target.cost, mixture=name)
         for name, weights in mixtures.items()
         for replicate in range(used + 1, used + 1 + campaign.benchmark.replicates)
     ]
     return {"trials": trials}
 
 
-def newest_recommendation(campaign: Campaign) -> dict[str, Any]:
+def newest_recommendation(campaign: Campaign) -> RecommendationRecord:
     """The recommendation of the update that saw the most.
 
     Raises:
@@ -253,20 +260,20 @@ def newest_recommendation(campaign: Campaign) -> dict[str, Any]:
     newest = latest_update(campaign)
     if newest is None:
         raise TrialError(f"campaign '{campaign.name}' has no recommendation yet; run it first")
-    return read_json(newest)["recommendation"]
+    return newest.recommendation
 
 
-def _weights(campaign: Campaign, recommendation: dict[str, Any]) -> np.ndarray:
-    return np.array([recommendation["weights"][name] for name in campaign.sources])
+def _weights(campaign: Campaign, recommendation: RecommendationRecord) -> np.ndarray:
+    return np.array([recommendation.weights[name] for name in campaign.sources])
 
 
 def _base_of(campaign: Campaign, model: Model) -> Spec | None:
     if model.base is None:
         return None
     path = Layout(Path(campaign.results)).campaign(campaign.name).special(BASE)
-    for entry in read_json(path)["trials"] if path.is_file() else []:
-        if model.name in entry["base_of"]:
-            return Spec.from_dict(entry["spec"], path)
+    for entry in read_proposal(path).trials if path.is_file() else ():
+        if model.name in entry.base_of:
+            return entry.read_spec(path)
     raise TrialError(
         f"{path}: the base model of {model.name} is not decided yet; run the workflow, or `admire propose base`"
     )
@@ -285,6 +292,6 @@ def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> Non
 
 
 def _entry(
-    spec: Spec, cost: float, share: float = 1.0, predicted: dict[str, float] | None = None, why: str = ""
-) -> dict[str, Any]:
-    return {"spec": spec.as_dict(), "share": share, "cost": cost, "predicted": predicted or {}, "why": why}
+    spec: Spec, cost: float, share: float = 1.0, predicted: dict[str, float] | None = None, why: str = "", **more: Any
+) -> DecidedTrial:
+    return DecidedTrial(spec=spec.as_dict(), share=share, cost=cost, predicted=predicted or {}, why=why, **more)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from admire.loop.evidence import observations_of, problem_of, read_cards
 from admire.optimize.methods import get
 from admire.optimize.problem import Recommendation
 from admire.trials import breaker, waiting
-from admire.trials.files import read_json, write_json
+from admire.trials.decision_records import ObservedBest, RecommendationRecord, UpdateRecord, read_proposal, read_update
+from admire.trials.files import write_json
 from admire.trials.ledger import Ledger, locked, objective
 
 
@@ -36,13 +36,13 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
     decision = standing(layout.proposal(step, lane))
     if not decision.is_file():
         raise TrialError(f"{layout.proposal(step, lane)}: this decision was not made yet")
-    proposal = read_json(decision)
+    proposal = read_proposal(decision)
     with locked(layout):
         ledger = Ledger.read(campaign)
         ledger.write_table()
     breaker.check(campaign, ledger)
     waiting.release(ledger, str(path.parent.relative_to(layout.folder)))
-    before = read_json(kept(path))["evidence"] if kept(path).is_file() else None
+    before = read_update(kept(path)).evidence if kept(path).is_file() else None
     seen = Ledger(campaign, tuple(trial for trial in ledger.trials if before is None or trial.name in before))
     problem = problem_of(campaign, read_cards(campaign))
     recommendation = get(campaign.optimizer.method, campaign.optimizer.options).recommend(
@@ -50,58 +50,58 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
     )
     budget = Budget.of(campaign, seen)
     evidence = [trial.name for trial in seen.trials if trial.state in ("done", "failed")]
-    content = {
-        "campaign": campaign.name,
-        "step": step,
-        "lane": lane,
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "version": __version__,
-        "method": campaign.optimizer.method,
-        "proposed": len(proposal["trials"]),
-        "reason": proposal["reason"],
-        "evidence": evidence,
-        "seen": len(evidence),
-        "recommendation": _as_dict(campaign, recommendation),
-        "observed_best": _observed_best(campaign, seen),
-        "budget": budget.total,
-        "spent": budget.spent,
-        "committed": budget.committed,
-        "reserved": budget.reserved,
-        "gain_per_cost": recommendation.gain_per_cost,
-        "trials": {
+    record = UpdateRecord(
+        campaign=campaign.name,
+        step=step,
+        lane=lane,
+        time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        version=__version__,
+        method=campaign.optimizer.method,
+        proposed=len(proposal.trials),
+        reason=proposal.reason,
+        evidence=evidence,
+        seen=len(evidence),
+        recommendation=_recorded(campaign, recommendation),
+        observed_best=_observed_best(campaign, seen),
+        budget=budget.total,
+        spent=budget.spent,
+        committed=budget.committed,
+        reserved=budget.reserved,
+        gain_per_cost=recommendation.gain_per_cost,
+        trials={
             "done": sum(trial.state == "done" for trial in seen.trials),
             "running": sum(trial.state in ("proposed", "trained") for trial in ledger.trials),
             "failed": sum(trial.state == "failed" for trial in seen.trials),
         },
-        "seconds": round(time.monotonic() - started, 3),
-    }
-    write_json(kept(path), content)
-    write_json(path, content)
+        seconds=round(time.monotonic() - started, 3),
+    )
+    write_json(kept(path), record.written())
+    write_json(path, record.written())
     return path
 
 
-def _as_dict(campaign: Campaign, recommendation: Recommendation) -> dict[str, Any]:
+def _recorded(campaign: Campaign, recommendation: Recommendation) -> RecommendationRecord:
     def named(weights: np.ndarray | None) -> dict[str, float] | None:
         return None if weights is None else {name: float(w) for name, w in zip(campaign.sources, weights, strict=True)}
 
-    return {
-        "weights": named(recommendation.weights),
-        "weights_low": named(recommendation.weights_low),
-        "weights_high": named(recommendation.weights_high),
-        "mean": recommendation.mean,
-        "low": recommendation.low,
-        "high": recommendation.high,
-        "how": recommendation.how,
-        "beats_prior": recommendation.beats_prior,
-        "is_best": recommendation.is_best,
-        "observed_is_best": recommendation.observed_is_best,
-        "trust": recommendation.trust,
-        "accuracy": recommendation.accuracy,
-        "hyperparameters": recommendation.hyperparameters,
-    }
+    return RecommendationRecord(
+        weights=named(recommendation.weights),
+        weights_low=named(recommendation.weights_low),
+        weights_high=named(recommendation.weights_high),
+        mean=recommendation.mean,
+        low=recommendation.low,
+        high=recommendation.high,
+        how=recommendation.how,
+        beats_prior=recommendation.beats_prior,
+        is_best=recommendation.is_best,
+        observed_is_best=recommendation.observed_is_best,
+        trust=recommendation.trust,
+        accuracy=recommendation.accuracy,
+        hyperparameters=recommendation.hyperparameters,
+    )
 
 
-def _observed_best(campaign: Campaign, ledger: Ledger) -> dict[str, Any] | None:
+def _observed_best(campaign: Campaign, ledger: Ledger) -> ObservedBest | None:
     """The best target trial so far by its observed score, which is flattered by noise; None before the first."""
     scored = [
         (value, trial)
@@ -112,4 +112,4 @@ def _observed_best(campaign: Campaign, ledger: Ledger) -> dict[str, Any] | None:
         return None
     value, trial = max(scored, key=lambda pair: pair[0])
     weights = {name: float(w) for name, w in zip(campaign.sources, trial.weights, strict=True)}
-    return {"digest": trial.spec.digest, "model": trial.model, "objective": value, "weights": weights}
+    return ObservedBest(digest=trial.spec.digest, model=trial.model, objective=value, weights=weights)

@@ -54,9 +54,9 @@ def progress_line(campaign: Campaign) -> str:
         f"{campaign.name}: {', '.join(parts)} | spent {budget.spent:.4g} of {budget.total:.4g} {campaign.budget.unit}"
     )
     if (newest := latest_update(campaign)) is not None:
-        best = read_json(newest)["recommendation"]
-        if best["mean"] is not None:
-            line += f" | recommendation {best['mean']:.4f} (90 %: {best['low']:.4f} to {best['high']:.4f})"
+        best = newest.recommendation
+        if best.mean is not None:
+            line += f" | recommendation {best.mean:.4f} (90 %: {best.low:.4f} to {best.high:.4f})"
     if progress.seconds_left:
         line += f" | about {duration(progress.seconds_left)} left"
     return line

@@ -11,7 +11,7 @@ from admire.campaign.loading import load
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.loop.schedule import final_step
-from admire.trials.files import read_json
+from admire.trials.decision_records import read_proposal
 from admire.trials.lease import Lease
 from admire.trials.ledger import Ledger, Trial, proposals
 from admire.trials.records import read_evaluation, read_training
@@ -93,8 +93,8 @@ def look_for_wanted(results: Layout) -> Wanted:
             always += proposals(layout)
         for path in map(standing, always):
             if path.is_file():
-                for entry in read_json(path)["trials"]:
-                    wanted.models.add((entry["spec"]["digest"], entry.get("share", 1.0)))
+                for entry in read_proposal(path).trials:
+                    wanted.models.add((entry.digest, entry.share))
     return wanted
 
 

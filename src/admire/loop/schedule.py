@@ -6,12 +6,12 @@ begun stays wanted.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign.layout import CampaignLayout, Layout, standing
 from admire.campaign.schema.campaign import Campaign
+from admire.trials.decision_records import UpdateRecord, read_update
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ def read_lane(campaign: Campaign, number: int) -> Lane:
             updated = step
     if updated < 0 or updated < begun:
         return Lane(number, begun, updated, None)
-    learnt = json.loads(standing(files.update(updated, number)).read_text(encoding="utf-8"))
+    learnt = read_update(files.update(updated, number))
     ended = None
-    if learnt["proposed"] == 0 and campaign.total <= learnt["budget"]:
-        ended = learnt["reason"]
-    elif (gain := learnt["gain_per_cost"]) is not None and gain < campaign.optimizer.stop_below:
+    if learnt.proposed == 0 and campaign.total <= learnt.budget:
+        ended = learnt.reason
+    elif (gain := learnt.gain_per_cost) is not None and gain < campaign.optimizer.stop_below:
         ended = f"the largest expected gain per {campaign.budget.unit} ({gain:.2g}) is below optimizer.stop_below"
     return Lane(number, begun, updated, ended)
 
@@ -87,10 +87,9 @@ def final_step(campaign: Campaign) -> int | None:
     return max(lane.updated for lane in lanes(campaign))
 
 
-def latest_update(campaign: Campaign) -> Path | None:
+def latest_update(campaign: Campaign) -> UpdateRecord | None:
     """The update that saw the most, None before the first."""
-    found = [standing(path) for path in _files(campaign).updates()]
-    return max(found, key=lambda path: json.loads(path.read_text(encoding="utf-8"))["seen"], default=None)
+    return max(map(read_update, _files(campaign).updates()), key=lambda update: update.seen, default=None)
 
 
 def _files(campaign: Campaign) -> CampaignLayout:

@@ -10,7 +10,7 @@ from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.loop.budget import Budget, opening_cost
 from admire.loop.schedule import lanes
-from admire.trials.files import read_json
+from admire.trials.decision_records import read_proposal
 from admire.trials.ledger import Ledger
 
 
@@ -55,12 +55,12 @@ def check_raised_budget(campaign: Campaign, origin: str) -> None:
     last = max((name for name, path in decided.items() if path.is_file()), key=_number, default=None)
     if last is None or any(lane.begun > _number(last) for lane in lanes(campaign)):
         return
-    before = read_json(decided[last])["budget"]
+    before = read_proposal(decided[last]).budget
     budget = Budget.of(campaign, Ledger.read(campaign))
     unit, total, final = campaign.budget.unit, budget.total, budget.reserved
     trial = fidelities(campaign)[0].cost
     needed = budget.needed(trial)
-    if before < total and not budget.reaches(needed):
+    if before is not None and before < total and not budget.reaches(needed):
         raise ConfigError(
             f"{origin}: budget.total: {total:g} {unit} leave {budget.uncommitted:.4g} beside what is spent, too little "
             f"for another trial ({trial:g}) and the final training after it ({final:g}); raise it to {needed:.12g} or more, or "

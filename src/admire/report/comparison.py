@@ -12,7 +12,7 @@ from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.output.spreadsheet import csv_text
-from admire.trials.files import read_json
+from admire.trials.decision_records import read_proposal
 from admire.trials.ledger import objective
 from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
 from admire.trials.spec import Spec
@@ -71,8 +71,8 @@ def read(campaign: Campaign) -> list[Row]:
             f"{path}: campaign '{campaign.name}' has no benchmark yet; run `snakemake --cores 2 benchmark`"
         )
     specs: dict[str, list[Spec]] = {}
-    for entry in read_json(path)["trials"]:
-        specs.setdefault(entry["mixture"], []).append(Spec.from_dict(entry["spec"], path))
+    for entry in read_proposal(path).trials:
+        specs.setdefault(str(entry.mixture), []).append(entry.read_spec(path))
     rows = [_row(campaign, layout, mixture, found) for mixture, found in specs.items()]
     if not any(row.n for row in rows):
         raise TrialError(f"{path}: none of the benchmark's trials is finished; run `snakemake --cores 2 benchmark`")

@@ -10,7 +10,7 @@ from admire.campaign.schema.campaign import Campaign
 from admire.output.markdown import inline
 from admire.report.comparison import RECOMMENDED, Row, recommended
 from admire.report.words import objective_in_words
-from admire.trials.files import read_json
+from admire.trials.decision_records import read_proposal
 
 
 def render(campaign: Campaign, rows: list[Row]) -> str:
@@ -110,7 +110,7 @@ def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
     rivals = f", with `benchmark: {{methods: [{methods}]}}` there or in a second YAML behind it" if methods else ""
     lines = [f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`{rivals}"]
     folder = Layout(Path(campaign.results))
-    lines.append(f"- proposal of {read_json(folder.campaign(campaign.name).special('benchmark'))['time']}")
+    lines.append(f"- proposal of {read_proposal(folder.campaign(campaign.name).special('benchmark')).time}")
     unit = inline(campaign.budget.unit)
     lines.append(f"- {RECOMMENDED}: method {campaign.optimizer.method}, budget {campaign.total:g} {unit}")
     for method in campaign.benchmark.methods:

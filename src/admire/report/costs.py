@@ -70,16 +70,16 @@ def activities(dossier: Dossier) -> list[Activity]:
         Activity("evaluation (scoring)", len(scored), sum(record.seconds for record in scored), work=True),
         Activity("starting, loading and saving around a training", len(starts), sum(starts), work=False),
         Activity("starting and loading before an evaluation", len(around), sum(around), work=False),
-        Activity("propose", len(dossier.proposals), sum(one["seconds"] for one in dossier.proposals), work=False),
-        Activity("update", len(dossier.updates), sum(one["seconds"] for one in dossier.updates), work=False),
+        Activity("propose", len(dossier.proposals), sum(one.seconds for one in dossier.proposals), work=False),
+        Activity("update", len(dossier.updates), sum(one.seconds for one in dossier.updates), work=False),
     ]
     return sorted((one for one in found if one.times), key=lambda one: -one.seconds)
 
 
 def elapsed(dossier: Dossier) -> float:
     """Seconds from the first decision to the newest update."""
-    first = min(one["time"] for one in dossier.proposals)
-    last = max(one["time"] for one in dossier.updates)
+    first = min(one.time for one in dossier.proposals)
+    last = max(one.time for one in dossier.updates)
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
 

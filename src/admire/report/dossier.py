@@ -9,13 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.layout import FINAL, CampaignLayout, Layout, standing
+from admire.campaign.layout import FINAL, CampaignLayout, Layout
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.loop.evidence import observations_of, problem_of, read_cards
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.gaussian_process import Kernels
-from admire.trials.files import read_json
+from admire.trials.decision_records import (
+    ProposalRecord,
+    RecommendationRecord,
+    UpdateRecord,
+    read_proposal,
+    read_update,
+)
 from admire.trials.ledger import Ledger, Trial, objective
 from admire.trials.spec import available_rows, counts_of
 
@@ -34,8 +40,8 @@ class Dossier:
     ledger: Ledger
     cards: dict[str, dict[str, Any]]
     problem: Problem
-    proposals: tuple[dict[str, Any], ...]
-    updates: tuple[dict[str, Any], ...]
+    proposals: tuple[ProposalRecord, ...]
+    updates: tuple[UpdateRecord, ...]
 
     @classmethod
     def read(cls, campaign: Campaign) -> Dossier:
@@ -45,18 +51,18 @@ class Dossier:
             TrialError: if there is no recommendation yet.
         """
         files = Layout(Path(campaign.results)).campaign(campaign.name)
-        updates = [read_json(standing(path)) for path in files.updates()]
+        updates = [read_update(path) for path in files.updates()]
         if not updates:
             raise TrialError(f"{files.folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
-        proposals = [read_json(standing(path)) for path in files.proposals()]
+        proposals = [read_proposal(path) for path in files.proposals()]
         cards = read_cards(campaign)
         return cls(
             campaign,
             Ledger.read(campaign),
             cards,
             problem_of(campaign, cards),
-            tuple(sorted(proposals, key=lambda proposal: (proposal["step"], proposal["lane"]))),
-            tuple(sorted(updates, key=lambda update: (update["seen"], update["time"]))),
+            tuple(sorted(proposals, key=lambda proposal: (proposal.step, proposal.lane))),
+            tuple(sorted(updates, key=lambda update: (update.seen, update.time))),
         )
 
     @property
@@ -75,24 +81,24 @@ class Dossier:
         return tuple(self.campaign.sources)
 
     @property
-    def latest(self) -> dict[str, Any]:
+    def latest(self) -> UpdateRecord:
         """The update that saw the most."""
         return self.updates[-1]
 
     @property
-    def recommendation(self) -> dict[str, Any]:
+    def recommendation(self) -> RecommendationRecord:
         """The current recommendation as the update holds it."""
-        return self.latest["recommendation"]
+        return self.latest.recommendation
 
     @cached_property
     def weights(self) -> np.ndarray:
         """K recommended weights."""
-        return self.vector(self.recommendation["weights"])
+        return self.vector(self.recommendation.weights)
 
     @cached_property
     def weights_range(self) -> tuple[np.ndarray, np.ndarray] | None:
         """K lower and upper weights of the mixtures that are as good within noise; None when unknown."""
-        low, high = self.recommendation["weights_low"], self.recommendation["weights_high"]
+        low, high = self.recommendation.weights_low, self.recommendation.weights_high
         return None if low is None or high is None else (self.vector(low), self.vector(high))
 
     @cached_property
@@ -113,7 +119,7 @@ class Dossier:
     @cached_property
     def seen(self) -> Observations:
         """The finished trials that the current recommendation was made from, as the method sees them."""
-        evidence = set(self.latest["evidence"])
+        evidence = set(self.latest.evidence)
         trials = tuple(trial for trial in self.ledger.trials if trial.name in evidence)
         return observations_of(replace(self.ledger, trials=trials))
 
@@ -127,7 +133,7 @@ class Dossier:
         """The trainings on the current recommendation, in any state; earlier ones are evidence like any other trial."""
         steps = [int(trial.decision.removeprefix(f"{FINAL}_")) for trial in self.ledger.trials if self.is_final(trial)]
         newest = max(steps, default=-1)
-        if newest < max(update["step"] for update in self.updates):
+        if newest < max(update.step for update in self.updates):
             return []
         return [trial for trial in self.ledger.trials if trial.decision == f"{FINAL}_{newest:04d}"]
 

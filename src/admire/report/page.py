@@ -37,7 +37,7 @@ def write(dossier: Dossier) -> Path:
         *_worth_knowing(dossier),
         section(
             "How it was reached",
-            paragraph(_sentence(dossier.recommendation["how"])),
+            paragraph(_sentence(dossier.recommendation.how)),
             _pair(pictures[progress], pictures[purchases]),
             *([_drawn(validation, dossier)] if dossier.campaign.validation else []),
         ),
@@ -69,7 +69,7 @@ def _head(dossier: Dossier) -> list[str]:
     """Title, the recommendation in words, the numbers to see first."""
     campaign, best = dossier.campaign, dossier.recommendation
     target = campaign.target.name
-    heaviest = sorted(best["weights"].items(), key=lambda pair: -pair[1])
+    heaviest = sorted(best.weights.items(), key=lambda pair: -pair[1])
     mixture_words = ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in heaviest[:8] if weight >= 0.005)
     rest = sum(weight for _, weight in heaviest[8:])
     more = f" and {len(heaviest) - 8} further sources with {100 * rest:.0f} % together" if rest >= 0.005 else ""
@@ -91,22 +91,22 @@ def _numbers(dossier: Dossier) -> list[tuple[str, str, str]]:
     campaign, best, update = dossier.campaign, dossier.recommendation, dossier.latest
     target, unit = campaign.target.name, campaign.budget.unit
     found = []
-    if best["mean"] is None:
+    if best.mean is None:
         found.append((f"Predicted score at {target}", "unknown", "the method has no model"))
     else:
-        interval = f"90 % interval {best['low']:.4f} to {best['high']:.4f}"
-        found.append((f"Predicted score at {target}", f"{best['mean']:.4f}", interval))
-    if best["beats_prior"] is not None:
+        interval = f"90 % interval {best.low:.4f} to {best.high:.4f}"
+        found.append((f"Predicted score at {target}", f"{best.mean:.4f}", interval))
+    if best.beats_prior is not None:
         prior = campaign.mixture.prior if isinstance(campaign.mixture.prior, str) else "given in the configuration"
-        found.append(("Probability to beat the prior", f"{100 * best['beats_prior']:.0f} %", f"prior: {prior}"))
-    if (row := update["observed_best"]) is None:
+        found.append(("Probability to beat the prior", f"{100 * best.beats_prior:.0f} %", f"prior: {prior}"))
+    if (row := update.observed_best) is None:
         found.append((f"Best observed at {target}", "none yet", "predictions come from smaller sizes"))
     else:
         found.append(
             (
                 f"Best observed at {target}",
-                f"{row['objective']:.4f}",
-                f"trial {row['digest'][:8]}; one noisy score",
+                f"{row.objective:.4f}",
+                f"trial {row.digest[:8]}; one noisy score",
             )
         )
     scores = [score for trial in dossier.finals if (score := dossier.score(trial)) is not None]
@@ -121,13 +121,13 @@ def _numbers(dossier: Dossier) -> list[tuple[str, str, str]]:
 
 def _weights(dossier: Dossier) -> str:
     """The table of weights, with the row of the best observed mixture beside them."""
-    observed = dossier.latest["observed_best"]
+    observed = dossier.latest.observed_best
     header = ["source", "prior %", "recommended %", "90 % range", "cap %", "rows", "best observed %"]
     rows = []
     for cells, count in zip(
         words.weights_table(dossier.campaign, dossier.problem, dossier.recommendation), dossier.counts, strict=True
     ):
-        best = "–" if observed is None else f"{100 * observed['weights'][cells[0]]:.1f}"
+        best = "–" if observed is None else f"{100 * observed.weights[cells[0]]:.1f}"
         rows.append([*cells, f"{count:,}", best])
     note = (
         f"A row is {words.row_in_words(dossier.campaign)}. The cap is what a source can give when no row is drawn more often "
@@ -210,10 +210,10 @@ def _provenance(dossier: Dossier) -> list[str]:
     versions = {f"{name} {version}" for origin in origins for name, version in origin.get("versions", {}).items()}
     rows = [
         ("campaign", str(dossier.layout.config)),
-        ("method", f"{dossier.latest['method']}, seed {campaign.optimizer.seed}"),
+        ("method", f"{dossier.latest.method}, seed {campaign.optimizer.seed}"),
         ("training seed", str(campaign.training.seed)),
-        ("evidence", f"{dossier.latest['seen']} finished trials, update of {dossier.latest['time']}"),
-        ("ADMIRE", dossier.latest["version"]),
+        ("evidence", f"{dossier.latest.seen} finished trials, update of {dossier.latest.time}"),
+        ("ADMIRE", dossier.latest.version),
         *((name, _listed(origin.get(name) for origin in origins)) for name in ("commit", "host", "platform", "python")),
         ("libraries", ", ".join(sorted(versions))),
     ]

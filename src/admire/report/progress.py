@@ -8,6 +8,7 @@ import numpy as np
 
 from admire.report import style
 from admire.report.dossier import Dossier
+from admire.trials.decision_records import UpdateRecord
 
 TITLE = "Predicted score against budget spent"
 CAPTION = (
@@ -19,14 +20,14 @@ CAPTION = (
 def draw(dossier: Dossier, folder: Path) -> Path:
     """Write `progress.svg` and `.png`: a point an update, and the trials that were observed at the target."""
     unit, target = dossier.campaign.budget.unit, dossier.campaign.target.name
-    known = [update for update in dossier.updates if update["recommendation"]["mean"] is not None]
+    known = [update for update in dossier.updates if update.recommendation.mean is not None]
     tried, finals = _observed(dossier)
     with style.figure(height=3.4) as (made, (ax,)):
         if not known and not tried and not finals:
             style.note(ax, f"The method makes no prediction,\nand no trial of {target} is finished yet.")
             return style.save(made, folder, "progress")
         if known:
-            spent = [update["spent"] for update in known]
+            spent = [update.spent for update in known]
             mean, low, high = (_column(known, key) for key in ("mean", "low", "high"))
             label = "its 90 % interval"
             if len(known) == 1:  # a band needs two points
@@ -58,17 +59,17 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         return style.save(made, folder, "progress")
 
 
-def _column(updates: list[dict], key: str) -> np.ndarray:
+def _column(updates: list[UpdateRecord], key: str) -> np.ndarray:
     """A number of each update's recommendation, NaN where the method gave none."""
-    return np.array([update["recommendation"][key] for update in updates], dtype=float)
+    return np.array([getattr(update.recommendation, key) for update in updates], dtype=float)
 
 
 def _observed(dossier: Dossier) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """(budget spent when it was learnt, objective) of the target's trials: those of the lanes and the final ones."""
     learnt: dict[str, float] = {}
     for update in dossier.updates:
-        for name in update["evidence"]:
-            learnt.setdefault(name, update["spent"])
+        for name in update.evidence:
+            learnt.setdefault(name, update.spent)
     tried, finals = [], []
     for trial in dossier.ledger.trials:
         score = dossier.score(trial)

@@ -53,15 +53,15 @@ def content(dossier: Dossier) -> dict[str, Any]:
         "epochs": {name: round(float(count), 4) for name, count in zip(dossier.names, epochs, strict=True)},
         "score": {
             "objective": objective_in_words(campaign),
-            "predicted": _rounded(best["mean"]),
-            "interval_90": None if best["mean"] is None else [_rounded(best["low"]), _rounded(best["high"])],
-            "probability_better_than_prior": _rounded(best["beats_prior"]),
-            "probability_best_of_all_scored": _rounded(best["is_best"]),
-            "trust_in_smaller_sizes": _rounded(best["trust"]),
+            "predicted": _rounded(best.mean),
+            "interval_90": None if best.mean is None else [_rounded(best.low), _rounded(best.high)],
+            "probability_better_than_prior": _rounded(best.beats_prior),
+            "probability_best_of_all_scored": _rounded(best.is_best),
+            "trust_in_smaller_sizes": _rounded(best.trust),
             "observed_final": [_rounded(score) for _, score in finals if score is not None] or None,
         },
-        "how": best["how"],
-        "method": update["method"],
+        "how": best.how,
+        "method": update.method,
         "cross_validation": _accuracy(dossier),
         "budget": {
             "unit": campaign.budget.unit,
@@ -69,11 +69,11 @@ def content(dossier: Dossier) -> dict[str, Any]:
             "spent": _rounded(budget.spent),
             "committed": _rounded(budget.committed),
         },
-        "evidence": {"trials": update["seen"], "digests": update["evidence"]},
+        "evidence": {"trials": update.seen, "digests": list(update.evidence)},
         "final_trainings": [trial.spec.digest for trial, _ in finals],
         "seeds": {"decisions": campaign.optimizer.seed, "training": campaign.training.seed},
-        "time": update["time"],
-        "admire": update["version"],
+        "time": update.time,
+        "admire": update.version,
     }
 
 
@@ -89,7 +89,7 @@ def write(dossier: Dossier) -> Path:
 
 def _accuracy(dossier: Dossier) -> dict[str, Any] | None:
     """The cross-validated accuracy, the size that it was measured at by its name; None while it is unknown."""
-    found = dossier.recommendation["accuracy"]
+    found = dossier.recommendation.accuracy
     if not found:
         return None
     figures = {key: _rounded(value) for key, value in found.items() if key not in ("size", "n")}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from admire.campaign.fidelities import fidelities
 from admire.campaign.schema.campaign import Campaign
 from admire.optimize.problem import Problem
+from admire.trials.decision_records import RecommendationRecord
 
 
 def objective_in_words(campaign: Campaign) -> str:
@@ -24,11 +23,11 @@ def objective_in_words(campaign: Campaign) -> str:
     return f"({text}) / {total:g}"
 
 
-def score_in_words(recommendation: dict[str, Any]) -> str:
+def score_in_words(recommendation: RecommendationRecord) -> str:
     """The predicted score with its interval, or that there is none."""
-    if recommendation["mean"] is None:
+    if recommendation.mean is None:
         return "no prediction: the method has no model"
-    return f"{recommendation['mean']:.4f} (90 % interval {recommendation['low']:.4f} to {recommendation['high']:.4f})"
+    return f"{recommendation.mean:.4f} (90 % interval {recommendation.low:.4f} to {recommendation.high:.4f})"
 
 
 def row_in_words(campaign: Campaign) -> str:
@@ -37,9 +36,9 @@ def row_in_words(campaign: Campaign) -> str:
     return f"a window of {length} tokens" if campaign.training.kind == "pretrain" else "one conversation"
 
 
-def changes_in_words(campaign: Campaign, problem: Problem, recommendation: dict[str, Any], most: int = 3) -> str:
+def changes_in_words(campaign: Campaign, problem: Problem, recommendation: RecommendationRecord, most: int = 3) -> str:
     """The largest moves away from the prior, as a sentence."""
-    weights = np.array([recommendation["weights"][name] for name in campaign.sources])
+    weights = np.array([recommendation.weights[name] for name in campaign.sources])
     moves = weights - problem.prior
     order = [i for i in np.argsort(-np.abs(moves), kind="stable")[:most] if abs(moves[i]) >= 0.005]
     names = tuple(campaign.sources)
@@ -72,9 +71,9 @@ def trust_in_words(campaign: Campaign, trust: float) -> str:
     return f"agree with {target}: trusted with {100 * trust:.0f} %"
 
 
-def weights_table(campaign: Campaign, problem: Problem, recommendation: dict[str, Any]) -> list[tuple[str, ...]]:
+def weights_table(campaign: Campaign, problem: Problem, recommendation: RecommendationRecord) -> list[tuple[str, ...]]:
     """(source, prior, recommended, range, cap) in per cent, in the order of the YAML; `–` for an unknown range."""
-    low, high = recommendation["weights_low"], recommendation["weights_high"]
+    low, high = recommendation.weights_low, recommendation.weights_high
     rows = []
     for i, name in enumerate(campaign.sources):
         span = "–" if low is None or high is None else f"{100 * low[name]:.1f} to {100 * high[name]:.1f}"
@@ -83,7 +82,7 @@ def weights_table(campaign: Campaign, problem: Problem, recommendation: dict[str
             (
                 name,
                 f"{100 * problem.prior[i]:.1f}",
-                f"{100 * recommendation['weights'][name]:.1f}",
+                f"{100 * recommendation.weights[name]:.1f}",
                 span,
                 "–" if cap >= 1 else f"{100 * cap:.1f}",
             )

@@ -16,12 +16,13 @@ from typing import Any, Literal
 import numpy as np
 
 from admire.campaign.fidelities import label
-from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout, standing
+from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.output.spreadsheet import csv_text
 from admire.space import money
-from admire.trials.files import open_state, read_json, write_text
+from admire.trials.decision_records import DecidedTrial, read_proposal
+from admire.trials.files import open_state, write_text
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
 from admire.trials.spec import Spec
 
@@ -179,7 +180,7 @@ def rows(campaign: Campaign) -> Iterator[Trial]:
     layout = Layout(Path(campaign.results))
     for path in proposals(layout.campaign(campaign.name)):
         decision = str(path.parent.relative_to(layout.campaign(campaign.name).folder))
-        for entry in read_json(standing(path)).get("trials", []):
+        for entry in read_proposal(path).trials:
             yield _trial(campaign, layout, decision, entry, path)
 
 
@@ -203,7 +204,7 @@ def base_specs(campaign: Campaign) -> list[tuple[Spec, float]]:
     path = Layout(Path(campaign.results)).campaign(campaign.name).special(BASE)
     if not path.is_file():
         return []
-    return [(Spec.from_dict(entry["spec"], path), entry["cost"]) for entry in read_json(path)["trials"]]
+    return [(entry.read_spec(path), entry.cost) for entry in read_proposal(path).trials]
 
 
 def objective(campaign: Campaign, scores: dict[str, Score]) -> float | None:
@@ -222,10 +223,9 @@ def locked(layout: CampaignLayout) -> Iterator[None]:
         yield
 
 
-def _trial(campaign: Campaign, layout: Layout, decision: str, entry: dict[str, Any], origin: Path) -> Trial:
-    spec = Spec.from_dict(entry["spec"], origin)
-    share = entry.get("share", 1.0)
-    files = layout.trial(spec.model, spec.digest, share)
+def _trial(campaign: Campaign, layout: Layout, decision: str, entry: DecidedTrial, origin: Path) -> Trial:
+    spec, share = entry.read_spec(origin), entry.share
+    files = entry.files(layout)
     counts = spec.counts(tuple(campaign.sources))
     record = read_training(files.train())
     scores: dict[str, Score] = {}
@@ -243,8 +243,9 @@ def _trial(campaign: Campaign, layout: Layout, decision: str, entry: dict[str, A
         state = "failed"
     else:
         state = "done" if whole else "trained"
-    weights, predicted = counts / counts.sum(), entry.get("predicted", {})
-    return Trial(spec, decision, weights, entry["cost"], predicted, state, record, scores, share, missing)
+    return Trial(
+        spec, decision, counts / counts.sum(), entry.cost, entry.predicted, state, record, scores, share, missing
+    )
 
 
 def _missing(campaign: Campaign, suite: str, evaluation: EvaluationRecord) -> dict[str, str]:
