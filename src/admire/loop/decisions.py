@@ -34,6 +34,7 @@ from admire.trials import breaker
 from admire.trials.decision_records import DecidedTrial, ProposalRecord, RecommendationRecord, read_proposal
 from admire.trials.files import read_json, write_json
 from admire.trials.ledger import Ledger, locked
+from admire.trials.origin import keep_specs
 from admire.trials.records import restore
 from admire.trials.spec import Spec, available_rows, make_spec
 
@@ -81,6 +82,7 @@ def decide(campaign: Campaign, decision: str) -> Path:
             "seconds": round(time.monotonic() - started, 3),
         }
         record = ProposalRecord(**header, **content)
+        keep_specs(record, Layout(Path(campaign.results)), path)  # before the decision, which nobody sees without them
         for copy in (kept(path), path) if history else (path,):
             write_json(copy, record.written())
     return path

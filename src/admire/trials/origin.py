@@ -1,14 +1,15 @@
-"""Which decision asked for a trial: the proposals are the authority that `spec.json` is copied from."""
+"""A trial's `spec.json`: a decision leaves a copy beside it that Snakemake does not know of, and a rule makes the declared file of
+that."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from admire.campaign.layout import TrialLayout
+from admire.campaign.layout import Layout, TrialLayout, kept
 from admire.errors import TrialError
-from admire.trials.decision_records import DecidedTrial, read_proposal
-from admire.trials.files import write_json
+from admire.trials.decision_records import DecidedTrial, ProposalRecord, read_proposal
+from admire.trials.files import read_json, write_json
 from admire.trials.spec import Spec
 
 
@@ -24,12 +25,28 @@ def entries(trial: TrialLayout) -> Iterator[tuple[Path, DecidedTrial]]:
                     yield path, entry
 
 
+def keep_specs(proposal: ProposalRecord, layout: Layout, origin: Path) -> None:
+    """Leave the specs of a decision, which is about to be written to `origin`, in the folders of its trials.
+
+    The labels are those of the newest decision: places may have changed since an earlier one.
+    """
+    for entry in proposal.trials:
+        write_json(kept(entry.files(layout).spec), entry.read_spec(origin).as_dict())
+
+
 def copy_spec(trial: TrialLayout) -> Spec:
-    """Write the trial's `spec.json` from a proposal.
+    """Write the trial's `spec.json` from what its decision left there.
 
     Raises:
-        TrialError: if no proposal asked for this trial.
+        TrialError: if no proposal asked for this trial, or the copy was edited.
     """
+    copy = kept(trial.spec)
+    if copy.is_file():
+        spec = Spec.from_dict(read_json(copy), copy)
+        spec.check_places(trial)
+        write_json(trial.spec, spec.as_dict())
+        return spec
+    # trials that an earlier version decided have no copy: their decision is looked for
     for path, entry in entries(trial):
         spec = entry.read_spec(path)
         write_json(trial.spec, spec.as_dict())
