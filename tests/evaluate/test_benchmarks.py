@@ -1,11 +1,13 @@
 """lm-eval on our own tasks with a tiny random model."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from admire.campaign.schema.evaluation import Benchmarks, Task
-from admire.errors import ConfigError
+from admire.errors import ConfigError, TrialError
 from admire.evaluate import benchmarks
 
 TASKS = Path(__file__).parents[2] / "config" / "tasks"
@@ -193,3 +195,14 @@ def test_prompts_show_what_the_file_says_unless_the_yaml_says_another_number(tmp
         )
         loaded = benchmarks._load(asked, "test")["tasks"]
         assert {name: task.get_config("num_fewshot") for name, task in loaded.items()} == shots
+
+
+def test_a_model_that_is_not_whole_is_not_scored(tiny_model, tmp_path):
+    """lm-eval would load random numbers in the place of what its file lacks."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    found = load_file(folder / "model.safetensors")
+    found.pop("model.norm.weight")
+    save_file(found, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TrialError, match=r"model: these weights lack 1 .*\(model\.norm\.weight\)"):
+        benchmarks.scores(None, suite({"format": "acc"}, limit=2), folder, "validation")

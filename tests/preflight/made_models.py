@@ -1,6 +1,10 @@
 """Folders that look like models: whole to whoever reads no number of their weights."""
 
 import json
+import math
+
+TINY = {"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 2, "num_attention_heads": 1}
+NUMBERS = 4  # bytes of one
 
 
 def tensors(path, *names, cut=0):
@@ -13,8 +17,25 @@ def tensors(path, *names, cut=0):
     path.write_bytes(whole[: len(whole) - cut])
 
 
+def whole(folder, change=dict):
+    """All tensors of the model that the folder describes; `change` makes other names and shapes of them."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+    shapes = change({name: list(tensor.shape) for name, tensor in model.state_dict().items()})
+    header, end = {"__metadata__": {"format": "pt"}}, 0
+    for name, shape in shapes.items():
+        size = NUMBERS * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    written = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(written).to_bytes(8, "little") + written + bytes(end))
+
+
 def describe(folder, **keys):
-    config = {"model_type": "llama", "max_position_embeddings": 64, "vocab_size": 300} | keys
+    config = {"model_type": "llama", "max_position_embeddings": 64, "vocab_size": 300} | TINY | keys
     (folder / "config.json").write_text(json.dumps(config))
 
 

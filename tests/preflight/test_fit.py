@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from made_models import describe, tensors, vocabulary
+from made_models import describe, vocabulary, whole
 
 from admire.cli.main import main
 
@@ -23,7 +23,7 @@ def world(tmp_path, monkeypatch):
     describe(weights)
     vocabulary(weights, 300)
     (weights / "tokenizer_config.json").write_text("{}")
-    tensors(weights / "model.safetensors", "model.embed_tokens.weight")
+    whole(weights)
     (tmp_path / "chat.jinja").write_text("{% generation %}{% endgeneration %}")
     return tmp_path
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from made_models import describe, tensors, vocabulary
+from made_models import describe, tensors, vocabulary, whole
+from safetensors import safe_open
 
 from admire.cli.main import main
+from admire.evaluate.loading import NotCheckedError, check_whole
 
 CHAT = Path(__file__).parents[2] / "config/chat.jinja"
 PLAIN = "{% for message in messages %}{{ message.content }}{% endfor %}"
@@ -19,8 +21,8 @@ def weights(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "weights"
     folder.mkdir()
-    tensors(folder / "model.safetensors", "model.embed_tokens.weight")
     describe(folder)
+    whole(folder)
     vocabulary(folder, 300)
     (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": CHAT.read_text()}))
     return folder
@@ -158,7 +160,7 @@ def test_weights_that_were_cut_short(weights, capsys):
 
 def test_shards_that_are_missing_or_others(weights, capsys):
     (weights / "model.safetensors").unlink()
-    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    index = {"metadata": {}, "weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     (weights / "model.safetensors.index.json").write_text(json.dumps(index))
     tensors(weights / "model-1.safetensors", "a")
     assert "names model-2.safetensors, which is not there" in refused(capsys)
@@ -167,7 +169,95 @@ def test_shards_that_are_missing_or_others(weights, capsys):
     tensors(weights / "model-2.safetensors", "b", cut=1)
     assert "model-2.safetensors has" in refused(capsys)
     tensors(weights / "model-2.safetensors", "b")
+    assert "these weights lack" in refused(capsys)
+    whole(weights)
+    (weights / "model.safetensors").rename(weights / "model-1.safetensors")
+    with safe_open(weights / "model-1.safetensors", "np") as shard:
+        index["weight_map"] = dict.fromkeys(shard.keys(), "model-1.safetensors")
+    (weights / "model.safetensors.index.json").write_text(json.dumps(index))
     assert refused(capsys) == ""
+
+
+def without(part):
+    return lambda shapes: {name: shape for name, shape in shapes.items() if part not in name}
+
+
+LACKING = {
+    "lack 1 of the architecture's tensors (model.norm.weight)": without("model.norm"),
+    "lack 9 of the architecture's tensors": without("layers.1."),
+    "lack 21 of the architecture's tensors": lambda shapes: {f"mine.{name}": shape for name, shape in shapes.items()},
+    "hold 1 in another shape than config.json says (model.norm.weight)": lambda shapes: (
+        shapes | {"model.norm.weight": [5]}
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", LACKING)
+def test_weights_that_are_not_those_of_their_architecture(weights, capsys, sentence):
+    """Before anything is asked for: random numbers would take their place."""
+    whole(weights, LACKING[sentence])
+    said = refused(capsys)
+    assert said.startswith("admire preflight: mine.yaml: models.S.path: weights: these weights ") and sentence in said
+
+
+def test_tied_weights_are_whole_without_their_second_name(weights, capsys):
+    describe(weights, tie_word_embeddings=True)
+    whole(weights, without("lm_head"))
+    assert refused(capsys) == ""
+
+
+def test_tensors_that_the_library_renames_and_joins(weights, capsys):
+    """Mixtral's experts lie there one by one, under other names."""
+    sizes = {"num_local_experts": 2, "num_key_value_heads": 1}
+    describe(weights, model_type="mixtral", **sizes)
+
+    def apart(shapes, drop=""):
+        found = {}
+        for name, shape in shapes.items():
+            layer, _, kind = name.partition(".mlp.")
+            if kind == "gate.weight":
+                found[f"{layer}.block_sparse_moe.gate.weight"] = shape
+            elif kind:
+                parts = {"experts.gate_up_proj": ("w1", "w3"), "experts.down_proj": ("w2",)}[kind]
+                found |= {f"{layer}.block_sparse_moe.experts.{i}.{w}.weight": [4, 4] for i in (0, 1) for w in parts}
+            else:
+                found[name] = shape
+        return without(drop)(found) if drop else found
+
+    whole(weights, apart)
+    assert refused(capsys) == ""
+    whole(weights, lambda shapes: apart(shapes, "layers.1.block_sparse_moe"))
+    assert "lack 3 of the architecture's tensors" in refused(capsys)
+
+
+def test_where_the_library_cannot_tell_before_it_reads_that_is_said(weights, capsys):
+    """Some experts of a layer are gone, which it joins to one tensor."""
+    describe(weights, model_type="mixtral", num_local_experts=2, num_key_value_heads=1)
+    shapes = {"model.layers.0.block_sparse_moe.experts.0.w1.weight": [4, 4]}
+    shapes |= {f"model.layers.0.block_sparse_moe.experts.{i}.w3.weight": [4, 4] for i in (0, 1)}
+    whole(weights, lambda all_of_them: without(".0.mlp")(all_of_them) | shapes)
+    with pytest.raises(NotCheckedError):
+        check_whole(weights, "mend it")
+
+
+KINDS = {
+    "quantised weights (quantization_config in config.json)": lambda folder: describe(
+        folder, quantization_config={"quant_method": "gptq", "bits": 4}
+    ),
+    "an adapter of another model (adapter_config.json)": lambda folder: (folder / "adapter_config.json").write_text(
+        "{}"
+    ),
+    "both model.safetensors and model.safetensors.index.json": lambda folder: (
+        folder / "model.safetensors.index.json"
+    ).write_text('{"weight_map": {}}'),
+}
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_weights_that_are_no_whole_model_in_plain_numbers(weights, capsys, what):
+    KINDS[what](weights)
+    said = refused(capsys)
+    assert said.startswith(f"admire preflight: mine.yaml: models.S.path: weights holds {what}")
 
 
 @pytest.mark.parametrize("shard", ["w/model-1.safetensors", "../model-1.safetensors", "/model-1.safetensors"])
@@ -176,7 +266,7 @@ def test_shards_that_lie_in_another_folder(weights, capsys, shard):
     (weights / "w").mkdir()
     for folder in (weights / "w", weights.parent):
         tensors(folder / "model-1.safetensors", "a")
-    (weights / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}))
+    (weights / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {"a": shard}}))
     assert f"names {shard}, in another folder" in refused(capsys)
 
 
@@ -191,6 +281,7 @@ def test_a_tokenizer_with_more_entries_than_the_model_has_embeddings(weights, ca
     said = refused(capsys)
     assert "models.S.path: the model has embeddings for 300 tokens, its tokenizer (weights) has 301" in said
     describe(weights, vocab_size=301)
+    whole(weights)
     assert refused(capsys) == ""
 
 
@@ -222,6 +313,7 @@ def test_how_much_a_model_reads(weights, capsys, config, reads):
         (weights / "config.json").write_text(json.dumps(config | {"vocab_size": 300}))
     else:
         describe(weights, **config)
+    whole(weights)
     assert refused(capsys, length=reads) == ""
     assert f"its max_position_embeddings, {reads}" in refused(capsys, length=reads + 1)
 

@@ -34,6 +34,7 @@ from admire.campaign.task_keys import check_keys
 from admire.distributed.ranks import Ranks
 from admire.errors import ConfigError
 from admire.evaluate.code_blocks import answers_read_by
+from admire.evaluate.loading import NotCheckedError, check_whole
 from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.evaluate.task_checks import check_file, check_filter
@@ -172,6 +173,8 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
     import torch
     from lm_eval.models.huggingface import HFLM
 
+    with contextlib.suppress(NotCheckedError):  # lm-eval loads it by itself, and does not look
+        check_whole(folder, "train it again")
     gpus = torch.cuda.is_available()
     if not gpus and ranks.size > 1:
         os.environ["ACCELERATE_USE_CPU"] = "true"  # or Accelerate takes each process for the only one

@@ -14,6 +14,10 @@ from admire.errors import TrialError
 NAMED = 3  # tensors that a refusal names
 
 
+class NotCheckedError(Exception):
+    """Whether weights are whole is known only once they are loaded."""
+
+
 def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
     """The model of a folder or hub name, of which every tensor comes from its file (tied ones from what they are tied to).
 
@@ -48,6 +52,30 @@ def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
             stacklevel=2,
         )
     return model
+
+
+def check_whole(path: str | Path, fix: str) -> None:
+    """Refuse what `load_whole` would refuse, without reading a number: the library loads names and shapes alone.
+
+    Raises:
+        TrialError: as `load_whole`.
+        NotCheckedError: if the library cannot tell before it reads numbers.
+    """
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)  # its report of several lines comes back as a sentence
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of unused tensors, which is said when the weights are loaded
+            load_whole(path, fix, device_map="meta")
+    except (RuntimeError, NotImplementedError, KeyError, AttributeError, TypeError, ImportError) as error:
+        raise NotCheckedError(" ".join(str(error).split())[:200]) from None
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _names(tensors: Collection[str]) -> str:

@@ -19,7 +19,7 @@ from admire.data.chat_template import GENERATION
 from admire.errors import ConfigError
 from admire.preflight.hub import model_file, on_hub
 from admire.preflight.vocabulary import check_tokenizer_files, check_vocabulary
-from admire.preflight.weights import check_files, check_settings, read_json_file
+from admire.preflight.weights import check_files, check_kind, check_settings, check_tensors, read_json_file
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -52,6 +52,12 @@ def check_models(campaign: Campaign, origin: str) -> None:
             raise ConfigError(f"{origin}: {place}{error}") from None
     if campaign.training.kind == "sft":
         _check_template(campaign, origin)
+    for model in campaign.models:  # last: it takes seconds
+        if model.path is not None:
+            try:
+                check_tensors(model.path)
+            except ConfigError as error:
+                raise ConfigError(f"{origin}: models.{model.name}{error}") from None
 
 
 def _states(model: Model) -> bool:
@@ -152,6 +158,7 @@ def _of_weights(model: Model) -> PretrainedConfig | None:
     if kind not in CONFIG_MAPPING_NAMES:
         what = f"of type '{kind}', which transformers has not" if kind else "of no type (model_type)"
         raise ConfigError(f".path: {file} describes a model {what}; name the folder of a causal language model")
+    check_kind(path, content)
     check_settings(path, SETTINGS)
     check_files(path)
     try:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from admire.errors import ConfigError
+from admire.errors import ConfigError, TrialError
 from admire.preflight.hub import model_file, on_hub
 
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
 POINTER = b"version https://git-lfs.github.com/spec/"
 LONGEST_HEADER = 100_000_000  # bytes, the limit of the format
 
@@ -25,6 +27,11 @@ def check_files(path: str) -> None:
         ConfigError: names the file; begins with what stands behind `models.<name>`.
     """
     index, one = model_file(path, INDEX), model_file(path, ONE)
+    if one is not None and index is not None:
+        raise ConfigError(
+            f".path: {path} holds both {ONE} and {INDEX}, of which transformers reads the first alone; remove the one that is not "
+            "meant"
+        )
     if one is not None:
         _tensors(one)
         return
@@ -34,8 +41,13 @@ def check_files(path: str) -> None:
         raise ConfigError(
             f".path: {path} holds no {ONE} and no {INDEX}; save the weights in that form, pickles are not opened"
         )
-    places = read_json_file(index).get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(shard, str) for shard in places.values()):
+    told = read_json_file(index)
+    places = told.get("weight_map")
+    if (
+        not isinstance(places, dict)
+        or "metadata" not in told
+        or not all(isinstance(shard, str) for shard in places.values())
+    ):
         raise ConfigError(f".path: {index} is no index of weights; copy it again")
     held: dict[str, set[str]] = {}
     for tensor, shard in places.items():
@@ -51,6 +63,55 @@ def check_files(path: str) -> None:
             held[shard] = _tensors(file)
         if tensor not in held[shard]:
             raise ConfigError(f".path: {index} looks for {tensor} in {shard}, which does not hold it; copy both again")
+
+
+def check_kind(path: str, config: dict[str, Any]) -> None:
+    """Refuse weights that are no whole model in plain numbers.
+
+    Args:
+        config: what `config.json` says.
+
+    Raises:
+        ConfigError: begins with what stands behind `models.<name>`.
+    """
+    parts = [config, *(value for value in config.values() if isinstance(value, dict))]
+    if any("quantization_config" in part for part in parts):
+        raise ConfigError(
+            f".path: {path} holds quantised weights (quantization_config in config.json), which are not trained; dequantise "
+            "and save them, or choose the model that they were made of"
+        )
+    if model_file(path, ADAPTER) is not None:
+        raise ConfigError(
+            f".path: {path} holds an adapter of another model ({ADAPTER}); merge it into that model and save the whole, or remove "
+            "the file"
+        )
+
+
+def check_tensors(path: str) -> None:
+    """Refuse weights whose files lack tensors of the architecture, or hold them in other shapes, as the library would load them; on
+    the hub those in the cache. Where that is not known before the numbers are read, a line says so.
+
+    Raises:
+        ConfigError: names the first tensors; begins with what stands behind `models.<name>`.
+    """
+    if model_file(path, ONE) is None and model_file(path, INDEX) is None:
+        return  # not fetched yet
+    from admire.evaluate.loading import NotCheckedError, check_whole
+
+    try:
+        check_whole(path, "restore them, or choose other weights")
+    except TrialError as error:
+        raise ConfigError(f".path: {error}") from None
+    except (NotCheckedError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200].rstrip(".")
+        if not isinstance(error, NotCheckedError) and not on_hub(path):
+            raise ConfigError(
+                f".path: {path}: these weights cannot be loaded ({reason}); restore them, or choose others"
+            ) from None
+        print(
+            f"{path}: not checked whether these weights are whole ({reason}); known once they are loaded",
+            file=sys.stderr,
+        )
 
 
 def check_settings(path: str, names: Iterable[str]) -> None:
