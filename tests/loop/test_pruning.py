@@ -74,29 +74,29 @@ def stopped_early(results: Layout, decision: Path, share: float) -> TrialLayout:
     whole = trained(results, None, share)
     early = whole.at(0.25)
     os.rename(whole.outcome, early.outcome)
-    write_text(early.trunk / "checkpoint-1" / "optimizer.pt", "o" * 1000)
+    write_text(early.stable_checkpoints / "checkpoint-1" / "optimizer.pt", "o" * 1000)
     write_json(decision, {"trials": [{"spec": read_json(early.spec), "share": 0.25, "cost": 0.25}]})
     return early
 
 
-def test_a_trial_that_may_go_on_keeps_its_trunk(results: Layout) -> None:
+def test_a_trial_that_may_go_on_keeps_checkpoints_of_its_stable_phase(results: Layout) -> None:
     stopping = RAW | {"fidelity": {"steps": [0.25, 1.0]}}
     stopping["training"] = RAW["training"] | {"schedule": "warmup_stable_decay"}
     campaign = results.campaign("tiny")
     write_text(campaign.config, yaml.safe_dump(stopping))
     early = stopped_early(results, campaign.proposal(1, 0), 0.1)
     prune(results)
-    assert early.trunk.is_dir() and not early.model().exists(), "it is scored"
+    assert early.stable_checkpoints.is_dir() and not early.model().exists(), "it is scored"
     publish(early.at(1).train(), TrainRecord(status="ok", digest=early.folder.name))
     prune(results)
-    assert not early.trunk.exists(), "it was trained to the end"
+    assert not early.stable_checkpoints.exists(), "it was trained to the end"
 
 
-def test_without_a_campaign_that_goes_on_trunks_go(results: Layout) -> None:
+def test_without_a_campaign_that_goes_on_they_go(results: Layout) -> None:
     campaign = results.campaign("unknown")
     early = stopped_early(results, campaign.proposal(1, 0), 0.1)
     prune(results)
-    assert early.model().is_dir() and not early.trunk.exists()
+    assert early.model().is_dir() and not early.stable_checkpoints.exists()
 
 
 def test_wanted_by_one_of_two_campaigns_is_wanted(results: Layout) -> None:

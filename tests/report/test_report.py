@@ -21,7 +21,7 @@ from admire.report.dossier import Dossier
 from admire.trials.files import read_json, write_text
 from admire.trials.ledger import Ledger, objective
 from admire.trials.spec import Spec
-from admire.trials.validation import write_validation
+from admire.trials.validation_table import write_validation
 
 FIGURES = ("mixture", "progress", "purchases", "calibration", "influence")
 

@@ -16,13 +16,13 @@ def test_a_stop_is_a_training_of_its_own_length(whole, share):
     steps = Steps(whole, share)
     assert abs(steps.last - share * whole) <= 0.5
     assert abs(steps.decay - DECAY_SHARE * steps.last) <= 0.5
-    assert steps.trunk + steps.decay == steps.last
+    assert steps.stable_end + steps.decay == steps.last
 
 
 @given(st.integers(100, 10**6), st.floats(0.01, 1), st.floats(0.01, 1))
-def test_a_longer_one_has_at_least_the_trunk_of_a_shorter(whole, one, other):
+def test_a_longer_one_has_at_least_the_stable_phase_of_a_shorter(whole, one, other):
     short, long = sorted((one, other))
-    assert Steps(whole, short).trunk <= Steps(whole, long).trunk
+    assert Steps(whole, short).stable_end <= Steps(whole, long).stable_end
 
 
 def test_every_pass_ends_with_what_is_left_of_a_batch():
@@ -34,7 +34,7 @@ def test_going_on_costs_the_steps_that_are_left_and_those_of_the_decay():
     assert LEVELS.price(2, 0.25) == pytest.approx(1.0 - 0.8 * 0.25)
     assert LEVELS.price(4, 0.25) == pytest.approx(2.0 - 0.8 * 1.0)
     steps = {share: Steps(1000, share) for share in (0.25, 1)}
-    taken = steps[1].last - steps[0.25].trunk
+    taken = steps[1].last - steps[0.25].stable_end
     assert LEVELS.price(5, 0.25) == pytest.approx(4.0 * taken / 1000)
 
 

@@ -82,7 +82,7 @@ def test_killed_in_the_middle_of_a_continuation_it_ends_in_the_same_bits(make_tr
     trial = make_trial(**SCHEDULE, epochs=2)
     straight = copy(trial, tmp_path / "straight")
     trained(trial, 0.25)
-    killed(trial, 35)  # on the trunk
+    killed(trial, 35)  # in the stable phase
     killed(trial, 90)  # in the decay
     record = trained(trial, 1)
     assert record.continued_from == 20 and record.attempts == 3
@@ -104,10 +104,10 @@ def test_what_was_killed_in_its_decay_is_no_place_for_a_longer_training(make_tri
     assert trained(trial, 0.5).attempts == 2
 
 
-def test_without_its_trunk_it_begins_anew(make_trial: MakeTrial) -> None:
+def test_without_checkpoints_of_the_stable_phase_it_begins_anew(make_trial: MakeTrial) -> None:
     trial = make_trial(**SCHEDULE)
     trained(trial, 0.25)
-    for path in trial.trunk.rglob("model.safetensors"):
+    for path in trial.stable_checkpoints.rglob("model.safetensors"):
         path.write_bytes(b"")  # as a lost disk would leave it
     assert trained(trial, 0.5).continued_from == 0
 

@@ -83,7 +83,7 @@ def test_without_its_reference_it_says_what_to_train(make_trial: MakeTrial) -> N
 
 
 def test_weights_follow_the_excess_and_never_vanish() -> None:
-    weights = SourceWeights(3, step_size=1.0, smoothing=0.03)
+    weights = SourceWeights(3, step_size=1.0, smoothing=0.03, checkpoints=Path("unused"))
     first = weights.update(np.array([np.log(2), 0.0, 0.0]))
     assert first == pytest.approx(0.97 * np.array([0.5, 0.25, 0.25]) + 0.01)
     for _ in range(200):  # a source that no batch has keeps its last excess

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from admire.distributed.launch import launch
+from admire.distributed.torchrun import start_processes
 
 
 def _addresses():
@@ -29,7 +29,7 @@ def _addresses():
 
 @pytest.mark.loop
 def test_processes_of_one_node_listen_on_the_loopback_only():
-    answers = launch(_addresses, processes=2, threads=1)
+    answers = start_processes(_addresses, processes=2, threads=1)
     assert [answers[rank][0] for rank in (0, 1)] == [2.0, 2.0]
     addresses = {address for _, found in answers.values() for address in found}
     assert addresses and addresses <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from admire.campaign.layout import TrialLayout
 from admire.campaign.schema.resources import Resources
-from admire.campaign.validation import ValidationPlan
+from admire.campaign.validation_plan import ValidationPlan
 from admire.errors import ConfigError
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial

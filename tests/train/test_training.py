@@ -26,7 +26,7 @@ from admire.campaign.layout import TrialLayout
 from admire.campaign.schema.resources import Resources
 from admire.cli.main import main
 from admire.errors import TrialError
-from admire.train import run
+from admire.train import model_folder, queueing
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial
 from admire.trials import slurm
@@ -129,12 +129,13 @@ def test_the_rows_come_in_our_order(make_trial: MakeTrial) -> None:
     from admire.data.tokenizers import load_tokenizer
     from admire.train import pretrain
     from admire.train.arguments import training_arguments
+    from admire.train.trainers import Ingredients
 
     trial = make_trial(epochs=2)
     spec, rows = Spec.load(trial), load_rows(trial)
     tokenizer = load_tokenizer(spec.labels["tokenizer"], trial.results.root)
     arguments = training_arguments(spec, trial, share(8, 1, None), Resources())
-    trainer = pretrain.trainer(spec, rows, tokenizer, arguments, [])
+    trainer = pretrain.build(Ingredients(spec, trial, rows, tokenizer, arguments, [], Resources())).trainer
     for _ in range(2):
         seen = [row for batch in trainer.get_train_dataloader() for row in batch["input_ids"].tolist()]
         assert seen == list(rows["input_ids"])
@@ -205,8 +206,8 @@ def test_a_signal_writes_a_checkpoint_and_asks_for_another_try(make_trial: MakeT
 def test_a_signal_while_the_model_is_saved_costs_nothing(
     make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trial, save = make_trial(), run._Run._save_model
-    monkeypatch.setattr(run._Run, "_save_model", lambda self: (os.kill(os.getpid(), signal.SIGTERM), save(self)))
+    trial, save = make_trial(), model_folder.save
+    monkeypatch.setattr(model_folder, "save", lambda *given: (os.kill(os.getpid(), signal.SIGTERM), save(*given)))
     assert train_trial(trial) == 0
     assert read_training(trial.train()).status == "ok" and trial.model().is_dir()
 
@@ -237,7 +238,7 @@ def test_a_leg_in_a_slurm_job_has_its_job_requeued(make_trial: MakeTrial, monkey
     trial = make_trial(epochs=4)
     asked: list[str] = []
     monkeypatch.setattr(slurm, "requeue", lambda: asked.append(f"lease {trial.lease.exists()}") is None)
-    monkeypatch.setattr(run, "ENDED_WITHIN", 0)
+    monkeypatch.setattr(queueing, "ENDED_WITHIN", 0)
     threading.Timer(0, lambda: (wait_for(begun(trial, 5)), os.kill(os.getpid(), signal.SIGTERM))).start()
     assert train_trial(trial, 0) == 75
     assert asked == ["lease False"], "the next leg must not wait for this one's lease"
@@ -250,7 +251,7 @@ def test_a_contender_in_a_slurm_job_leaves_its_machine(make_trial: MakeTrial, mo
     trial = make_trial()
     behind: list[str] = []
     monkeypatch.setattr(slurm, "wait_behind", lambda other: behind.append(other) is None)
-    monkeypatch.setattr(run, "ENDED_WITHIN", 0)
+    monkeypatch.setattr(queueing, "ENDED_WITHIN", 0)
     monkeypatch.setenv("SLURM_JOB_ID", "5")
     with Lease(trial.lease).hold(wait=False):
         assert train_trial(trial) == 75

@@ -23,7 +23,7 @@ from admire.campaign.recipes import (
     tokenizer_owner,
 )
 from admire.campaign.site import make_site, memory_mb
-from admire.campaign.validation import validation_plan
+from admire.campaign.validation_plan import validation_plan
 from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
 from admire.output.screen import sentence

@@ -41,7 +41,8 @@ def fidelities(campaign: Campaign) -> tuple[Fidelity, ...]:
 
 
 def kept(campaign: Campaign) -> float:
-    """Of a model's cost, what going on with a trial need not pay again, times the share to which it was trained: its trunk."""
+    """Of a model's cost, what going on with a trial need not pay again, times the share to which it was trained: all
+    but the decay."""
     return money.times(money.left(1, DECAY_SHARE), money.left(1, campaign.fidelity.fixed))
 
 

@@ -69,8 +69,8 @@ class TrialLayout:
         return self.folder / "lease.json"
 
     @property
-    def trunk(self) -> Path:
-        """Checkpoints from before a shorter training's decay, which longer ones go on from."""
+    def stable_checkpoints(self) -> Path:
+        """Checkpoints at the end of a shorter training's stable phase, which longer ones go on from."""
         return self.folder / "trunk"
 
     @property

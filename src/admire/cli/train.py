@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     """Train."""
     from admire.campaign.loading import parse_argument
     from admire.campaign.schema.resources import Resources
-    from admire.campaign.validation import ValidationPlan
+    from admire.campaign.validation_plan import ValidationPlan
     from admire.errors import StorageError
     from admire.train.run import train_trial
     from admire.trials import storage

@@ -11,7 +11,7 @@ from pathlib import Path
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import DomainLoss
 from admire.campaign.schema.resources import Resources
-from admire.distributed.launch import launch
+from admire.distributed.torchrun import start_processes
 from admire.errors import AdmireError, TrialError
 from admire.trials.complaints import counted
 from admire.trials.records import Score
@@ -54,7 +54,7 @@ def score(
     count = resources.evaluation_processes
     if count == 1:
         return _score(*told)
-    found = launch(_score_as_one_of_several, *told, resources, processes=count, threads=resources.threads)[0]
+    found = start_processes(_score_as_one_of_several, *told, resources, processes=count, threads=resources.threads)[0]
     if isinstance(found, AdmireError):
         raise found
     return found

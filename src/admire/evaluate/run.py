@@ -20,7 +20,7 @@ from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import Benchmarks, Suite
 from admire.campaign.schema.resources import Resources
-from admire.distributed.launch import ProcessEndedError
+from admire.distributed.torchrun import ProcessEndedError
 from admire.errors import AdmireError, ConfigError, SourceError, TrialError
 from admire.evaluate import processes
 from admire.evaluate.sandbox.isolation import best

@@ -45,8 +45,8 @@ def removable(results: Layout) -> Iterator[Removable]:
         finished = [one for one in trial.begun() if read_training(one.train()) is not None]
         folders = [one.checkpoints for one in finished]
         folders += [one.model() for one in finished if (trial.folder.name, one.share) not in wanted.models]
-        if trial.at(1) in finished or trial.folder.name not in wanted.trunks:
-            folders.append(trial.trunk)
+        if trial.at(1) in finished or trial.folder.name not in wanted.resumable:
+            folders.append(trial.stable_checkpoints)
         for folder in folders:
             if folder.is_dir():
                 size = sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
@@ -66,11 +66,11 @@ class Wanted:
     Attributes:
         models: digests of trials with the shares of their steps. A campaign wants those of its trials until all its suites have
             scored them; those of its base models, its final trainings and its benchmark always.
-        trunks: digests of trials that an open campaign may go on with.
+        resumable: digests of trials that an open campaign may go on with.
     """
 
     models: set[tuple[str, float]] = field(default_factory=set)
-    trunks: set[str] = field(default_factory=set)
+    resumable: set[str] = field(default_factory=set)
 
 
 def look_for_wanted(results: Layout) -> Wanted:
@@ -85,10 +85,10 @@ def look_for_wanted(results: Layout) -> Wanted:
             for trial in Ledger.read(campaign).trials:
                 if not _scored(campaign, trial):
                     wanted.models.add((trial.spec.digest, trial.share))
-                if trial.record is None and "dro" in trial.spec.decides:
-                    wanted.models.add((trial.spec.decides["dro"]["reference"], 1.0))
+                if trial.record is None and (dro := trial.spec.dro) is not None:
+                    wanted.models.add((dro.reference, 1.0))
                 if goes_on:
-                    wanted.trunks.add(trial.spec.digest)
+                    wanted.resumable.add(trial.spec.digest)
         else:
             always += proposals(layout)
         for path in map(standing, always):

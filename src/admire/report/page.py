@@ -10,7 +10,7 @@ from typing import Any
 from admire.data.left_out import Tally
 from admire.health.check import findings
 from admire.loop.progress import duration, measure
-from admire.report import calibration, costs, influence, mixture, progress, purchases, validation, words
+from admire.report import calibration, costs, influence, mixture, progress, purchases, validation_curves, words
 from admire.report.dossier import Dossier
 from admire.report.markup import code, document, paragraph, picture, section, table, tiles
 from admire.trials.files import write_text
@@ -39,7 +39,7 @@ def write(dossier: Dossier) -> Path:
             "How it was reached",
             paragraph(_sentence(dossier.recommendation.how)),
             _pair(pictures[progress], pictures[purchases]),
-            *([_drawn(validation, dossier)] if dossier.campaign.validation else []),
+            *([_drawn(validation_curves, dossier)] if dossier.campaign.validation else []),
         ),
         section("How far the model can be trusted", _pair(pictures[calibration], pictures[influence])),
         section("Trials", *_trials(dossier)),

@@ -2,7 +2,7 @@
 
 The learning rate rises, stays and falls again (the schedule warmup_stable_decay), so that a training that is cut short and
 falls earlier is a whole one of fewer steps (Hu et al. 2024, arXiv:2404.06395). Until it falls, trainings to all shares do the
-same: that is their trunk, and from its end the longer ones go on.
+same: warm-up and stable phase, and from the end of the stable phase the longer ones go on.
 """
 
 from __future__ import annotations
@@ -44,6 +44,6 @@ class Steps:
         return round(DECAY_SHARE * self.last)
 
     @property
-    def trunk(self) -> int:
-        """The step after which the learning rate falls."""
+    def stable_end(self) -> int:
+        """The last step of the stable phase, after which the learning rate falls."""
         return self.last - self.decay

@@ -19,18 +19,18 @@ def steps_of(spec: Spec, share: float = 1.0) -> Steps:
     Raises:
         TrialError: if its schedule does not let it stop early.
     """
-    training = spec.decides["training"]
-    if share != 1 and training["schedule"] != SCHEDULE:
+    training = spec.training
+    if share != 1 and training.schedule != SCHEDULE:
         raise TrialError(
-            f"{spec.model}/{spec.digest}: its learning rate follows '{training['schedule']}', which {share:g} of the steps would "
+            f"{spec.model}/{spec.digest}: its learning rate follows '{training.schedule}', which {share:g} of the steps would "
             f"cut off; only with training.schedule: {SCHEDULE} may a trial stop early"
         )
-    return Steps.of(spec.rows, training["batch_size"], training["epochs"], share)
+    return Steps.of(spec.rows, training.batch_size, training.epochs, share)
 
 
 def warmup_steps(spec: Spec) -> int:
     """Optimiser steps in which the learning rate rises, to whatever share the trial is trained."""
-    return round(spec.decides["training"]["warmup_share"] * steps_of(spec).whole)
+    return round(spec.training.warmup_share * steps_of(spec).whole)
 
 
 def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: Resources) -> dict[str, Any]:
@@ -39,24 +39,24 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
     Args:
         batch: this process's share of one.
     """
-    training, steps = spec.decides["training"], steps_of(spec, float(trial.share))
-    schedule = training["schedule"]
+    training, steps = spec.training, steps_of(spec, float(trial.share))
+    schedule = training.schedule
     return {
         "output_dir": str(trial.checkpoints),
         "per_device_train_batch_size": batch.rows,
         "gradient_accumulation_steps": batch.passes,
-        "learning_rate": training["learning_rate"],
+        "learning_rate": training.learning_rate,
         "lr_scheduler_type": schedule,
         "lr_scheduler_kwargs": {"num_decay_steps": steps.decay} if schedule == SCHEDULE else {},
         "warmup_steps": warmup_steps(spec),
-        "weight_decay": training["weight_decay"],
-        "adam_beta2": training["adam_beta2"],
-        "max_grad_norm": training["max_grad_norm"],
+        "weight_decay": training.weight_decay,
+        "adam_beta2": training.adam_beta2,
+        "max_grad_norm": training.max_grad_norm,
         "max_steps": steps.last,
         "optim": "adamw_torch" if on_cpu(spec) else "adamw_torch_fused",
-        "bf16": training["dtype"] == "bfloat16",
+        "bf16": training.dtype == "bfloat16",
         "use_cpu": on_cpu(spec),
-        "seed": training["seed"],
+        "seed": training.seed,
         # the one order is ours
         "train_sampling_strategy": "sequential",
         "remove_unused_columns": False,
@@ -67,7 +67,7 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
         "log_level": "warning",  # counted, not printed (`admire.trials.complaints`)
         "disable_tqdm": True,
         "report_to": "none",
-        # checkpoints are asked for by admire.train.callbacks
+        # checkpoints are requested by admire.train.callbacks
         "save_strategy": "no",
         "save_total_limit": KEEP,
         # every weight has a gradient in each step
@@ -96,4 +96,4 @@ def _memory(resources: Resources) -> dict[str, Any]:
 
 def on_cpu(spec: Spec) -> bool:
     """Whether the trial trains on CPU; then the number of threads is part of its identity."""
-    return "threads" in spec.decides
+    return spec.threads is not None

@@ -14,11 +14,11 @@ from typing import Any
 from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from admire.distributed.ranks import Ranks
 from admire.train import checkpoints
+from admire.train.diary import Tally
 from admire.train.interruption import Interruption
+from admire.train.order import Given
 from admire.trials.files import write_text
-from admire.trials.lease import Lease
 
 QUIET = 10.0  # seconds between lines of progress where there is no terminal
 
@@ -28,63 +28,46 @@ class Checkpoints(TrainerCallback):
     Several processes do each of this at the same step, whichever of them had the reason.
 
     Args:
-        found: the checkpoint that the training goes on from.
-        period: seconds between two checkpoints.
+        tally: which it keeps.
     """
 
-    def __init__(
-        self,
-        ranks: Ranks,
-        interruption: Interruption,
-        lease: Lease,
-        curve: Path,
-        found: checkpoints.Checkpoint | None,
-        period: float,
-    ) -> None:
-        self.ranks, self.interruption, self.lease, self.curve = ranks, interruption, lease, curve
-        self.before, self.continued_from = (found.seconds, found.continued_from) if found else (0.0, 0)
-        self.period = period
-        self.began: float | None = None
-        self.ended: float | None = None
-        self.stepped: float | None = None  # when the first step of this attempt was done, by the wall clock
+    def __init__(self, given: Given, tally: Tally, interruption: Interruption) -> None:
+        self.given, self.tally, self.interruption = given, tally, interruption
+        self.ranks = given.ranks
+        self.period = 60 * given.order.checkpoint_minutes  # seconds
         self.saved = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of this attempt inside the training loop, so far."""
-        if self.began is None:
-            return 0.0
-        return (self.ended or time.perf_counter()) - self.began
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the clock."""
-        self.began = self.saved = time.perf_counter()
+        self.tally.begin(state.global_step)
+        self.saved = time.perf_counter()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Ask for a checkpoint when it is time, for one and an end when interrupted, for an end alone without the lease."""
-        self.stepped = self.stepped or time.time()
+        self.tally.count(state.global_step)
         due = time.perf_counter() - self.saved > self.period
-        lost, told, due = self.ranks.largest(self.lease.lost, self.interruption.number, due)
+        lost, told, now = self.ranks.largest(self.given.lease.lost, self.interruption.number, due)
         if lost:
             control.should_training_stop = True
         elif told:
             self.interruption.number = told  # whichever process heard it
             control.should_save = control.should_training_stop = True
-        elif due:
+        elif now:
             control.should_save = True
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Stop the clock."""
-        self.ended = time.perf_counter()
+        self.tally.end()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Declare the checkpoint whole, and bring the loss curve up to it."""
         step = state.global_step
         self.ranks.wait()  # each has written its part
         if self.ranks.first:
-            folder = Path(args.output_dir) / f"checkpoint-{step}"
-            checkpoints.mark(folder, step, self.before + self.seconds, self.continued_from)
-            write_curve(self.curve, state)
+            folder = self.given.trial.checkpoints / f"checkpoint-{step}"
+            start = self.given.start
+            checkpoints.mark(folder, step, start.seconds + self.tally.seconds, start.continued_from)
+            write_curve(self.given.trial.curve(), state)
         self.saved = time.perf_counter()
 
 
@@ -100,10 +83,9 @@ class Health(TrainerCallback):
         self.limit, self.after = limit, after
         self.reason: str | None = None
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
-    ) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any) -> None:
         """Look at the step's loss and gradient norm."""
+        logs = passed["logs"]
         loss = logs.get("loss")
         if loss is None:
             return
@@ -121,7 +103,8 @@ class Progress(TrainerCallback):
     """A bar on a terminal, a line now and then elsewhere."""
 
     def __init__(self, title: str) -> None:
-        self.title, self.bar, self.spoke, self.began, self.first = title, None, 0.0, 0.0, 0
+        self.title, self.spoke, self.began, self.first = title, 0.0, 0.0, 0
+        self.bar: tqdm | None = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the bar where the training resumes."""
@@ -132,10 +115,9 @@ class Progress(TrainerCallback):
                 total=state.max_steps, initial=state.global_step, desc=self.title, unit="step", dynamic_ncols=True
             )
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict[str, Any], **_: Any
-    ) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any) -> None:
         """Show step and loss."""
+        logs = passed["logs"]
         if "loss" not in logs:
             return
         if self.bar is not None:

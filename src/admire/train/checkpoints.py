@@ -54,20 +54,40 @@ def mark(folder: Path, step: int, seconds: float, continued_from: int = 0) -> No
     write_json(folder / MARK, {**told, "files": sizes, "contents": _contents(folder, names)})
 
 
-def to_go_on_from(trial: TrialLayout, trunk: int) -> Checkpoint | None:
-    """The newest whole checkpoint of a training: its own, or one that the trunk of shorter ones left.
+@dataclass(frozen=True)
+class Start:
+    """Where an attempt begins; the defaults are the beginning of a training.
+
+    Attributes:
+        folder: the checkpoint to resume from; None: there is none.
+        step: optimiser steps done before.
+        seconds: wall time inside the training loop that led to it, all attempts, since `continued_from`.
+        continued_from: the step of the shorter training's checkpoint that the training went on from; 0: it began anew.
+    """
+
+    folder: Path | None = None
+    step: int = 0
+    seconds: float = 0.0
+    continued_from: int = 0
+
+
+def start(trial: TrialLayout, stable_end: int) -> Start:
+    """The newest whole checkpoint of a training, its own or one from the stable phase of shorter ones; or its beginning.
 
     What led to another training's checkpoint was paid for there: time counts from it. To be called by the holder of the
     trial's lease.
 
     Args:
-        trunk: the step after which this training's own decay begins.
+        stable_end: the step after which this training's own decay begins.
     """
-    shared = newest(trial.trunk, until=trunk)
-    if shared is not None and shared.step < trunk:
+    shared = newest(trial.stable_checkpoints, until=stable_end)
+    if shared is not None and shared.step < stable_end:
         shared = Checkpoint(shared.folder, shared.step, 0.0, continued_from=shared.step)
     found = [one for one in (newest(trial.checkpoints), shared) if one is not None]
-    return max(found, key=lambda checkpoint: checkpoint.step, default=None)
+    if not found:
+        return Start()
+    best = max(found, key=lambda checkpoint: checkpoint.step)
+    return Start(best.folder, best.step, best.seconds, best.continued_from)
 
 
 def newest(root: Path, until: int | None = None) -> Checkpoint | None:

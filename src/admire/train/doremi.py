@@ -17,7 +17,6 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import Dataset
 from transformers import (
     PreTrainedModel,
-    PreTrainedTokenizerBase,
     Trainer,
     TrainerCallback,
     TrainerControl,
@@ -26,12 +25,14 @@ from transformers import (
 )
 
 from admire.campaign.layout import Layout, TrialLayout
+from admire.data.rows import row_sources
 from admire.errors import TrialError
 from admire.evaluate.loading import load_whole
 from admire.train.filling import NOTHING, filled
-from admire.train.pretrain import random_model
+from admire.train.pretrain import PACKAGES, random_model
+from admire.train.trainers import Built, Ingredients
 from admire.trials.files import read_json, write_json
-from admire.trials.spec import Spec
+from admire.trials.spec import Dro, Spec
 
 FILE = "source_weights.json"  # in a checkpoint
 IGNORED = NOTHING["labels"][-1]
@@ -43,10 +44,11 @@ class SourceWeights(TrainerCallback):
     Args:
         step_size: of the exponentiated gradient.
         smoothing: share of the uniform distribution that is mixed in at every step.
+        checkpoints: the folder of the training's checkpoints.
     """
 
-    def __init__(self, groups: int, step_size: float, smoothing: float) -> None:
-        self.step_size, self.smoothing = step_size, smoothing
+    def __init__(self, groups: int, step_size: float, smoothing: float, checkpoints: Path) -> None:
+        self.step_size, self.smoothing, self.checkpoints = step_size, smoothing, checkpoints
         self.now = np.full(groups, 1 / groups)
         self.total = np.zeros(groups)
         self.excess = np.zeros(groups)
@@ -74,7 +76,7 @@ class SourceWeights(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Go on from the checkpoint that the training resumes from."""
         if state.global_step:
-            kept = read_json(Path(args.output_dir) / f"checkpoint-{state.global_step}" / FILE)
+            kept = read_json(self.checkpoints / f"checkpoint-{state.global_step}" / FILE)
             self.now, self.total, self.excess = (np.array(kept[name]) for name in ("now", "total", "excess"))
             self.updates = kept["updates"]
 
@@ -83,14 +85,14 @@ class SourceWeights(TrainerCallback):
         if not state.is_world_process_zero:
             return
         kept = {name: getattr(self, name).tolist() for name in ("now", "total", "excess")}
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        folder = self.checkpoints / f"checkpoint-{state.global_step}"
         write_json(folder / FILE, kept | {"updates": self.updates})
 
 
 class Proxy(Trainer):
     """A `Trainer` whose loss weighs sources, and moves their weights."""
 
-    def __init__(self, *args: Any, reference: PreTrainedModel, source_weights: SourceWeights, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reference: torch.nn.Module, source_weights: SourceWeights, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.source_weights = source_weights
         self.reference = reference.to(self.args.device).eval().requires_grad_(False)
@@ -99,7 +101,7 @@ class Proxy(Trainer):
         )
 
     def compute_loss(
-        self, model: PreTrainedModel, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
+        self, model: torch.nn.Module, inputs: dict[str, torch.Tensor], return_outputs: bool = False, **_: Any
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
         """Mean loss (nats a token) of each source in the batch, weighed by the weights that this batch has moved.
 
@@ -132,36 +134,29 @@ class Proxy(Trainer):
         return self.accelerator.reduce(values, "sum")
 
 
-def trainer(
-    spec: Spec,
-    rows: Dataset,
-    sources: np.ndarray,
-    tokenizer: PreTrainedTokenizerBase,
-    arguments: dict[str, Any],
-    callbacks: list[TrainerCallback],
-    results: Layout,
-    attention: str = "sdpa",
-) -> Proxy:
-    """A trainer that is ready to run, or to resume.
-
-    Args:
-        sources: the number of each row's source, in the order of `spec.sources`.
+def build(of: Ingredients, dro: Dro) -> Built:
+    """A trainer on windows whose sources it weighs.
 
     Raises:
-        TrialError: if the reference model's weights are not there.
+        TrialError: if the reference model's weights are not there, or transformers refuses the architecture.
     """
-    dro = spec.decides["dro"]
-    weights = SourceWeights(len(spec.sources), dro["step_size"], dro["smoothing"])
-    return Proxy(
-        model=random_model(spec, tokenizer, attention),
-        args=TrainingArguments(**arguments, include_num_input_tokens_seen="all"),
-        train_dataset=_Labelled(rows.select_columns(["input_ids"]), sources),
+    spec = of.spec
+    weights = SourceWeights(len(spec.sources), dro.step_size, dro.smoothing, of.trial.checkpoints)
+    trainer = Proxy(
+        model=random_model(spec, of.tokenizer, of.resources.attention),
+        args=TrainingArguments(**of.arguments, include_num_input_tokens_seen="all"),
+        train_dataset=_Labelled(of.rows.select_columns(["input_ids"]), row_sources(of.trial)),
         data_collator=_labelled_windows,
-        processing_class=tokenizer,
-        callbacks=[weights, *callbacks],
-        reference=_reference(spec, results),
+        processing_class=of.tokenizer,
+        callbacks=[weights, *of.callbacks],
+        reference=_reference(spec, of.results),
         source_weights=weights,
     )
+
+    def learned() -> dict[str, float]:
+        return {source["sha256"]: float(mean) for source, mean in zip(spec.sources, weights.mean, strict=True)}
+
+    return Built(trainer, PACKAGES, learned)
 
 
 class _Labelled(Dataset):

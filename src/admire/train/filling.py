@@ -18,7 +18,7 @@ def fill(rows: Dataset, multiple: int) -> Dataset:
     missing = -len(rows) % multiple
     if not missing:
         return rows
-    without = {name: [[] if name != "bytes" else 0] * missing for name in rows.column_names}
+    without: dict[str, list[Any]] = {name: [[] if name != "bytes" else 0] * missing for name in rows.column_names}
     return concatenate_datasets([rows, Dataset.from_dict(without, features=rows.features)])
 
 

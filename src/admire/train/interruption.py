@@ -6,7 +6,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from admire.distributed.launch import SIGNALS
+from admire.distributed.torchrun import SIGNALS
 
 EXIT_CODE = 75  # EX_TEMPFAIL: try again, the work so far is kept
 

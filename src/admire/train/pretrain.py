@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from datasets import Dataset
 from huggingface_hub.errors import StrictDataclassError
 from transformers import (
     AutoConfig,
@@ -13,13 +12,13 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Trainer,
-    TrainerCallback,
     TrainingArguments,
     set_seed,
 )
 
 from admire.errors import TrialError
 from admire.train.filling import NOTHING, filled
+from admire.train.trainers import Built, Ingredients
 from admire.trials.spec import Spec
 
 PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers")
@@ -47,23 +46,21 @@ def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase, attention: str)
     )
 
 
-def trainer(
-    spec: Spec,
-    rows: Dataset,
-    tokenizer: PreTrainedTokenizerBase,
-    arguments: dict[str, Any],
-    callbacks: list[TrainerCallback],
-    attention: str = "sdpa",
-) -> Trainer:
-    """A trainer that is ready to run, or to resume."""
-    return Trainer(
-        args=TrainingArguments(**arguments, include_num_input_tokens_seen="all"),
-        model=random_model(spec, tokenizer, attention),
-        train_dataset=rows.select_columns(["input_ids"]),
+def build(of: Ingredients) -> Built:
+    """A trainer on windows.
+
+    Raises:
+        TrialError: if transformers refuses the architecture.
+    """
+    trainer = Trainer(
+        args=TrainingArguments(**of.arguments, include_num_input_tokens_seen="all"),
+        model=random_model(of.spec, of.tokenizer, of.resources.attention),
+        train_dataset=of.rows.select_columns(["input_ids"]),
         data_collator=_windows,
-        processing_class=tokenizer,
-        callbacks=callbacks,
+        processing_class=of.tokenizer,
+        callbacks=of.callbacks,
     )
+    return Built(trainer, PACKAGES)
 
 
 def _windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:

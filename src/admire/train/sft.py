@@ -6,14 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate.utils import enable_fsdp_ram_efficient_loading
-from datasets import Dataset
-from transformers import (
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    Trainer,
-    TrainerCallback,
-    set_seed,
-)
+from transformers import PreTrainedModel, set_seed
 from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
@@ -23,6 +16,7 @@ from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
 from admire.evaluate.loading import load_whole
 from admire.train.filling import NOTHING, filled
+from admire.train.trainers import Built, Ingredients
 from admire.trials.spec import Spec
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers")
@@ -66,39 +60,36 @@ def _starts_from(spec: Spec, results: Layout) -> str | Path:
     return path
 
 
-def trainer(
-    spec: Spec,
-    rows: Dataset,
-    tokenizer: PreTrainedTokenizerBase,
-    arguments: dict[str, Any],
-    callbacks: list[TrainerCallback],
-    results: Layout,
-    attention: str = "sdpa",
-    padding_free: bool = False,
-) -> Trainer:
-    """A trainer that is ready to run, or to resume."""
-    set_seed(spec.seed)
-    if arguments.get("fsdp"):
+def build(of: Ingredients) -> Built:
+    """A trainer on conversations.
+
+    Raises:
+        TrialError: if the weights to start from are not there, not whole, or others than the trial was decided with.
+    """
+    tokenizer, padding_free = of.tokenizer, of.resources.padding_free
+    set_seed(of.spec.seed)
+    if of.arguments.get("fsdp"):
         enable_fsdp_ram_efficient_loading()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     # made before the model, because it says how weights are loaded. TRL's own preparation would drop rows and cache a copy of
     # the data: ours is ready as it is
     config = SFTConfig(
-        **arguments,
+        **of.arguments,
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
         include_num_input_tokens_seen="all" if padding_free else "non_padding",
     )
-    assistant_only = spec.decides["training"]["loss_on"] == "assistant"
-    return SFTTrainer(
-        model=base_model(spec, results, attention),
+    assistant_only = of.spec.training.loss_on == "assistant"
+    trainer = SFTTrainer(
+        model=base_model(of.spec, of.results, of.resources.attention),
         args=config,
-        train_dataset=rows,
+        train_dataset=of.rows,
         data_collator=Conversations(tokenizer.pad_token_id, assistant_only, padding_free),
         processing_class=tokenizer,
-        callbacks=callbacks,
+        callbacks=of.callbacks,
     )
+    return Built(trainer, PACKAGES)
 
 
 class Conversations:

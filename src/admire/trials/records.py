@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from admire import __version__
 from admire.campaign.layout import kept, standing
+from admire.errors import TrialError
 from admire.output.credentials import masked_value
 from admire.trials.files import read_json, write_json
 
@@ -155,6 +156,18 @@ def read_training(path: Path) -> TrainRecord | None:
     """The training's record, or None while there is none."""
     value = _read(path)
     return None if value is None else TrainRecord.model_validate(value)
+
+
+def finished_training(path: Path) -> TrainRecord:
+    """The record of a training that is finished.
+
+    Raises:
+        TrialError: if there is none.
+    """
+    record = read_training(path)
+    if record is None:
+        raise TrialError(f"{path}: there is no record of this training; run `admire train` for its trial")
+    return record
 
 
 def read_evaluation(path: Path) -> EvaluationRecord | None:

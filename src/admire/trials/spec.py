@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from admire.campaign import contents
 from admire.campaign.digest import digest
@@ -20,6 +21,7 @@ from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import ready_tokenizer, source_digests, tokenizer_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
+from admire.campaign.schema.training import Training
 from admire.errors import TrialError
 from admire.space.counts import exact_counts, row_limits
 from admire.trials.files import read_json
@@ -28,6 +30,21 @@ from admire.trials.files import read_json
 RECIPE = 1
 # group DRO as DoReMi does it (arXiv:2305.10429, section 2): step size of the exponentiated gradient, share of the uniform
 DRO = {"step_size": 1.0, "smoothing": 1e-3}
+
+
+@dataclass(frozen=True)
+class Dro:
+    """What decides the training of a DoReMi proxy.
+
+    Attributes:
+        reference: digest of the trial whose model it is trained against.
+        step_size: of the exponentiated gradient.
+        smoothing: share of the uniform distribution that is mixed in at every step.
+    """
+
+    reference: str
+    step_size: float
+    smoothing: float
 
 
 @dataclass(frozen=True)
@@ -53,9 +70,37 @@ class Spec:
         return self.labels["model"]
 
     @property
+    def training(self) -> Training:
+        """How it is trained, its seed included.
+
+        Raises:
+            TrialError: if a key is not one of this version's.
+        """
+        try:
+            return Training.model_validate(self.decides["training"])
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, ("training", *first["loc"])))
+            raise TrialError(
+                f"{self.model}/{self.digest}: {place} in its spec.json is not understood ({first['msg']}); train it with the "
+                "version of ADMIRE that proposed it"
+            ) from None
+
+    @property
     def seed(self) -> int:
         """Seed of weights, data subsets and order."""
-        return self.decides["training"]["seed"]
+        return self.training.seed
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads of each process, which decide sums on CPU; None for a trial that trains on GPUs."""
+        return self.decides.get("threads")
+
+    @property
+    def dro(self) -> Dro | None:
+        """What makes it a proxy of DoReMi; None for an ordinary training."""
+        found = self.decides.get("dro")
+        return None if found is None else Dro(**found)
 
     @property
     def rows(self) -> int:

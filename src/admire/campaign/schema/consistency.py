@@ -116,13 +116,13 @@ def _stops(campaign: Campaign) -> None:
                 f"fidelity.steps: a trial may stop early only with {key}: {SCHEDULE}, not {training.schedule}"
             )
         stops = [Steps.of(campaign.rows(model), training.batch_size, training.epochs, share) for share in shares]
-        trunks = [stop.trunk for stop in stops]
-        if trunks[0] < max(training.warmup_share * stops[0].whole, 1):
+        stable = [stop.stable_end for stop in stops]
+        if stable[0] < max(training.warmup_share * stops[0].whole, 1):
             raise ValueError(
                 f"fidelity.steps: {shares[0]:g} of the {stops[0].whole} steps of {model.name} ends within the "
                 "warm-up; raise the first share, or lower training.warmup_share"
             )
-        if trunks != sorted(set(trunks)):
+        if stable != sorted(set(stable)):
             raise ValueError(
                 f"fidelity.steps: {model.name} has only {stops[0].whole} steps, too few for these shares; list fewer"
             )

@@ -1,4 +1,4 @@
-"""The trunk of a trial: what its trainings to every share have in common, up to where the shortest one's learning rate falls.
+"""The stable phase of a trial: its trainings to every share have it in common, up to where the shortest one's learning rate falls.
 
 A training that stops early leaves its checkpoint from before the decay, the trainer's whole state, in the trial's `trunk/`. A
 longer one goes on from it and ends in the bits in which it would have ended without the stop.
@@ -7,7 +7,6 @@ longer one goes on from it and ends in the bits in which it would have ended wit
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -16,12 +15,12 @@ from admire.campaign.layout import TrialLayout
 from admire.distributed.ranks import Ranks
 
 
-class Trunk(TrainerCallback):
-    """Saves a checkpoint at the end of the trunk and keeps it apart from those that end with the training. It comes after the
-    callback that declares checkpoints whole.
+class StablePhase(TrainerCallback):
+    """Saves a checkpoint at the end of the stable phase and keeps it apart from those that end with the training. It comes after
+    the callback that declares checkpoints whole.
 
     Args:
-        end: the step after which the learning rate falls.
+        end: the last step of the stable phase.
     """
 
     def __init__(self, ranks: Ranks, trial: TrialLayout, end: int) -> None:
@@ -35,5 +34,5 @@ class Trunk(TrainerCallback):
         """Move it, whole as it is."""
         if state.global_step == self.end and self.ranks.first:
             name = f"checkpoint-{self.end}"
-            self.trial.trunk.mkdir(exist_ok=True)
-            os.rename(Path(args.output_dir) / name, self.trial.trunk / name)
+            self.trial.stable_checkpoints.mkdir(exist_ok=True)
+            os.rename(self.trial.checkpoints / name, self.trial.stable_checkpoints / name)

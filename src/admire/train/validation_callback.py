@@ -12,12 +12,12 @@ from datasets import Dataset
 from transformers import PreTrainedModel, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from admire.campaign.layout import Layout
-from admire.campaign.validation import ValidationPlan
+from admire.campaign.validation_plan import ValidationPlan
 from admire.data.rows import load_split
 from admire.data.shards import arrow_files
 from admire.distributed.ranks import Ranks
 from admire.evaluate.held_out import losses
-from admire.trials.validation import BITS, read_validation, write_validation
+from admire.trials.validation_table import BITS, read_validation, write_validation
 
 
 class Validation(TrainerCallback):
@@ -42,21 +42,19 @@ class Validation(TrainerCallback):
         self.seconds = 0.0  # that scoring took, of all attempts, as far as the training goes on from them
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: PreTrainedModel, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any
     ) -> None:
         """Read what is there, and score what was due at the step where the training was stopped."""
         self.rows = self.ranks.tell(read_validation(self.path) if self.ranks.first else [])
         self.seconds = sum(
             float(row["validation_seconds"]) for row in self.rows if int(row["step"]) <= state.global_step
         )
-        self._score_if_due(state, model)
+        self._score_if_due(state, passed["model"])
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model: PreTrainedModel, **_: Any
-    ) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any) -> None:
         """Score when it is time; not when a checkpoint must be written at once."""
         if not control.should_training_stop or state.global_step >= state.max_steps:
-            self._score_if_due(state, model)
+            self._score_if_due(state, passed["model"])
 
     def _score_if_due(self, state: TrainerState, model: PreTrainedModel) -> None:
         due = {math.ceil(state.max_steps * i / self.plan.times) for i in range(1, self.plan.times + 1)}

@@ -42,7 +42,7 @@ class ProcessEndedError(Exception):
         self.what, self.signal = what, signal
 
 
-def launch(
+def start_processes(
     entrypoint: Callable[..., Any] | str, *arguments: Any, processes: int, threads: int, nodes: int = 1
 ) -> dict[int, Any]:
     """Run a function or a program in several processes on this node and wait for their end.
@@ -108,7 +108,7 @@ def _passing_on() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _meeting(nodes: int) -> dict[str, object]:
+def _meeting(nodes: int) -> dict[str, Any]:
     """Where the processes find each other: on this machine, or on the first node of the Slurm job."""
     if nodes == 1:
         return {"rdzv_backend": use_loopback(), "rdzv_endpoint": ADDRESS, "run_id": uuid.uuid4().hex}

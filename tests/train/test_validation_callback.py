@@ -14,12 +14,12 @@ from own_process import send, train_until
 from transformers import AutoModelForCausalLM
 
 from admire.campaign.layout import Layout, TrialLayout
-from admire.campaign.validation import ValidationPlan
+from admire.campaign.validation_plan import ValidationPlan
 from admire.distributed.ranks import Ranks
 from admire.errors import SourceError
 from admire.evaluate.held_out import losses
 from admire.train.run import train_trial
-from admire.train.validation import held_out_rows
+from admire.train.validation_callback import held_out_rows
 from admire.trials.records import read_training
 
 MakeTrial = Callable[..., TrialLayout]

@@ -11,7 +11,7 @@ from admire.campaign.schema.evaluation import DomainLoss
 from admire.report import style
 from admire.report.dossier import Dossier
 from admire.trials.ledger import Trial
-from admire.trials.validation import BITS, read_validation
+from admire.trials.validation_table import BITS, read_validation
 
 TITLE = "Held-out losses while trials were trained"
 CAPTION = (

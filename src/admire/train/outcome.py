@@ -1,0 +1,81 @@
+"""What comes out of an attempt: a model and its record, the record of a failure that is final, or a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+
+import psutil
+from transformers import PreTrainedModel
+
+from admire.train import announce, model_folder
+from admire.train.callbacks import logged_losses
+from admire.train.diary import Diary
+from admire.train.interruption import EXIT_CODE, Interruption
+from admire.train.loop import Trained
+from admire.train.order import Given
+from admire.trials.records import TrainRecord, provenance, publish
+
+LOSS_WINDOW = 20  # steps whose mean is the record's training loss
+
+
+def finish(given: Given, trained: Trained, diary: Diary, interruption: Interruption) -> int:
+    """Record what came out; returns the exit code. All processes come here and find the same; the first one writes it down."""
+    trial, ranks, step = given.trial, given.ranks, diary.tally.step
+    ours = ranks.tell(ranks.first and not given.lease.lost and given.lease.held())
+    if ours and (trained.whole or trained.hopeless is not None):
+        if trained.hopeless is None:
+            model_folder.save(given, trained.trainer)
+        if not ranks.first:
+            return 0
+        record = _record(given, trained, diary)
+        publish(trial.train(), record)  # first: it is what makes the trial finished
+        diary.end(record.status, record.reason)
+        shutil.rmtree(trial.checkpoints, ignore_errors=True)
+        return announce.finished(trial)
+    if not ranks.first:
+        return EXIT_CODE
+    if not ours:
+        diary.end("interrupted", "another process took the trial's lease")
+        return EXIT_CODE
+    diary.end("interrupted", f"{interruption.reason} at step {step}")
+    announce.say(trial, f"{interruption.reason}: a checkpoint of step {step} is kept, the same command goes on")
+    return EXIT_CODE
+
+
+def _record(given: Given, trained: Trained, diary: Diary) -> TrainRecord:
+    trainer, state, start = trained.trainer, trained.trainer.state, given.start
+    logged = logged_losses(state)
+    losses = [entry["loss"] for entry in logged][-LOSS_WINDOW:]
+    seconds = start.seconds + diary.tally.seconds
+    before = next((one["num_input_tokens_seen"] for one in logged if one["step"] == start.continued_from), 0)
+    return TrainRecord(
+        status="ok" if trained.hopeless is None else "failed",
+        digest=given.spec.digest,
+        reason=trained.hopeless,
+        steps=state.global_step,
+        planned_steps=given.steps.last,
+        continued_from=start.continued_from,
+        tokens=state.num_input_tokens_seen,
+        loss=sum(losses) / len(losses) if trained.hopeless is None else None,
+        seconds=seconds,
+        validation_seconds=trained.validation_seconds,
+        first_step_seconds=_first_step_seconds(given, diary),
+        cpu_seconds=time.process_time(),
+        gpus=0 if trainer.args.use_cpu else trainer.args.world_size,
+        tokens_per_second=(state.num_input_tokens_seen - before) / (seconds - trained.validation_seconds),
+        attempts=diary.attempts.count,
+        parameters=trainer.model.num_parameters() if isinstance(trainer.model, PreTrainedModel) else None,
+        learned=trained.built.learned(),
+        warnings=trained.warnings,
+        provenance=provenance(*trained.built.packages),
+    )
+
+
+def _first_step_seconds(given: Given, diary: Diary) -> float | None:
+    """From the start of the process that was called to the end of this attempt's first step; None where it took none."""
+    if diary.tally.first_step is None:
+        return None
+    called = psutil.Process(os.getppid() if given.ranks.size > 1 else None)
+    return diary.tally.first_step - called.create_time()
