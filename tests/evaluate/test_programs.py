@@ -297,15 +297,15 @@ def test_everything_that_a_program_started_ends_with_it(sandbox):
 
 def test_a_keeper_that_is_killed_costs_one_program(sandbox):
     assert sandbox.runs_through("pass")
-    sandbox._keeper.kill()
-    sandbox._keeper.wait()
+    sandbox._keeper._process.kill()
+    sandbox._keeper._process.wait()
     assert sandbox.runs_through("pass")
 
 
 def test_the_keeper_ends_with_its_scorer(tmp_path):
     code = (
         "import os\nfrom admire.evaluate.sandbox.box import Sandbox\nsandbox = Sandbox()\nassert sandbox.runs_through('pass')\n"
-        "print(sandbox._keeper.pid, flush=True)\nos.kill(os.getpid(), 9)"
+        "print(sandbox._keeper._process.pid, flush=True)\nos.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     keeper = int(done.stdout)

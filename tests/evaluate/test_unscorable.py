@@ -20,7 +20,7 @@ from admire.evaluate.run import evaluate
 from admire.evaluate.stopping import StoppedError
 from admire.trials.files import write_json
 from admire.trials.ledger import Ledger
-from admire.trials.records import EvaluationRecord, Score, evaluation_record, publish, read_evaluation
+from admire.trials.records import Evaluation, EvaluationRecord, Score, publish, read_evaluation
 
 LOSS = {"loss": {"kind": "domain-loss"}}
 NAN, INF = float("nan"), float("inf")
@@ -197,7 +197,7 @@ found = st.dictionaries(
 def test_any_scores_become_a_record_of_numbers_and_counted_gaps(tmp_path_factory, found):
     scores = {name: Score(value=value, stderr=stderr) for name, (value, stderr) in found.items()}
     path = tmp_path_factory.mktemp("record") / "loss-00000000.json"
-    publish(path, evaluation_record(scores, suite="loss", split="test", digest="00000000"))
+    publish(path, Evaluation("loss", "test", "00000000").scored(scores, 1.0, 1.0, {}, {}))
     raw = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
     record = EvaluationRecord.model_validate(raw)
     assert set(record.metrics) | set(record.missing) == set(found) and not set(record.metrics) & set(record.missing)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +104,9 @@ def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
     """
     folder = located(path)
     files = matching(folder, TOKENIZER) if folder else {}
-    if not files:
+    if folder is None or not files:
         return None
-    without = set() if own_template else {"chat_template"}
+    without: set[str] = set() if own_template else {"chat_template"}
     found = {name: _of_setting(part, hashes, without) for name, part in files.items()}
     if own_template:
         found |= {name: file(part, hashes) for name, part in matching(folder, TEMPLATES).items()}
@@ -132,7 +132,8 @@ def file(path: Path, hashes: Path) -> str:
         stat = path.stat()
         if stat.st_size <= SMALL:
             return hashlib.sha256(path.read_bytes()).hexdigest()
-        state = [str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+        place = str(path.resolve())
+        state = [place, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         known = hashes / f"{hashlib.sha256(canonical(state).encode()).hexdigest()[:16]}.json"
         with contextlib.suppress(OSError, ValueError, KeyError):
             return json.loads(known.read_text(encoding="utf-8"))["sha256"]
@@ -144,7 +145,7 @@ def file(path: Path, hashes: Path) -> str:
         raise ConfigError(f"{path}: this file cannot be read ({error.strerror}); make it readable") from None
     if hashes.parent.is_dir():
         with contextlib.suppress(OSError):  # who may not write here hashes again
-            _keep(known, {"path": state[0], "sha256": found})
+            _keep(known, {"path": place, "sha256": found})
     return found
 
 
@@ -177,7 +178,7 @@ def _together(found: dict[str, str]) -> str:
     return hashlib.sha256(canonical(found).encode()).hexdigest()
 
 
-def _of_setting(path: Path, hashes: Path, without: set[str] = frozenset()) -> str:
+def _of_setting(path: Path, hashes: Path, without: Set[str] = frozenset()) -> str:
     """The sha256 of a file; of one that holds settings, that of what they say, without `without`."""
     if path.name not in SETTINGS:
         return file(path, hashes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,7 @@ def configuration(files: list[Path], overrides: dict[str, Any]) -> tuple[dict[st
     return merge(read([DEFAULT])[0], raw), origin or DEFAULT
 
 
-def read(paths: list[str | Path]) -> tuple[dict[str, Any], str]:
+def read(paths: Sequence[str | Path]) -> tuple[dict[str, Any], str]:
     """Read one or more YAML files, later ones over earlier ones; `-` is standard input. Returns the mapping and its origin.
 
     Raises:

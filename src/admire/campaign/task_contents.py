@@ -55,9 +55,9 @@ def _read_by(task: TaskFile) -> Iterator[Path]:
         yield path
         yield from task_files.code_beside(path)
     told = task.content.get("dataset_kwargs") or {}
-    path, folder = str(task.content.get("dataset_path") or ""), told.get("data_dir")
-    if path and path not in READERS and Path(path).is_dir():
-        yield from Path(path).rglob("*")
+    dataset, folder = str(task.content.get("dataset_path") or ""), told.get("data_dir")
+    if dataset and dataset not in READERS and Path(dataset).is_dir():
+        yield from Path(dataset).rglob("*")
     elif folder is not None and "data_files" not in told:
         yield from Path(folder).rglob("*")
     for pattern in _texts(told.get("data_files")):

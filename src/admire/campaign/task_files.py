@@ -38,7 +38,11 @@ class Function(str):
     __slots__ = ()
 
 
-class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # written in C where there is a compiler
+# written in C where there is a compiler
+_Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Loader(_Safe):
     """Reads `!function module.name` as text: nothing is imported."""
 
 

@@ -38,7 +38,7 @@ def check_bounds(raw: bytes) -> None:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in {part.anchor for part in open_parts}:
                 raise _refused("an alias stands within what it stands for", event)
-            size, below = named.get(event.anchor, (0, 0))
+            size, below = named.get(event.anchor or "", (0, 0))
             count += size
         elif isinstance(event, yaml.CollectionStartEvent):
             open_parts.append(_Part(event.anchor, count))

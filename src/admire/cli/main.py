@@ -9,6 +9,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from admire.errors import AdmireError
 from admire.output.screen import guard_streams, say_error, sentence
@@ -61,8 +62,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
         if only is not None and name != only:
             continue
         module = importlib.import_module(f"admire.cli.{name.replace('-', '_')}")
-        doc = module.__doc__.strip()
-        listed = {"help": doc.splitlines()[0]} if name in VERBS else {}  # the rules' verbs stand in the epilogue
+        doc = (module.__doc__ or "").strip()
+        listed: dict[str, Any] = {"help": doc.splitlines()[0]} if name in VERBS else {}  # the rules' verbs stand in the epilogue
         sub = verbs.add_parser(name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **listed)
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from pathlib import Path
+from types import FrameType
 
 from admire.cluster.channel import ROOM, VARIABLE, Channel, name_of
 
@@ -78,7 +79,7 @@ class StandIns:
         """What waits for Slurm gives up when this process is told to end; Snakemake waits for it."""
         before = signal.getsignal(number)
 
-        def told(signum: int, frame: object) -> None:
+        def told(signum: int, frame: FrameType | None) -> None:
             self.channel.tell_to_end()
             if callable(before):
                 before(signum, frame)

@@ -42,7 +42,7 @@ def main(name: str, arguments: list[str]) -> int:
     channel = Channel.found()
     run = _run(arguments)
     numbers = submitted.numbers(Path.cwd(), run) if run else []
-    if channel is None or not numbers:
+    if channel is None or run is None or not numbers:
         command, environment = real(name, channel)
         return subprocess.run([command, *arguments], env=environment).returncode
     command, environment = real("squeue", channel)

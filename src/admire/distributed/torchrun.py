@@ -84,7 +84,8 @@ def start_processes(
             name = failure.signal_name()
             raise ProcessEndedError(f"process {rank} was killed by {name}", name) from None
         # a function's error is known here, a program's is not
-        why = f" ({failure.message['message']})" if isinstance(failure.message, dict) else ""
+        said: Any = failure.message  # its type says text, and it is a mapping for a function
+        why = f" ({said['message']})" if isinstance(said, dict) else ""
         raise ProcessEndedError(f"process {rank} broke{why}") from None
 
 

@@ -201,7 +201,7 @@ def _look_at_prompts(
     def look() -> None:
         own = {name: cut_items(model, task) for name, task in tasks.items()}
         several = ranks.gather(own) if model._world_size > 1 else [own]
-        cut = {name: tuple(map(sum, zip(*(one[name] for one in several), strict=True))) for name in tasks}
+        cut = {name: (sum(one[name][0] for one in several), sum(one[name][1] for one in several)) for name in tasks}
         if not suite.cut_prompts:
             check_cut(cut, model.max_length)
         for name, task in tasks.items():
@@ -284,10 +284,10 @@ def _check_metric(content: dict[str, Any], leaves: list[TaskFile], task: str, me
         names = ", ".join(leaf.name for leaf in leaves)
         raise ConfigError(f"tasks.{task}: this group has no score of its own; name its tasks: {names}")
     listed = content.get("aggregate_metric_list") or content.get("metric_list") or []
-    names = [str(entry["metric"]) for entry in listed]
-    computed = any("." in name for name in names)  # a function, which names its results itself
-    if names and not computed and metric.split(",")[0] not in names:
-        raise ConfigError(f"tasks.{task}: {_unknown_metric(metric, names)}")
+    known = [str(entry["metric"]) for entry in listed]
+    computed = any("." in name for name in known)  # a function, which names its results itself
+    if known and not computed and metric.split(",")[0] not in known:
+        raise ConfigError(f"tasks.{task}: {_unknown_metric(metric, known)}")
 
 
 def _score(results: dict[str, Any], task: str, metric: str) -> Score:

@@ -54,7 +54,9 @@ def _check_contradictions(campaign: Campaign, metric: str, verb: str) -> None:
     """What lm-eval computes goes the way that lm-eval knows; a task that computes its metric itself knows better."""
     name, _, task = metric.partition("/")
     suite = campaign.evaluation[name]
-    for leaf in task_files.leaves(task_files.places(suite), task) if isinstance(suite, Benchmarks) else ():
+    if not isinstance(suite, Benchmarks):
+        return
+    for leaf in task_files.leaves(task_files.places(suite), task):
         entry = _entry(leaf, suite.metric_of(task))
         if entry is None or "process_results" in leaf.content or isinstance(entry["metric"], Function):
             continue

@@ -29,7 +29,7 @@ def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
     Raises:
         TrialError: if the architecture has tensors that the file lacks or holds in another shape.
     """
-    model, found = AutoModelForCausalLM.from_pretrained(
+    loaded: Any = AutoModelForCausalLM.from_pretrained(  # its types know nothing of `output_loading_info`
         path,
         use_safetensors=True,
         trust_remote_code=False,
@@ -37,6 +37,9 @@ def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
         output_loading_info=True,
         **settings,
     )
+    model: PreTrainedModel
+    found: dict[str, Any]
+    model, found = loaded
     missing, other = set(found["missing_keys"]), {name for name, *_ in found["mismatched_keys"]}
     unused = found["unexpected_keys"]
     if missing or other:

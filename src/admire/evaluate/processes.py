@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import time
 import traceback
 from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from admire.campaign.schema.campaign import Campaign
@@ -15,6 +18,10 @@ from admire.distributed.torchrun import start_processes
 from admire.errors import AdmireError, TrialError
 from admire.trials.complaints import counted
 from admire.trials.records import Score
+
+
+# a saved model, a split and a count of warnings -> metric -> score
+Scorer = Callable[[Path, str, Counter[str]], dict[str, Score]]
 
 
 @dataclass(frozen=True)
@@ -84,17 +91,25 @@ def _score_as_one_of_several(
 def _score(campaign: Campaign, suite: str, model: Path, split: str, threads: int | None) -> Outcome:
     import torch
 
-    settings = campaign.evaluation[suite]
-    if isinstance(settings, DomainLoss):
-        from admire.evaluate import domain_loss as room
-    else:
-        from admire.evaluate import benchmarks as room
+    packages, scores = _scorer(campaign, suite)
     if threads is not None:
         torch.set_num_threads(threads)
     begin = time.perf_counter()
-    for package in room.PACKAGES:  # or some would set up their own logs inside the block
+    for package in packages:  # or some would set up their own logs inside the block
         importlib.import_module(package)
     with counted() as said:
-        metrics = room.scores(campaign, settings, model, split, said)
+        metrics = scores(model, split, said)
     seconds, warnings = time.perf_counter() - begin, {kind: count for kind, count in sorted(said.items()) if count}
-    return Outcome(metrics, room.PACKAGES, torch.get_num_threads(), seconds, warnings)
+    return Outcome(metrics, packages, torch.get_num_threads(), seconds, warnings)
+
+
+def _scorer(campaign: Campaign, suite: str) -> tuple[tuple[str, ...], Scorer]:
+    """What a suite is scored with: distributions, and the function."""
+    settings = campaign.evaluation[suite]
+    if isinstance(settings, DomainLoss):
+        from admire.evaluate import domain_loss
+
+        return domain_loss.PACKAGES, functools.partial(domain_loss.scores, campaign, settings)
+    from admire.evaluate import benchmarks
+
+    return benchmarks.PACKAGES, functools.partial(benchmarks.scores, campaign, settings)

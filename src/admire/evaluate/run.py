@@ -29,13 +29,13 @@ from admire.trials import storage
 from admire.trials.attempts import Attempts
 from admire.trials.reasons import last_reason, note_preemption
 from admire.trials.records import (
+    Evaluation,
     EvaluationRecord,
-    evaluation_record,
     held_back,
     hold_back,
     provenance,
     publish,
-    read_evaluation,
+    finished_evaluation,
     read_training,
     restore,
 )
@@ -57,18 +57,16 @@ class _Scoring:
 
     campaign: Campaign
     trial: TrialLayout
-    suite: str
-    split: Split
-    digest: str
+    evaluation: Evaluation
 
     @property
-    def told(self) -> dict[str, str]:
-        """What every record of it says."""
-        return {"suite": self.suite, "split": self.split, "digest": self.digest}
+    def suite(self) -> str:
+        """The suite's name."""
+        return self.evaluation.suite
 
     def failed(self, reason: str) -> EvaluationRecord:
         """The record of a suite that cannot be scored."""
-        return EvaluationRecord(status="failed", reason=reason, provenance=provenance(), **self.told)
+        return self.evaluation.without_scores("failed", reason, provenance())
 
 
 def evaluate(
@@ -102,13 +100,11 @@ def evaluate(
     digest = suite_digest(campaign, suite, split)
     path = trial.evaluation(suite, digest)
     if restore(path):
-        record = read_evaluation(path)
-        assert record is not None
-        return record
-    scoring = _Scoring(campaign, trial, suite, split, digest)
+        return finished_evaluation(path)
+    scoring = _Scoring(campaign, trial, Evaluation(suite, split, digest))
     if (why := held_back(trial.train())) is not None:
         hold_back(path, why)
-        return EvaluationRecord(status="skipped", reason=why, **scoring.told)
+        return scoring.evaluation.without_scores("skipped", why, {})
     spec = Spec.load(trial)
     training = read_training(trial.train())
     if training is None:
@@ -118,16 +114,16 @@ def evaluate(
         )
     if training.status == "failed":
         reason = f"the training failed: {training.reason}"
-        record = EvaluationRecord(status="skipped", reason=reason, provenance=provenance(), **scoring.told)
+        record = scoring.evaluation.without_scores("skipped", reason, provenance())
     else:
-        record = _attempted(scoring, spec.decides.get("threads"), resources or Resources(), attempts)
+        record = _attempted(scoring, spec.threads, resources or Resources(), attempts)
     publish(path, record)
     return record
 
 
 def _attempted(scoring: _Scoring, threads: int | None, resources: Resources, attempts: int | None) -> EvaluationRecord:
     """One attempt, noted beside the record; or what the attempts before leave to say."""
-    notes = Attempts(scoring.trial.scorings(scoring.suite, scoring.digest))
+    notes = Attempts(scoring.trial.scorings(scoring.suite, scoring.evaluation.digest))
     note_preemption(notes)
     if attempts is not None and notes.failures >= attempts:
         return scoring.failed(f"{last_reason(notes)} ({notes.failures} attempts)")
@@ -191,18 +187,18 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
             "`evaluation`, or score it in a campaign of its own"
         )
     try:
-        outcome = processes.score(campaign, suite, trial.model(), scoring.split, threads, resources)
+        outcome = processes.score(campaign, suite, trial.model(), scoring.evaluation.split, threads, resources)
     except ConfigError as error:
         raise ConfigError(f"evaluation.{suite}: {error}") from None
     except ProcessEndedError as error:
         if error.signal in STOPS:
             raise StoppedError(f"told to stop by {error.signal}; the same command scores the suite again") from None
         raise TrialError(error.what) from None
-    return evaluation_record(
+    return scoring.evaluation.scored(
         outcome.metrics,
-        warnings=outcome.warnings,
-        seconds=outcome.seconds,
-        cpu_seconds=sum(os.times()[:4]),  # those of processes that it started included
+        outcome.seconds,
+        sum(os.times()[:4]),  # those of processes that it started included
+        outcome.warnings,
         provenance={
             **provenance(*outcome.packages),
             "batch_size": campaign.evaluation[suite].batch_size,
@@ -210,7 +206,6 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
             "threads": outcome.threads,
             **_isolation(campaign.evaluation[suite]),
         },
-        **scoring.told,
     )
 
 

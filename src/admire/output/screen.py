@@ -57,8 +57,8 @@ class Screen:
 
 def guard_streams() -> None:
     """Put a `Screen` before this process's standard output and standard error."""
-    sys.stdout = Screen(sys.stdout)  # type: ignore[assignment]
-    sys.stderr = Screen(sys.stderr, bars=True)  # type: ignore[assignment]
+    sys.stdout = Screen(sys.stdout)
+    sys.stderr = Screen(sys.stderr, bars=True)
 
 
 def say_error(words: str) -> None:

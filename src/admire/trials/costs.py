@@ -5,7 +5,7 @@ from __future__ import annotations
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.trials.ledger import Trial
-from admire.trials.records import EvaluationRecord, read_evaluation
+from admire.trials.records import EvaluationRecord, TrainRecord, read_evaluation
 
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -23,7 +23,7 @@ def measured_cost(campaign: Campaign, trial: Trial) -> float | None:
     unit = seconds_of_unit(campaign.budget.unit)
     if unit is None or trial.record is None:
         return None
-    records = [trial.record, *evaluations(campaign, trial)]
+    records: list[TrainRecord | EvaluationRecord] = [trial.record, *evaluations(campaign, trial)]
     device = campaign.budget.unit.lower().rpartition("-")[0]
     if device == "cpu":
         return sum(record.cpu_seconds for record in records) / unit

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,29 +101,65 @@ class EvaluationRecord(Record):
         return self.missing.get(metric) or self.reason or "its suite did not score it"
 
 
-def evaluation_record(found: Mapping[str, Score], **told: Any) -> EvaluationRecord:
-    """The record of a suite that was scored. What is not a finite number is no score: it is named among the missing.
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation of a trial, and the records that it may end in.
 
-    Args:
-        found: metric -> score, as the suite computed it.
-        told: the record's other fields.
+    Attributes:
+        split: `validation` or `test`.
+        digest: of the suite's settings and tasks.
     """
-    metrics, missing = {}, {}
-    for metric, score in found.items():
-        if math.isfinite(score.value):
-            finite = score.stderr is not None and math.isfinite(score.stderr)
-            metrics[metric] = score if finite else score.model_copy(update={"stderr": None})
-        else:
-            missing[metric] = f"its value is {score.value:g}, which is no score"
-    failed = not metrics
-    reason = "; ".join(f"{metric}: {why}" for metric, why in missing.items()) or "the suite measured nothing"
-    return EvaluationRecord(
-        status="failed" if failed else "ok",
-        reason=reason if failed else None,
-        metrics=metrics,
-        missing=missing,
-        **told,
-    )
+
+    suite: str
+    split: str
+    digest: str
+
+    def without_scores(
+        self, status: Literal["skipped", "failed"], reason: str, provenance: dict[str, Any]
+    ) -> EvaluationRecord:
+        """The record of a suite that could not be scored."""
+        return EvaluationRecord(
+            status=status, suite=self.suite, split=self.split, digest=self.digest, reason=reason, provenance=provenance
+        )
+
+    def scored(
+        self,
+        found: Mapping[str, Score],
+        seconds: float,
+        cpu_seconds: float,
+        warnings: dict[str, int],
+        provenance: dict[str, Any],
+    ) -> EvaluationRecord:
+        """The record of a suite that was scored. What is not a finite number is no score: it is named among the missing.
+
+        Args:
+            found: metric -> score, as the suite computed it.
+            seconds: wall time of the scoring.
+            cpu_seconds: CPU time of the process and of those that it started.
+            warnings: what the libraries warned of -> how often.
+        """
+        metrics, missing = {}, {}
+        for metric, score in found.items():
+            if math.isfinite(score.value):
+                finite = score.stderr is not None and math.isfinite(score.stderr)
+                metrics[metric] = score if finite else score.model_copy(update={"stderr": None})
+            else:
+                missing[metric] = f"its value is {score.value:g}, which is no score"
+        failed = not metrics
+        reason = "; ".join(f"{metric}: {why}" for metric, why in missing.items()) or "the suite measured nothing"
+        return EvaluationRecord(
+            status="failed" if failed else "ok",
+            suite=self.suite,
+            split=self.split,
+            digest=self.digest,
+            reason=reason if failed else None,
+            metrics=metrics,
+            missing=missing,
+            warnings=warnings,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+            provenance=provenance,
+        )
 
 
 def publish(path: Path, record: Record) -> None:
@@ -174,6 +211,18 @@ def read_evaluation(path: Path) -> EvaluationRecord | None:
     """An evaluation's record, or None while there is none."""
     value = _read(path)
     return None if value is None else EvaluationRecord.model_validate(value)
+
+
+def finished_evaluation(path: Path) -> EvaluationRecord:
+    """The record of an evaluation that is finished.
+
+    Raises:
+        TrialError: if there is none.
+    """
+    record = read_evaluation(path)
+    if record is None:
+        raise TrialError(f"{path}: there is no record of this evaluation; run `admire evaluate` for its trial")
+    return record
 
 
 def _read(path: Path) -> Any:

@@ -66,7 +66,7 @@ class Comparison(Strict):
 
     replicates: PositiveInt = 3
     """Fresh trainings of each mixture, with seeds that no campaign saw."""
-    mixtures: list[Literal["uniform", "natural", "prior"]] = Field(default_factory=lambda: ["uniform", "natural"])
+    mixtures: list[Literal["uniform", "natural", "prior"]] = ["uniform", "natural"]
     """Fixed mixtures."""
     methods: list[str] = Field(default_factory=lambda: ["random"])
     """Other methods, each given the same budget in a campaign of its own, `<name>-<method>`."""

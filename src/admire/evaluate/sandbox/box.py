@@ -31,6 +31,65 @@ ENVIRONMENT = {
 }
 
 
+class _Keeper:
+    """The process that runs programs, and the two ways to it: lines of JSON, and a socket for open files."""
+
+    def __init__(self, isolation: Isolation) -> None:
+        self._files, theirs = socket.socketpair()
+        source = str(Path(admire.__file__).resolve().parents[1])
+        self._process = subprocess.Popen(
+            [*isolation.prefix, sys.executable, "-I", "-c", START, source, str(theirs.fileno())],
+            env=ENVIRONMENT,
+            cwd="/",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+            text=True,
+        )
+        theirs.close()
+        if self._process.stdin is None or self._process.stdout is None:  # they are pipes: never so
+            raise OSError("a process was started without pipes")
+        self._into, self._out_of = self._process.stdin, self._process.stdout
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def say(self, value: dict[str, Any]) -> None:
+        """Send a line."""
+        self._into.write(json.dumps(value) + "\n")
+        self._into.flush()
+
+    def answer(self) -> Any:
+        """Wait for its line."""
+        return json.loads(self._out_of.readline())
+
+    def hand_over(self, tests: dict[str, str]) -> None:
+        """Give the tests as an open file in memory, which the keeper passes on unread."""
+        file = os.memfd_create("tests")
+        try:
+            with open(file, "w", encoding="ascii", closefd=False) as stream:
+                json.dump(tests, stream)
+            socket.send_fds(self._files, [b"t"], [file])
+        finally:
+            os.close(file)
+
+    def close(self) -> None:
+        """End it with everything that it started."""
+        self._files.close()
+        with contextlib.suppress(OSError):
+            self._into.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._out_of.close()
+
+
 class Sandbox:
     """Programs run in here, one at a time.
 
@@ -42,8 +101,7 @@ class Sandbox:
     def __init__(self, limits: Limits | None = None, isolation: Isolation | None = None) -> None:
         self.limits = limits or Limits()
         self.isolation = isolation or best()
-        self._keeper: subprocess.Popen[str] | None = None
-        self._files: socket.socket | None = None
+        self._keeper: _Keeper | None = None
 
     def passes_calls(self, program: str, prompt: str, test: str, entry_point: str) -> bool:
         """Whether a program's function passes a check that runs in another process.
@@ -70,63 +128,30 @@ class Sandbox:
 
     def close(self) -> None:
         """End the keeper with everything that it started."""
-        if self._keeper is None:
-            return
-        self._files.close()
-        with contextlib.suppress(OSError):
-            self._keeper.stdin.close()
-        try:
-            self._keeper.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._keeper.kill()
-            self._keeper.wait()
-        self._keeper.stdout.close()
-        self._keeper = None
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
 
     def _asked(self, request: dict[str, Any], tests: dict[str, str] | None = None) -> bool:
         """One program's verdict. A keeper that was ended from outside is started again, and the program has not passed."""
         try:
-            if self._keeper is None or self._keeper.poll() is not None:
-                self._start()
-            self._keeper.stdin.write(json.dumps(request) + "\n")
-            self._keeper.stdin.flush()
+            keeper = self._living()
+            keeper.say(request)
             if tests is not None:
-                self._hand_over(tests)
-            return bool(json.loads(self._keeper.stdout.readline())["passed"])
+                keeper.hand_over(tests)
+            return bool(keeper.answer()["passed"])
         except (OSError, json.JSONDecodeError):
             self.close()
             return False
 
-    def _hand_over(self, tests: dict[str, str]) -> None:
-        """Give the tests as an open file in memory, which the keeper passes on unread."""
-        file = os.memfd_create("tests")
-        try:
-            with open(file, "w", encoding="ascii", closefd=False) as stream:
-                json.dump(tests, stream)
-            socket.send_fds(self._files, [b"t"], [file])
-        finally:
-            os.close(file)
-
-    def _start(self) -> None:
-        self.close()
-        self._files, theirs = socket.socketpair()
-        source = str(Path(admire.__file__).resolve().parents[1])
-        self._keeper = subprocess.Popen(
-            [*self.isolation.prefix, sys.executable, "-I", "-c", START, source, str(theirs.fileno())],
-            env=ENVIRONMENT,
-            cwd="/",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,
-            text=True,
-        )
-        theirs.close()
-        told = {"limits": asdict(self.limits), "apart": self.isolation.isolates}
-        self._keeper.stdin.write(json.dumps(told) + "\n")
-        self._keeper.stdin.flush()
-        json.loads(self._keeper.stdout.readline())
+    def _living(self) -> _Keeper:
+        """The keeper that lives; a new one where there is none."""
+        if self._keeper is None or self._keeper.ended:
+            self.close()
+            self._keeper = _Keeper(self.isolation)
+            self._keeper.say({"limits": asdict(self.limits), "apart": self.isolation.isolates})
+            self._keeper.answer()
+        return self._keeper
 
 
 _open: list[Sandbox] = []

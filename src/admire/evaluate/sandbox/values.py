@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 
@@ -45,7 +46,8 @@ def _plain(value: Any) -> Any:
         return ["y", bytes(value).hex()]
     if isinstance(value, dict):
         return ["d", [[_plain(key), _plain(item)] for key, item in dict.items(value)]]
-    for letter, kind in (("l", list), ("t", tuple), ("e", set), ("f", frozenset)):
+    kinds: tuple[tuple[str, Any], ...] = (("l", list), ("t", tuple), ("e", set), ("f", frozenset))
+    for letter, kind in kinds:
         if isinstance(value, kind):
             return [letter, [_plain(item) for item in kind.__iter__(value)]]
     return _plain_number(value)
@@ -75,5 +77,5 @@ def _restored(raw: Any) -> Any:
         return kind(_restored(item) for item in content)
     if letter == "c":
         return complex(*map(float.fromhex, content))
-    makers = {"s": str, "y": bytes.fromhex, "i": lambda digits: int(digits, 16), "r": float.fromhex, "o": Opaque}
+    makers: dict[str, Callable[[Any], Any]] = {"s": str, "y": bytes.fromhex, "i": lambda digits: int(digits, 16), "r": float.fromhex, "o": Opaque}
     return makers[letter](content)
