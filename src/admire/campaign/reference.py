@@ -84,7 +84,9 @@ def _places(model: type[Strict], prefix: str = "") -> list[tuple[str, type[Stric
         for inner, mark in _models(field.annotation):
             place = f"{prefix}{key}{mark}"
             kind = inner.model_fields.get("kind")
-            which = f" with kind: {typing.get_args(kind.annotation)[0]}" if kind is not None and kind.is_required() else ""
+            which = (
+                f" with kind: {typing.get_args(kind.annotation)[0]}" if kind is not None and kind.is_required() else ""
+            )
             found += [(f"{place}{which}", inner), *_places(inner, f"{place}.")]
     return found
 

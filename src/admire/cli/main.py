@@ -63,7 +63,9 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
             continue
         module = importlib.import_module(f"admire.cli.{name.replace('-', '_')}")
         doc = (module.__doc__ or "").strip()
-        listed: dict[str, Any] = {"help": doc.splitlines()[0]} if name in VERBS else {}  # the rules' verbs stand in the epilogue
+        listed: dict[str, Any] = (
+            {"help": doc.splitlines()[0]} if name in VERBS else {}
+        )  # the rules' verbs stand in the epilogue
         sub = verbs.add_parser(name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **listed)
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)

@@ -46,7 +46,7 @@ def _mask(conversation: Conversation, rendered: Rendered, encoding: Encoding, fo
             run = tokens_between(encoding, low, high)
             if run is None:
                 return _untrue(f"{place}: no token stands for it, so there is nothing to learn")
-            start, end = (encoding.token_to_chars(token) for token in (run[0], run[1] - 1))
+            start, end = _characters(encoding, run[0]), _characters(encoding, run[1] - 1)
             if rendered.text[end[1] : high].strip():
                 return _untrue(f"{place}: the tokenizer drops the end of the turn")
             if any(a < end[1] and start[0] < b for a, b in others):
@@ -84,11 +84,23 @@ def tokens_between(encoding: Encoding, low: int, high: int) -> Span | None:
     if first is None:
         return None
     last = next(token for at in range(high - 1, low - 1, -1) if (token := encoding.char_to_token(at)) is not None)
-    while first and low < encoding.token_to_chars(first - 1)[1] <= high:  # a token without characters, for blanks
+    while first and low < _characters(encoding, first - 1)[1] <= high:  # a token without characters, for blanks
         first -= 1
-    while last + 1 < len(encoding.ids) and _reaches_into(encoding.token_to_chars(last + 1), low, high):
+    while last + 1 < len(encoding.ids) and _reaches_into(_characters(encoding, last + 1), low, high):
         last += 1
     return first, last + 1
+
+
+def _characters(encoding: Encoding, token: int) -> Span:
+    """Where the characters of a token begin and end.
+
+    Raises:
+        ValueError: if the tokenizer says that it stands for none, which none of a text does.
+    """
+    found = encoding.token_to_chars(token)
+    if found is None:
+        raise ValueError(f"the tokenizer does not say of which characters token {token} is made")
+    return found
 
 
 def _reaches_into(token: Span, low: int, high: int) -> bool:

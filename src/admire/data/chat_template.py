@@ -65,7 +65,7 @@ class ChatTemplate:
             raise ConfigError(
                 "tokenizer.chat_template: the tokenizer has no chat template of its own; name a Jinja file"
             )
-        self._variables = tokenizer.special_tokens_map
+        self._variables: dict[str, Any] = tokenizer.special_tokens_map
         try:
             self._plain, self._with_tools = tokenizer.get_chat_template(), tokenizer.get_chat_template(tools=[{}])
         except ValueError:
@@ -128,13 +128,14 @@ class ChatTemplate:
     def _render(self, conversation: Conversation) -> Rendered:
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        texts, spans = render_jinja_template(
+        rendered: Any = render_jinja_template(  # two lists, where its type says text
             conversations=[conversation.turns],
             tools=conversation.tools,
             chat_template=self._plain if conversation.tools is None else self._with_tools,
             return_assistant_tokens_mask=self.marks,
             **self._variables,
         )
+        texts, spans = rendered
         return Rendered(texts[0], sorted(spans[0]) if self.marks else [])
 
     def _check_places(self, example: Rendered) -> None:
@@ -147,9 +148,10 @@ class ChatTemplate:
         marked = GENERATION.sub(rf"{{%\1 if true %}}{{{{ '{BEGINS}' }}}}{{% if true \2%}}", self._plain)
         marked = END.sub(rf"{{%\1 endif %}}{{{{ '{ENDS}' }}}}{{% endif \2%}}", marked)
         try:
-            ((text,), _) = render_jinja_template(conversations=[PLAIN.turns], chat_template=marked, **self._variables)
+            rendered: Any = render_jinja_template(conversations=[PLAIN.turns], chat_template=marked, **self._variables)
         except Exception:  # nothing is known then
             return
+        text = rendered[0][0]
         pieces = re.split(f"[{BEGINS}{ENDS}]", text)
         edges = list(itertools.accumulate(map(len, pieces)))[:-1]
         if "".join(pieces) == example.text and sorted(zip(edges[::2], edges[1::2], strict=False)) != example.spans:

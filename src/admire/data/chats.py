@@ -55,19 +55,19 @@ class Chats:
 
     def rows(self, conversations: list[Conversation]) -> list[Row | LeftOut]:
         """For each conversation its row, or why there is none."""
-        found: list[Row | LeftOut | None] = [None] * len(conversations)
+        found: dict[int, Row | LeftOut] = {}
         usual: list[tuple[int, Rendered]] = []
         for number, conversation in enumerate(conversations):
             rendered = self._template.render(conversation)
+            if isinstance(rendered, LeftOut):
+                found[number] = rendered
+                continue
             lost = None
-            if isinstance(rendered, Rendered) and (
-                conversation.tools or any(len(turn) > 2 for turn in conversation.turns)
-            ):
+            if conversation.tools or any(len(turn) > 2 for turn in conversation.turns):
                 lost = self._template.lost(conversation, rendered.text)
-            if isinstance(rendered, Rendered) and not lost:
-                lost = self._said.missing(conversation, rendered)
-            if isinstance(rendered, LeftOut) or lost:
-                found[number] = lost or rendered
+            lost = lost or self._said.missing(conversation, rendered)
+            if lost:
+                found[number] = lost
             elif self._control.mentioned(conversation):
                 found[number] = self._with_mentions(conversation, rendered)
             else:
@@ -77,7 +77,7 @@ class Chats:
             encodings = self._encodings(texts)
             for (number, rendered), encoding in zip(usual, encodings, strict=True):
                 found[number] = self._row(conversations[number], rendered, encoding.ids, encoding)
-        return found
+        return [found[number] for number in range(len(conversations))]
 
     def _remark(self) -> str | None:
         example = self._template.example

@@ -25,7 +25,7 @@ def contents(files: list[Path]) -> dict[str, Any]:
         for column in ("input_ids", "assistant_masks"):
             if column in batch.schema.names:
                 flat = batch[column].flatten().to_numpy()
-                parts[column].update(np.ascontiguousarray(flat, flat.dtype.newbyteorder("<")))
+                parts[column].update(np.ascontiguousarray(flat, flat.dtype.newbyteorder("<")).data)
                 tokens += len(flat) if column == "input_ids" else 0
         bytes_ += int(np.sum(batch["bytes"].to_numpy(), dtype=np.int64))
     whole = hashlib.sha256("".join(part.hexdigest() for part in parts.values()).encode())

@@ -105,8 +105,9 @@ def inspect(name: str, source: Source, kind: str = "pretrain") -> None:
         asked = Asked(key, source, kind)
         with contextlib.closing(rows_of(asked)) as rows:
             looked_at = [read.document for read in wanted(itertools.islice(rows, LOOKED_AT), asked)]
-        if looked_at and all(isinstance(one, LeftOut) for one in looked_at):
-            raise SourceError(looked_at[0].sentence)
+        refused = [one for one in looked_at if isinstance(one, LeftOut)]
+        if refused and len(refused) == len(looked_at):
+            raise SourceError(refused[0].sentence)
 
 
 def _check_encoding(path: Path, key: str, source: Source) -> None:

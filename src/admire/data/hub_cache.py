@@ -47,7 +47,8 @@ def prepared(dataset: str, subset: str | None, revision: str | None = None) -> P
         short = len(commit) >= SHORTEST
         found = [folder for folder in found if folder.name == commit or (short and folder.name.startswith(commit))]
     usual = [folder for folder in found if subset is None and folder.parts[-3] == "default"]
-    return (usual or found or [None])[-1]
+    best = usual or found
+    return best[-1] if best else None
 
 
 def commits(dataset: str, subset: str | None) -> list[str]:

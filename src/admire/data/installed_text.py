@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 import itertools
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ import unicodedata
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 MEGABYTE = 1_000_000
 LONGEST_MODULE = 150_000  # bytes; longer ones are tables
@@ -56,7 +56,8 @@ def package_descriptions() -> Iterator[str]:
     texts = {}
     for distribution in distributions():
         name = distribution.metadata["Name"]
-        body = distribution.metadata.get_payload() or distribution.metadata["Description"]
+        message: Any = distribution.metadata  # an email.message.Message, of which its type knows a part
+        body = message.get_payload() or message["Description"]
         if name and body:
             texts[name.lower()] = body
     for name in sorted(texts, key=_shuffled):
@@ -102,28 +103,34 @@ def _read(path: Path) -> tuple[str, ast.Module] | None:
         return None
 
 
-def _documented(tree: ast.Module) -> Iterator[tuple[ast.AST, ast.Expr]]:
-    """Nodes with a docstring, and the docstring's expression."""
+Documentable = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _documented(tree: ast.Module) -> Iterator[tuple[Documentable, ast.stmt, str]]:
+    """Nodes with a docstring, the docstring's statement, and the docstring."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node
-        ):
-            yield node, node.body[0]
+        if isinstance(node, Documentable) and (docstring := ast.get_docstring(node)):
+            yield node, node.body[0], docstring
 
 
 def _without_docstrings(path: Path) -> str | None:
     if (module := _read(path)) is None:
         return None
     text, tree = module
-    dropped = {line for _, docstring in _documented(tree) for line in range(docstring.lineno, docstring.end_lineno + 1)}
+    dropped = {line for first, last in _lines_of_docstrings(tree) for line in range(first, last + 1)}
     return "\n".join(line for number, line in enumerate(text.splitlines(), 1) if number not in dropped)
+
+
+def _lines_of_docstrings(tree: ast.Module) -> Iterator[tuple[int, int]]:
+    """The first and the last line of each docstring, counted from 1."""
+    for _, statement, _ in _documented(tree):
+        yield statement.lineno, statement.end_lineno or statement.lineno
 
 
 def _docstrings(path: Path) -> Iterator[str]:
     if (module := _read(path)) is None:
         return
-    for node, docstring in _documented(module[1]):
-        body = inspect.cleandoc(docstring.value.value)
+    for node, _, body in _documented(module[1]):
         if len(body) >= SHORTEST_DOCSTRING:
             yield body if isinstance(node, ast.Module) else f"{node.name}: {body}"
 

@@ -21,7 +21,7 @@ from admire.data.parallel import in_order
 from admire.data.progress import progress
 from admire.data.shards import Shards, arrow_files
 from admire.data.splits import SPLITS
-from admire.data.tokenise import batches, tokeniser
+from admire.data.tokenise import Text, batches, tokeniser
 from admire.data.windows import Windows
 from admire.errors import SourceError
 
@@ -38,12 +38,12 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> T
     shards = Shards(folder / SHARDS, with_masks=training.kind == "sft")
     reached = shards.reached or {"counted": {}, "rest": {}, "whole": False}
     tally = Tally.of(reached["counted"])
-    windows = Windows(training.sequence_length, reached["rest"]) if training.kind == "pretrain" else None
+    windows = Windows(training.sequence_length, reached["rest"])  # of texts; conversations are rows already
     if reached["whole"]:
         return tally
 
     def finish(whole: bool) -> None:
-        shards.finish({"counted": tally.to_json(), "rest": windows.rest if windows else {}, "whole": whole})
+        shards.finish({"counted": tally.to_json(), "rest": windows.rest, "whole": whole})
 
     notes: list[str] = []
     reads = documents(name, source, training.kind, skip=tally.documents, notes=notes)
@@ -53,7 +53,7 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> T
             for batch in in_order(partial(tokeniser, campaign), batches(reads), workers):
                 tally.add(batch.tally)
                 for split, part in batch.splits.items():
-                    rows = windows.cut(split, part) if windows else part
+                    rows = windows.cut(split, part) if isinstance(part, Text) else part
                     if rows is not None:
                         shards.write(split, rows)
                 if shards.full:

@@ -88,7 +88,8 @@ class Skill:
 
     def items(self, split: str, n: int) -> Iterator[Item]:
         """The first `n` distinct questions of a split; the same ones whatever `n`."""
-        rng, seen = random.Random(self.seed), set()
+        rng = random.Random(self.seed)
+        seen: set[str] = set()
         for _ in range(DRAWS):
             if len(seen) == n:
                 return

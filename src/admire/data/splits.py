@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from admire.campaign.schema.sources import HeldOut
-from admire.data.conversation import Document
+from admire.data.conversation import Conversation, Document
 from admire.data.documents import Read
 from admire.data.left_out import LeftOut, Tally
 
@@ -38,7 +38,30 @@ class Placed(NamedTuple):
     """A document with the split that its content decides."""
 
     split: str
-    read: Read
+    document: Document
+    place: str
+
+    @property
+    def text(self) -> str:
+        """The document of a pre-training.
+
+        Raises:
+            TypeError: if it is a conversation.
+        """
+        if not isinstance(self.document, str):
+            raise TypeError(f"{self.place}: a conversation where a text is prepared")
+        return self.document
+
+    @property
+    def conversation(self) -> Conversation:
+        """The document of a fine-tuning.
+
+        Raises:
+            TypeError: if it is a text.
+        """
+        if isinstance(self.document, str):
+            raise TypeError(f"{self.place}: a text where a conversation is prepared")
+        return self.document
 
 
 def placed(reads: Iterable[Read], held_out: HeldOut, tally: Tally) -> Iterator[Placed]:
@@ -63,4 +86,4 @@ def placed(reads: Iterable[Read], held_out: HeldOut, tally: Tally) -> Iterator[P
                 f"{read.place}: the text holds half a surrogate pair, which is no character; mend or drop the row",
             )
             continue
-        yield Placed(split, read)
+        yield Placed(split, read.document, read.place)

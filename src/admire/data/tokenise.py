@@ -108,7 +108,7 @@ def tokeniser(campaign: Campaign) -> Callable[[list[Read]], Tokenised]:
 def _texts(batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: HeldOut) -> Tokenised:
     tally = Tally()
     whole = list(placed(batch, held_out, tally))
-    tokens = _tokens_and_bytes([found.read.document for found in whole], tokenizer) if whole else []
+    tokens = _tokens_and_bytes([found.text for found in whole], tokenizer) if whole else []
     splits = {}
     for split in SPLITS:
         pieces = [piece for found, piece in zip(whole, tokens, strict=True) if found.split == split]
@@ -126,14 +126,14 @@ def _conversations(
     tally = Tally()
     whole = list(placed(batch, held_out, tally))
     kept: dict[str, list[Row]] = {}
-    for (split, read), row in zip(whole, chats.rows([found.read.document for found in whole]), strict=True):
+    for found, row in zip(whole, chats.rows([found.conversation for found in whole]), strict=True):
         if isinstance(row, LeftOut):
-            tally.leave_out(row.reason, f"{read.place}: {row.sentence}")
+            tally.leave_out(row.reason, f"{found.place}: {row.sentence}")
         elif not row.mask[:length].any():
-            tally.leave_out(*why_nothing_is_learnt(read.document, row, read.place))
+            tally.leave_out(*why_nothing_is_learnt(found.conversation, row, found.place))
         else:
             tally.cut += len(row.mask) > length
-            kept.setdefault(split, []).append(Row(row.input_ids[:length], row.mask[:length]))
+            kept.setdefault(found.split, []).append(Row(row.input_ids[:length], row.mask[:length]))
     special = np.array(tokenizer.all_special_ids)
     splits = {}
     for split, rows in kept.items():

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from admire.campaign import contents
 from admire.campaign.digest import canonical
@@ -46,7 +46,7 @@ def train_tokenizer(campaign: Campaign) -> Path | None:
         SourceError: if a source cannot be read.
     """
     owner = tokenizer_owner(campaign)
-    if owner is None:
+    if owner is None or owner.tokenizer.vocabulary is None:
         return None
     smallest = BYTES + 1 + len(CHAT_TOKENS)
     if owner.tokenizer.vocabulary < smallest:
@@ -58,7 +58,7 @@ def train_tokenizer(campaign: Campaign) -> Path | None:
         if not (folder / "tokenizer.json").is_file():
             partial = folder.with_name(f".{folder.name}.partial")
             shutil.rmtree(partial, ignore_errors=True)
-            _trained(owner).save_pretrained(partial)
+            _trained(owner, owner.tokenizer.vocabulary).save_pretrained(partial)
             shutil.rmtree(folder, ignore_errors=True)
             os.rename(partial, folder)
     return folder
@@ -75,17 +75,19 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
         ConfigError: if it is not there, holds something else, has no fast version or no end-of-text token.
     """
     if "folder" in place:  # our own: AutoTokenizer would import torch to find that out
-        from transformers import PreTrainedTokenizerFast as Reader
+        from transformers import PreTrainedTokenizerFast
 
+        reader: Any = PreTrainedTokenizerFast
         path, mend = str(results / place["folder"]), "run the workflow, which trains it"
     else:
-        from transformers import AutoTokenizer as Reader
+        from transformers import AutoTokenizer
 
+        reader = AutoTokenizer
         path, mend = place["path"], "correct tokenizer.path, or fetch it once where there is a network"
         _check_content(place, Layout(results), own_template=chat_template is None)
     try:
         # left out, transformers asks on the terminal whether to run code that came with the files
-        tokenizer = Reader.from_pretrained(path, trust_remote_code=False)
+        tokenizer = reader.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         if "trust_remote_code" in str(error):
@@ -159,7 +161,7 @@ def check_tokenizer(tokenizer: PreTrainedTokenizerBase, sha256: str, place: dict
         )
 
 
-def _trained(owner: Campaign) -> PreTrainedTokenizerBase:
+def _trained(owner: Campaign, vocabulary: int) -> PreTrainedTokenizerBase:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -167,7 +169,7 @@ def _trained(owner: Campaign) -> PreTrainedTokenizerBase:
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=owner.tokenizer.vocabulary,
+        vocab_size=vocabulary,
         special_tokens=[END_OF_TEXT, *CHAT_TOKENS],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -188,6 +190,6 @@ def _training_texts(owner: Campaign) -> Iterator[str]:
 
     for name, source in tqdm(owner.sources.items(), desc="tokenizer: reading sources", unit="source", disable=None):
         whole = placed(documents(name, source, owner.training.kind), owner.held_out, Tally())
-        training = (found.read.document for found in whole if found.split == "train")
+        training = (found.document for found in whole if found.split == "train")
         for document in itertools.islice(training, owner.tokenizer.documents_per_source):
             yield document if isinstance(document, str) else "\n".join(document.texts)

@@ -6,9 +6,9 @@ import functools
 import importlib
 import time
 import traceback
-from dataclasses import dataclass, field
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from admire.campaign.schema.campaign import Campaign
@@ -18,7 +18,6 @@ from admire.distributed.torchrun import start_processes
 from admire.errors import AdmireError, TrialError
 from admire.trials.complaints import counted
 from admire.trials.records import Score
-
 
 # a saved model, a split and a count of warnings -> metric -> score
 Scorer = Callable[[Path, str, Counter[str]], dict[str, Score]]

@@ -31,11 +31,11 @@ from admire.trials.reasons import last_reason, note_preemption
 from admire.trials.records import (
     Evaluation,
     EvaluationRecord,
+    finished_evaluation,
     held_back,
     hold_back,
     provenance,
     publish,
-    finished_evaluation,
     read_training,
     restore,
 )

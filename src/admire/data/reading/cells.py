@@ -77,7 +77,7 @@ def _normal(wanted: str) -> str:
         return wanted
 
 
-def _moment(wanted: str, kind: type) -> Any:
+def _moment(wanted: str, kind: type[datetime.date] | type[datetime.time]) -> Any:
     try:
         return kind.fromisoformat(wanted)
     except ValueError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ def _resolved(
     ordinary = options is not None and all(
         getattr(builder.config, name, None) == value for name, value in options.items()
     )
-    found = builder.config.data_files or {}
+    found: dict[Any, Any] = builder.config.data_files or {}
     settings = getattr(builder.config, "pd_read_csv_kwargs", {"encoding": getattr(builder.config, "encoding", None)})
     return {str(split): tuple(map(Path, files)) for split, files in found.items()}, ordinary, settings
 
@@ -154,7 +154,7 @@ def unread_note(source: Source, found: Folder, key: str) -> str | None:
     )
 
 
-def read_folder(found: Folder, asked: Asked) -> Iterator[Row]:
+def read_folder(found: Folder, asked: Asked) -> Generator[Row, None, None]:
     """The rows of a split."""
     if note := unread_note(asked.source, found, asked.key):
         asked.notes.append(note)

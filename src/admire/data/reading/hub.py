@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from admire.data import hub_cache
 from admire.data.reading.asked import Asked, Row
@@ -10,7 +10,7 @@ from admire.data.reading.folder import cannot_be_loaded
 from admire.errors import SourceError
 
 
-def read_hub(asked: Asked) -> Iterator[Row]:
+def read_hub(asked: Asked) -> Generator[Row, None, None]:
     """The rows of the source's split, at its revision.
 
     Raises:

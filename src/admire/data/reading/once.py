@@ -18,7 +18,12 @@ class Twice(dict):
         """From all that is written."""
         super().__init__(pairs)
         seen: set[str] = set()
-        self.keys_twice = list(dict.fromkeys(key for key, _ in pairs if key in seen or seen.add(key)))
+        twice: dict[str, None] = {}
+        for key, _ in pairs:
+            if key in seen:
+                twice[key] = None
+            seen.add(key)
+        self.keys_twice = list(twice)
 
 
 class _Met(Exception):

@@ -11,7 +11,7 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from admire.errors import SourceError
 
@@ -53,7 +53,7 @@ def reading(path: Path, key: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(path: Path, key: str) -> Iterator[IO[bytes]]:
+def opened(path: Path, key: str) -> Iterator[io.BufferedReader]:
     """The bytes of a text file, decompressed, after its byte order mark.
 
     Args:
@@ -75,7 +75,7 @@ def opened(path: Path, key: str) -> Iterator[IO[bytes]]:
         yield stream
 
 
-def _decompressed(path: Path) -> contextlib.AbstractContextManager:
+def _decompressed(path: Path) -> contextlib.AbstractContextManager[Any]:
     suffix = path.suffix.lower()
     if suffix == ".zst":
         import pyarrow as pa

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 from admire.data.conversation import Document
@@ -31,7 +31,7 @@ class Read(NamedTuple):
     place: str
 
 
-def rows_of(asked: Asked) -> Iterator[Row]:
+def rows_of(asked: Asked) -> Generator[Row, None, None]:
     """All rows of a source."""
     source, key = asked.source, asked.key
     if source.corpus is not None:
@@ -51,7 +51,8 @@ def wanted(rows: Iterator[Row], asked: Asked) -> Iterator[Read]:
     Raises:
         SourceError: at a row that cannot be used, unless such rows are left out; at the end, if no row has a column of `where`.
     """
-    where, empty, last = asked.source.where, Counter[str](), None
+    where, empty = asked.source.where, Counter[str]()
+    last: Row | None = None
     first: dict[str, str] = {}
     for row in rows:
         last = row
@@ -66,13 +67,15 @@ def wanted(rows: Iterator[Row], asked: Asked) -> Iterator[Read]:
                     first.setdefault(column, row.place)
                 if not all(matches(values[column], value) for column, value in where.items()):
                     continue
-            document = _document(row, asked)
+            document: Document | LeftOut = _document(row.cells, row.filled, asked)
         except Unusable as error:
             document = _left_out(error, row.place, asked)
         except RecursionError:
             document = _left_out(Unusable("too_deep", "brackets nested too deep to be read"), row.place, asked)
         yield Read(document, row.place)
-    for column in where if last else ():
+    if last is None:
+        return
+    for column in where:
         if not {column, column.partition(".")[0]} & asked.columns.keys():
             raise asked.no_column(column, first.get(column, last.place))
         if empty[column] and where[column] != "null":
@@ -93,12 +96,12 @@ def _left_out(error: Unusable, place: str, asked: Asked) -> LeftOut:
     return LeftOut(error.reason, sentence)
 
 
-def _document(row: Row, asked: Asked) -> Document:
+def _document(cells: dict[str, Any], filled: bool, asked: Asked) -> Document:
     """The row's document in the one form that is prepared."""
     source, key = asked.source, asked.key
-    value = row.cells.get(source.column)
+    value = cells.get(source.column)
     if value is None:
-        if source.column not in row.cells:
+        if source.column not in cells:
             mend = f"set {key}.column to one of {', '.join(asked.columns)}"
             raise Unusable("nothing", f"there is no column '{source.column}'", mend)
         raise Unusable("nothing", f"there is nothing in column '{source.column}'")
@@ -106,9 +109,10 @@ def _document(row: Row, asked: Asked) -> Document:
         if asked.kind == "sft":
             # who selects rows by a column knows what it holds
             known = {source.column, *source.where} - ({TOOLS, SYSTEM} - {source.column})
-            beside = {name: row.cells[name] for name in BESIDE if name in row.cells and name not in known}
-            made = conversation_of(value, beside, frozenset(source.ignore_keys), row.filled)
-            size = sum(len(text.encode()) for text in made.texts)
+            beside = {name: cells[name] for name in BESIDE if name in cells and name not in known}
+            conversation = conversation_of(value, beside, frozenset(source.ignore_keys), filled)
+            made: Document = conversation
+            size = sum(len(text.encode()) for text in conversation.texts)
         else:
             made, size = _text(value, asked), len(value.encode())
     except UnicodeEncodeError:

@@ -63,7 +63,7 @@ def turn_of(turn: Any, number: int, ignored: frozenset[str], filled: bool) -> tu
     turn = {key: value for key, value in turn.items() if value is not None and key not in ignored}
     role, called = _role(turn, place)
     content = turn.pop("content", turn.pop("value", None))
-    made = {"role": role, "content": ""}
+    made: dict[str, Any] = {"role": role, "content": ""}
     found = _calls(turn, place) + (_called(content, place) if called else [])
     calls = [_call(call, f"{place}, call {n}", ignored, filled) for n, call in enumerate(found, 1)]
     if not called:

@@ -90,7 +90,9 @@ def _names(header: Any) -> Iterator[tuple[str, str]]:
     """What a header names: the key, and a file, folder or pattern."""
     configs = header.get("configs") if isinstance(header, dict) else None
     for config in configs if isinstance(configs, list) else [configs]:
-        for key in ("data_files", "data_dir") if isinstance(config, dict) else ():
+        if not isinstance(config, dict):
+            continue
+        for key in ("data_files", "data_dir"):
             yield from ((key, name) for name in _texts(config.get(key)))
 
 

@@ -77,5 +77,11 @@ def _restored(raw: Any) -> Any:
         return kind(_restored(item) for item in content)
     if letter == "c":
         return complex(*map(float.fromhex, content))
-    makers: dict[str, Callable[[Any], Any]] = {"s": str, "y": bytes.fromhex, "i": lambda digits: int(digits, 16), "r": float.fromhex, "o": Opaque}
+    makers: dict[str, Callable[[Any], Any]] = {
+        "s": str,
+        "y": bytes.fromhex,
+        "i": lambda digits: int(digits, 16),
+        "r": float.fromhex,
+        "o": Opaque,
+    }
     return makers[letter](content)
