@@ -90,6 +90,10 @@ def prior_of(campaign: Campaign, space: CappedSimplex, available: np.ndarray, ki
         return space.fill(np.asarray(available, dtype=float))
     if choice == "uniform":
         return space.fill(np.ones(space.k))
+    if not isinstance(choice, dict):
+        raise ConfigError(
+            f"mixture.prior: there is no mixture '{choice}'; it is natural, uniform or a weight per source"
+        )
     weights = np.array([choice.get(name, 0.0) for name in campaign.sources])
     weights /= weights.sum()
     rows = campaign.rows(campaign.target)

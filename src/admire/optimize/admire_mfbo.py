@@ -92,7 +92,7 @@ class AdmireBO:
             top = seen.X[rows][np.argsort(-problem.objective(seen.Y)[rows])[:8]]
             X, values = maximise(problem, acquisition, candidates(problem, top, rng))
         why = f"largest expected improvement at {problem.fidelities.names[target]}"
-        found = []
+        found: list[Proposal] = []
         for x, value in zip(X, values, strict=True):
             if len(found) == q:
                 break

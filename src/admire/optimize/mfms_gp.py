@@ -7,6 +7,8 @@ the expected improvement of its mixture at the target times the squared correlat
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from botorch.acquisition import AcquisitionFunction, PosteriorMean
@@ -132,7 +134,7 @@ def _pairs(model: SingleTaskGP, X: np.ndarray, here: np.ndarray, target: np.ndar
     with torch.no_grad():
         for part in np.split(X, range(CHUNK, len(X), CHUNK)):
             points = [np.column_stack([part, np.tile(place, (len(part), 1))]) for place in (here, target)]
-            posterior = model.posterior(torch.as_tensor(np.concatenate(points)))
+            posterior: Any = model.posterior(torch.as_tensor(np.concatenate(points)))
             means.append(posterior.mean[len(part) :, 0].numpy())
             covariance = posterior.distribution.covariance_matrix.numpy().reshape(2, len(part), 2, len(part))
             covariances.append(np.einsum("iaja->aij", covariance))

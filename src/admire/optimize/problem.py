@@ -62,6 +62,9 @@ class Problem:
     pool: tuple[np.ndarray, ...] | None = None
 
 
+LEFT_OUT = np.empty(())  # stands for an array of `Observations` that is left out
+
+
 @dataclass(frozen=True)
 class Observations:
     """n finished trials.
@@ -81,17 +84,17 @@ class Observations:
     size: np.ndarray
     Y: np.ndarray
     cost: np.ndarray
-    stderr: np.ndarray = None  # type: ignore[assignment]
-    replicate: np.ndarray = None  # type: ignore[assignment]
-    learned: np.ndarray = None  # type: ignore[assignment]
+    stderr: np.ndarray = field(default_factory=lambda: LEFT_OUT)
+    replicate: np.ndarray = field(default_factory=lambda: LEFT_OUT)
+    learned: np.ndarray = field(default_factory=lambda: LEFT_OUT)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", np.asarray(self.size).astype(int))
-        if self.stderr is None:
+        if self.stderr is LEFT_OUT:
             object.__setattr__(self, "stderr", np.full(self.Y.shape, np.nan))
-        if self.replicate is None:
+        if self.replicate is LEFT_OUT:
             object.__setattr__(self, "replicate", np.zeros(len(self.X), dtype=int))
-        if self.learned is None:
+        if self.learned is LEFT_OUT:
             object.__setattr__(self, "learned", np.full(self.X.shape, np.nan))
 
     @property

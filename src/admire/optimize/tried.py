@@ -48,7 +48,7 @@ class Tried:
 
     def take_new(self, mixtures: Iterable[np.ndarray], size: int, n: int) -> list[np.ndarray]:
         """The first `n` of `mixtures` that are new at `size`; they are recorded."""
-        new = []
+        new: list[np.ndarray] = []
         for weights in mixtures:
             if len(new) == n:
                 break
@@ -60,9 +60,10 @@ class Tried:
     def price(self, weights: np.ndarray, size: int) -> float:
         """What a trial that was not tried costs: less, when it goes on with one that stopped early."""
         fidelities = self.problem.fidelities
-        before, _ = self._stopped.get(self._key(weights, size), (None, None))
-        goes_on = before is not None and size in fidelities.longer(before)
-        return fidelities.price(size, fidelities.shares[before] if goes_on else 0.0)
+        stopped = self._stopped.get(self._key(weights, size))
+        if stopped is None or size not in fidelities.longer(stopped[0]):
+            return fidelities.price(size, 0.0)
+        return fidelities.price(size, fidelities.shares[stopped[0]])
 
     def stopped(self) -> list[tuple[np.ndarray, list[int]]]:
         """Mixtures (K) of trials that stopped early, each with the sizes that it can go on to."""

@@ -7,6 +7,7 @@ import csv
 import glob
 import json
 from pathlib import Path
+from typing import Any
 
 from admire.campaign import task_files
 from admire.campaign.recipes import base_campaign, ready_tokenizer, tokenizer_owner
@@ -102,7 +103,7 @@ def _whole(architecture: dict[str, object]) -> dict[str, object]:
         return architecture
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    told = dict(architecture)
+    told: dict[str, Any] = dict(architecture)
     try:
         return CONFIG_MAPPING[str(told.pop("model_type"))](**told).to_dict()
     except Exception:  # `check_models` has the sentence for it
@@ -133,7 +134,8 @@ def _pool(leaf: TaskFile) -> int | None:
     if dataset in READERS:
         paths = [path for pattern in data_files(leaf).get(split, []) for path in glob.glob(pattern, recursive=True)]
         counts = [_rows(Path(path)) for path in paths]
-        return sum(counts) if counts and None not in counts else None
+        known = [count for count in counts if count is not None]
+        return sum(known) if known and len(known) == len(counts) else None
     folder = prepared(dataset, leaf.content.get("dataset_name")) if on_hub(dataset) else None
     if folder is None:
         return None

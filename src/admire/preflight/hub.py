@@ -70,7 +70,7 @@ def missing(wanted: Needs) -> list[str]:
     datasets = [
         _at_revision(source)
         for source in wanted.datasets
-        if prepared(source.dataset, source.subset, source.revision) is None
+        if source.dataset is not None and prepared(source.dataset, source.subset, source.revision) is None
     ]
     tasks = [
         task
@@ -149,7 +149,9 @@ def _of_tasks(campaign: Campaign) -> tuple[dict[str, set[tuple[str, str | None]]
     found: dict[str, set[tuple[str, str | None]]] = {}
     packages: list[str] = []
     for suite in campaign.evaluation.values():
-        places = task_files.places(suite) if isinstance(suite, Benchmarks) else {}
+        if not isinstance(suite, Benchmarks):
+            continue
+        places = task_files.places(suite)
         for asked in suite.tasks if places else ():
             for leaf in task_files.leaves(places, asked):
                 dataset = leaf.content.get("dataset_path")

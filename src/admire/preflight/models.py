@@ -182,19 +182,20 @@ def _check_template(campaign: Campaign, origin: str) -> None:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{origin}: tokenizer.chat_template: {path} cannot be read ({error})") from None
     else:
-        where = ready_tokenizer(campaign)
-        if where is None:
+        ready = ready_tokenizer(campaign)
+        if ready is None:
             raise ConfigError(
                 f"{origin}: tokenizer.chat_template: a tokenizer that the workflow trains has none; name a Jinja file, say "
                 "config/chat.jinja"
             )
-        if model_file(where, "tokenizer_config.json") is None and on_hub(where):
+        if model_file(ready, "tokenizer_config.json") is None and on_hub(ready):
             return  # not fetched yet
-        template = own_template(where)
-        if not template:
+        own = own_template(ready)
+        if not own:
             raise ConfigError(
-                f"{origin}: tokenizer.chat_template: the tokenizer of {where} has no chat template; name a Jinja file"
+                f"{origin}: tokenizer.chat_template: the tokenizer of {ready} has no chat template; name a Jinja file"
             )
+        template, where = own, ready
     _check_syntax(template, f"{origin}: tokenizer.chat_template: that of {where}")
     if campaign.training.loss_on == "assistant" and not GENERATION.search(template):
         raise ConfigError(

@@ -31,8 +31,8 @@ def _notes(suite: Benchmarks) -> Iterator[str]:
         if leaky := [leaf.name for leaf in leaves if leaf.name in shown and shows_its_own_items(leaf)]:
             yield f"{', '.join(leaky)}: an item may be among the examples in its own prompt (its file names no fewshot_split)"
     if suite.trusts_code and (code := code_in(suite)):
-        files = dict.fromkeys(str(path) for path, _ in code)
-        yield f"the code that {', '.join(files)} name is run where tasks are looked at and scored (trusts_code)"
+        named = dict.fromkeys(str(path) for path, _ in code)
+        yield f"the code that {', '.join(named)} name is run where tasks are looked at and scored (trusts_code)"
     if suite.cut_prompts:
         yield "prompts that are longer than the model reads are cut on the left (cut_prompts)"
     if suite.limit is not None:

@@ -12,6 +12,7 @@ import uuid
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.site import Site
@@ -121,7 +122,7 @@ def check_shared(campaign: Campaign, origin: str, site: Site) -> None:
                 code = asked.wait(JOB_SECONDS)
             except subprocess.TimeoutExpired:
                 asked.kill()
-                _cancel(asked.stdout.read())
+                _cancel(asked.communicate()[0])
                 raise ConfigError(
                     f"{site.origin}: no node was free for a look at {folder} within {JOB_SECONDS} s; try again, "
                     "or without --from-a-job"
@@ -244,7 +245,8 @@ def _limits() -> dict[str | None, int]:
 def _part(request: Request) -> str | None:
     """The part without which Slurm accepts the job."""
     for part, least in LEAST.items():
-        if getattr(request, part) not in (least, None) and _refused(replace(request, **{part: least})) is None:
+        less: dict[str, Any] = {part: least}
+        if getattr(request, part) not in (least, None) and _refused(replace(request, **less)) is None:
             return part
     return None
 

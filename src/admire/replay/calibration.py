@@ -72,7 +72,9 @@ def _evidence(instance: Instance, seen: int) -> Observations:
 def _held_out(instance: Instance, evidence: Observations, seen: int) -> dict[str, float]:
     target = instance.problem.fidelities.target
     experts = Experts.fit(instance.problem, evidence)
-    mean, sd = experts.predict_observation(instance.problem.pool[target][seen:], target)
+    if experts is None:
+        raise TableError("a metric of the objective stands in none of the rows that are seen first; leave it out")
+    mean, sd = experts.predict_observation(instance.pool[target][seen:], target)
     y = instance.problem.objective(instance.Y[target])[seen:]
     reach = experts.z90(target) * sd
     return {

@@ -55,13 +55,20 @@ class Instance:
     truth: np.ndarray
 
     @property
+    def pool(self) -> tuple[np.ndarray, ...]:
+        """M arrays (n_s x K): the mixtures that can be bought."""
+        if self.problem.pool is None:
+            raise ValueError("the problem of a replay has no pool")
+        return self.problem.pool
+
+    @property
     def best(self) -> int:
         """Row of the target's pool that is best; with ties the first one."""
         return int(self.truth.argmax())
 
     def row(self, weights: np.ndarray, size: int) -> int:
         """Row of the pool at a size that a mixture (K) is, or is nearest to."""
-        return int(abs(self.problem.pool[size] - weights).max(1).argmin())
+        return int(abs(self.pool[size] - weights).max(1).argmin())
 
 
 def make_instance(table: Table, config: ReplayConfig, seed: int) -> Instance:

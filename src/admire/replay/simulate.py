@@ -71,7 +71,7 @@ def simulate(method: Method, instance: Instance, seed: int, budget: float, until
         rows.append((proposal.size, row))
         cost += problem.fidelities.costs[proposal.size]
         trace.bought.append((step, cost, problem.fidelities.names[proposal.size], instance.runs[proposal.size][row]))
-        same = abs(problem.pool[target][instance.best] - proposal.weights).max() < 1e-9
+        same = abs(instance.pool[target][instance.best] - proposal.weights).max() < 1e-9
         if same and np.isnan(trace.cumulative):
             trace.cumulative = cost
         if (proposal.size, row) == (target, instance.best) and np.isnan(trace.observed):
@@ -102,7 +102,7 @@ def _note(trace: Trace, instance: Instance, step: int, cost: float, choice: int,
 def observations(instance: Instance, rows: list[tuple[int, int]]) -> Observations:
     """What buying `rows`, each a size and a row of its pool, returned."""
     k, m = instance.problem.space.k, len(instance.problem.objective.metrics)
-    pool, costs = instance.problem.pool, instance.problem.fidelities.costs
+    pool, costs = instance.pool, instance.problem.fidelities.costs
     sizes = np.array([size for size, _ in rows], dtype=int)
     return Observations(
         X=np.array([pool[size][row] for size, row in rows]).reshape(-1, k),

@@ -10,13 +10,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from admire.errors import TableError
 from admire.optimize.problem import Objective, Observations, Problem
 from admire.replay.table import Table
 from admire.space.fidelity import Fidelities
 from admire.space.simplex import CappedSimplex
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 TREES = {"objective": "regression", "learning_rate": 0.05, "num_leaves": 15, "min_data_in_leaf": 5, "verbosity": -1}
 ROUNDS = 150
@@ -72,6 +77,8 @@ def _posterior(key: _Cached) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     table = key.table
     size = np.repeat(np.arange(len(table.sizes)), [len(x) for x in table.X])
     surrogate = GaussianProcesses.fit(_problem(table), _observations(table, size))
+    if surrogate is None:
+        raise TableError("a metric of the table stands in none of its rows; take its column out")
     with torch.no_grad():
         mean, covariance = surrogate.standardised(surrogate.X)
         noise = surrogate.processes.noise.sqrt().numpy()
@@ -86,7 +93,7 @@ def _from_trees(key: _Cached, rng: np.random.Generator) -> tuple[list[np.ndarray
     truth, noise = [], []
     for X, Y, errors in zip(key.table.X, key.table.Y, _held_out_errors(key), strict=True):
         rows = rng.integers(len(X), size=len(X))
-        truth.append(np.stack([_trees(X[rows], y[rows]).predict(X) for y in Y.T], 1))
+        truth.append(np.stack([np.asarray(_trees(X[rows], y[rows]).predict(X)) for y in Y.T], 1))
         noise.append(errors)
     return truth, noise
 
@@ -100,12 +107,14 @@ def _held_out_errors(key: _Cached) -> list[np.ndarray]:
         errors = np.zeros_like(Y)
         for f in range(FOLDS):
             for j, y in enumerate(Y.T):
-                errors[fold == f, j] = y[fold == f] - _trees(X[fold != f], y[fold != f]).predict(X[fold == f])
+                errors[fold == f, j] = y[fold == f] - np.asarray(
+                    _trees(X[fold != f], y[fold != f]).predict(X[fold == f])
+                )
         found.append(np.sqrt((errors**2).mean(0)))
     return found
 
 
-def _trees(X: np.ndarray, y: np.ndarray):
+def _trees(X: np.ndarray, y: np.ndarray) -> Booster:
     from lightgbm import Dataset, train
 
     return train({**TREES, "num_threads": 1, "seed": 0, "deterministic": True}, Dataset(X, y), ROUNDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,12 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             here = sizes == size
             if here.any():
                 target = " (target)" if size == dossier.problem.fidelities.target else ""
-                look = {"color": colour, "elinewidth": 0.9, "markersize": 5.5, "markeredgecolor": "white"}
+                look: dict[str, Any] = {
+                    "color": colour,
+                    "elinewidth": 0.9,
+                    "markersize": 5.5,
+                    "markeredgecolor": "white",
+                }
                 bars = Z90 * sd[here]
                 ax.errorbar(mean[here], observed[here], xerr=bars, fmt="o", **look, label=f"{names[size]}{target}")
         # intervals may be wide: the points decide what is seen
@@ -50,7 +56,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
 def _words(dossier: Dossier) -> list[str]:
     """The accuracy on the points that are drawn, in words, a line each; empty while it is unknown."""
     surrogate = Experts.fit(dossier.problem, dossier.seen, dossier.kernels)
-    found = accuracy(dossier.problem, dossier.seen, surrogate)
+    found = accuracy(dossier.problem, dossier.seen, surrogate) if surrogate is not None else {}
     if not found:
         return []
     names = dossier.problem.fidelities.names

@@ -10,6 +10,7 @@ from admire.campaign.layout import TrialLayout
 from admire.report.dossier import Dossier
 from admire.trials.costs import evaluations, measured_cost
 from admire.trials.ledger import Trial
+from admire.trials.records import TrainRecord
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,14 @@ def sizes(dossier: Dossier) -> list[Size]:
     """Measured beside nominal, for the sizes that have a trained trial."""
     found = []
     for name in dossier.problem.fidelities.names:
-        trained = [trial for trial in _trained(dossier) if trial.fidelity == name]
+        trained = [one for one in _trained(dossier) if one[0].fidelity == name]
         if trained:
-            costs = [measured_cost(dossier.campaign, trial) for trial in trained]
+            costs = [measured_cost(dossier.campaign, trial) for trial, _ in trained]
             known = [cost for cost in costs if cost is not None]
-            speeds = [trial.record.tokens_per_second or 0.0 for trial in trained]
-            loop = sum(trial.record.seconds for trial in trained) / len(trained)
+            speeds = [record.tokens_per_second or 0.0 for _, record in trained]
+            loop = sum(record.seconds for _, record in trained) / len(trained)
             measured = sum(known) / len(known) if known else None
-            nominal = sum(trial.cost for trial in trained) / len(trained)
+            nominal = sum(trial.cost for trial, _ in trained) / len(trained)
             found.append(Size(name, len(trained), nominal, measured, loop, sum(speeds) / len(speeds)))
     return found
 
@@ -59,11 +60,11 @@ def sizes(dossier: Dossier) -> list[Size]:
 def activities(dossier: Dossier) -> list[Activity]:
     """Where the time went, as far as it was measured; longest first."""
     trained = _trained(dossier)
-    scored = [record for trial in trained for record in evaluations(dossier.campaign, trial)]
-    starts = [seconds for trial in trained if (seconds := _around_training(dossier, trial)) is not None]
+    scored = [record for trial, _ in trained for record in evaluations(dossier.campaign, trial)]
+    starts = [seconds for one in trained if (seconds := _around_training(dossier, *one)) is not None]
     around = [max(record.cpu_seconds - record.seconds, 0.0) for record in scored]
-    validated = [trial.record.validation_seconds for trial in trained if trial.record.validation_seconds]
-    loops = sum(trial.record.seconds for trial in trained) - sum(validated)
+    validated = [record.validation_seconds for _, record in trained if record.validation_seconds]
+    loops = sum(record.seconds for _, record in trained) - sum(validated)
     found = [
         Activity("training (the loop)", len(trained), loops, work=True),
         Activity("validation while training", len(validated), sum(validated), work=True),
@@ -83,18 +84,23 @@ def elapsed(dossier: Dossier) -> float:
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
 
-def _trained(dossier: Dossier) -> list[Trial]:
-    return [trial for trial in dossier.ledger.trials if trial.record is not None and trial.record.status == "ok"]
+def _trained(dossier: Dossier) -> list[tuple[Trial, TrainRecord]]:
+    """The trials that left a model, with their records."""
+    return [
+        (trial, trial.record)
+        for trial in dossier.ledger.trials
+        if trial.record is not None and trial.record.status == "ok"
+    ]
 
 
-def _around_training(dossier: Dossier, trial: Trial) -> float | None:
+def _around_training(dossier: Dossier, trial: Trial, record: TrainRecord) -> float | None:
     """Wall seconds of the training job outside the loop, by Snakemake's own benchmark file; None without one."""
     path = _files(dossier, trial).logs / "train.tsv"
     if not path.is_file():
         return None
     with path.open(encoding="utf-8") as stream:
         wall = sum(float(row["s"]) for row in csv.DictReader(stream, delimiter="\t"))
-    return max(wall - trial.record.seconds, 0.0)
+    return max(wall - record.seconds, 0.0)
 
 
 def _files(dossier: Dossier, trial: Trial) -> TrialLayout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             ax.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
         suites = {metric.partition("/")[0] for metric in metrics}
         labels = [metric.partition("/")[2] if len(suites) == 1 else metric for metric in metrics]
-        slant = {"rotation": 35, "ha": "right"} if len(metrics) > 5 else {}
+        slant: dict[str, Any] = {"rotation": 35, "ha": "right"} if len(metrics) > 5 else {}
         ax.set_xticks(range(len(metrics)), labels, **slant)
         ax.set_yticks(range(len(change)), dossier.names)
         of = f" ({suites.pop()})" if len(suites) == 1 else ""

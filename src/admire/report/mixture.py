@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,16 @@ def draw(dossier: Dossier, folder: Path) -> Path:
     )
     shown = [percent, prior, uniform]
     with style.figure(height=1.2 + 0.36 * len(order)) as (made, (ax,)):
-        handles = [ax.barh(rows, percent, height=0.58, color=style.LIGHT, label="recommended")]
+        handles: list[Any] = [ax.barh(rows, percent, height=0.58, color=style.LIGHT, label="recommended")]
         handles += ax.plot(
             prior, rows, "D", color=style.PRIOR, markersize=6.5, markeredgecolor="white", label="prior", zorder=5
         )
-        ring = {"color": "white", "markersize": 5.5, "markeredgecolor": style.QUIET, "markeredgewidth": 1.3}
+        ring: dict[str, Any] = {
+            "color": "white",
+            "markersize": 5.5,
+            "markeredgecolor": style.QUIET,
+            "markeredgewidth": 1.3,
+        }
         handles += ax.plot(uniform, rows, "o", **ring, label="uniform", zorder=4)
         if dossier.weights_range is not None:
             low, high = (100 * bound[order] for bound in dossier.weights_range)
@@ -44,7 +50,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             shown.append(high)
         limited = caps < 100  # a cap at 100 % limits nothing
         if limited.any():
-            mark = {"color": style.INK, "markersize": 19, "markeredgewidth": 3}
+            mark: dict[str, Any] = {"color": style.INK, "markersize": 19, "markeredgewidth": 3}
             handles += ax.plot(caps[limited], rows[limited], "|", **mark, label="cap", zorder=2)
         ax.set(yticks=rows, yticklabels=[dossier.names[i] for i in order], xlabel="share of the mixture (%)")
         ax.set_xlim(0, 1.08 * max(values.max() for values in shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,13 +37,18 @@ def draw(dossier: Dossier, folder: Path) -> Path:
                 )
             else:
                 ax.fill_between(spent, low, high, color=style.RECOMMENDED, alpha=0.18, linewidth=0, label=label)
-            line = {"color": style.RECOMMENDED, "marker": "o", "markersize": 3.5}
+            line: dict[str, Any] = {"color": style.RECOMMENDED, "marker": "o", "markersize": 3.5}
             ax.plot(spent, mean, **line, label="predicted for the recommendation")
         if tried:
-            ring = {"color": "white", "markeredgecolor": style.INK, "markersize": 6}
+            ring: dict[str, Any] = {"color": "white", "markeredgecolor": style.INK, "markersize": 6}
             ax.plot(*zip(*tried, strict=True), "o", **ring, label=f"observed trial of {target}")
         if finals:
-            star = {"color": style.FINAL, "markeredgecolor": style.INK, "markeredgewidth": 0.7, "markersize": 13}
+            star: dict[str, Any] = {
+                "color": style.FINAL,
+                "markeredgecolor": style.INK,
+                "markeredgewidth": 0.7,
+                "markersize": 13,
+            }
             ax.plot(*zip(*finals, strict=True), "*", **star, label="observed final training")
         if known:
             # the first intervals, from cheap trials alone, may be so wide that nothing else would be seen
@@ -70,7 +76,8 @@ def _observed(dossier: Dossier) -> tuple[list[tuple[float, float]], list[tuple[f
     for update in dossier.updates:
         for name in update.evidence:
             learnt.setdefault(name, update.spent)
-    tried, finals = [], []
+    tried: list[tuple[float, float]] = []
+    finals: list[tuple[float, float]] = []
     for trial in dossier.ledger.trials:
         score = dossier.score(trial)
         if trial.fidelity == dossier.campaign.target.name and score is not None:

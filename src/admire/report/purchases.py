@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib.patches
 
@@ -18,7 +19,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
     campaign = dossier.campaign
     names = dossier.problem.fidelities.names
     colours = style.size_colours(len(names))
-    kinds = set()
+    kinds: set[str] = set()
     with style.figure(height=1.35 + 0.5 * len(names)) as (made, (ax,)):
         at = 0.0
         for trial in dossier.ledger.trials:
@@ -35,7 +36,11 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             bought = [trial for trial in dossier.ledger.trials if trial.fidelity == name]
             cost = sum(trial.cost for trial in bought)
             trials = f"{len(bought)} trial{'s' if len(bought) != 1 else ''}"
-            place = {"xycoords": ("axes fraction", "data"), "xytext": (6, 0), "textcoords": "offset points"}
+            place: dict[str, Any] = {
+                "xycoords": ("axes fraction", "data"),
+                "xytext": (6, 0),
+                "textcoords": "offset points",
+            }
             ax.annotate(f"{trials}\n{cost:.3g} {campaign.budget.unit}", (1, row), **place, va="center", fontsize=9)
         total = campaign.total
         style.budget_line(ax, total)

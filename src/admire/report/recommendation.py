@@ -24,11 +24,12 @@ PARTS = 10**DIGITS  # weights are written in millionths, so that they sum to exa
 class _Dumper(yaml.SafeDumper):
     """Mappings a line a key, lists in one."""
 
-    def represent_list(self, values: list[Any]) -> yaml.Node:
-        return self.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
+
+def _in_a_line(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", values, flow_style=True)
 
 
-_Dumper.add_representer(list, _Dumper.represent_list)
+_Dumper.add_representer(list, _in_a_line)
 
 
 def content(dossier: Dossier) -> dict[str, Any]:

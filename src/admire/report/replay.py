@@ -4,6 +4,7 @@ observed row."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,9 +36,9 @@ def draw(curves: pd.DataFrame, until: float, unit: str, folder: Path) -> Path:
                 colour, dashes = style.line_of(i)
                 label = method if ax is axes[0] else None
                 # the first method on top: the others are what it is compared with
-                line = {"color": colour, "linestyle": dashes, "zorder": 3 - i / len(methods)}
+                line: dict[str, Any] = {"color": colour, "linestyle": dashes, "zorder": 3 - i / len(methods)}
                 ax.plot(mine["cost"], mean, label=label, drawstyle="steps-post", **line)
-                band = {"step": "post", "color": colour, "alpha": 0.15, "linewidth": 0}
+                band: dict[str, Any] = {"step": "post", "color": colour, "alpha": 0.15, "linewidth": 0}
                 ax.fill_between(mine["cost"], mean - se, mean + se, **band)
             ax.set_title(f"regret {title}")
             style.cost_axis(ax, f"cost of everything bought ({unit})")

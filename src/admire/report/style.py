@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 
@@ -35,7 +35,7 @@ LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222
 
 WIDTH = 6.0  # inches; at half the width of a page its 10-point labels are still read
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 200,
     "figure.constrained_layout.w_pad": 0.08,
@@ -102,7 +102,7 @@ def line_of(i: int) -> tuple[str, str]:
 def budget_line(ax: Axes, total: float) -> None:
     """Mark where the budget ends on an x axis of cost."""
     ax.axvline(total, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
-    place = {"xycoords": ("data", "axes fraction"), "xytext": (-4, -2), "textcoords": "offset points"}
+    place: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (-4, -2), "textcoords": "offset points"}
     ax.annotate("budget", (total, 1), **place, ha="right", va="top", color=QUIET, fontsize=9)
 
 

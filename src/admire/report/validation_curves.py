@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,24 @@ CAPTION = (
 )
 PANELS = 3
 WIDTH = 9.0  # inches, of all panels
-Table = tuple[Trial, list[dict[str, Any]]]  # a trial and its rows
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a trial's validation left.
+
+    Attributes:
+        rows: of its `validation.csv`, as text.
+        score: its objective at the end.
+        planned_steps: optimiser steps of the whole training.
+    """
+
+    trial: Trial
+    rows: list[dict[str, Any]]
+    score: float
+    planned_steps: int
+
+
 LOOKS = {"best": style.RECOMMENDED, "medium": style.QUIET, "worst": style.PRIOR}
 
 
@@ -32,18 +51,18 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         if not sources:
             style.note(axes[0], "No finished trial was validated while it was trained.")
             return style.save(made, folder, "validation")
-        for name, (trial, rows) in _chosen(dossier, tables).items():
-            label = f"{name}: {dossier.score(trial):.4f} ({trial.spec.digest[:8]})"
+        for name, table in _chosen(tables).items():
+            label = f"{name}: {table.score:.4f} ({table.trial.spec.digest[:8]})"
             for ax, source in zip(axes, sources, strict=True):
-                line = {"color": LOOKS[name], "marker": "o", "markersize": 3, "label": label}
-                ax.plot(_column(rows, "step"), _column(rows, f"{BITS}{source}"), **line)
-        per_step = dossier.campaign.model(model).cost / max(trial.record.planned_steps for trial, _ in tables)
+                line: dict[str, Any] = {"color": LOOKS[name], "marker": "o", "markersize": 3, "label": label}
+                ax.plot(_column(table.rows, "step"), _column(table.rows, f"{BITS}{source}"), **line)
+        per_step = dossier.campaign.model(model).cost / max(table.planned_steps for table in tables)
         unit = "byte" if dossier.campaign.training.kind == "pretrain" else "assistant token"
         for ax, source in zip(axes, sources, strict=True):
             ax.set(xlabel=f"optimiser steps of {model}", ylim=_limits(ax))
             ax.set_xlim(left=0)
             ax.text(0.97, 0.95, source, transform=ax.transAxes, ha="right", va="top", weight="bold")
-            cost = ax.secondary_xaxis("top", functions=(lambda x: x * per_step, lambda x: x / per_step))
+            cost = ax.secondary_xaxis("top", functions=_between_steps_and_cost(per_step))
             cost.set_xlabel(dossier.campaign.budget.unit)
         axes[0].set_ylabel(f"bits per {unit}")
         made.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(LOOKS))
@@ -57,8 +76,9 @@ def _of_one_size(dossier: Dossier) -> tuple[str, list[Table]]:
         if trial.share != 1:  # its losses are read at another learning rate than those of the whole trainings
             continue
         rows = read_validation(trial.files(dossier.campaign.results).validation())
-        if rows and dossier.score(trial) is not None:
-            by_size[trial.model].append((trial, rows))
+        score = dossier.score(trial)
+        if rows and score is not None and trial.record is not None:
+            by_size[trial.model].append(Table(trial, rows, score, trial.record.planned_steps))
     return max(by_size.items(), key=lambda size: (min(len(size[1]), len(LOOKS)), dossier.campaign.model(size[0]).cost))
 
 
@@ -69,13 +89,13 @@ def _sources(dossier: Dossier, tables: list[Table]) -> list[str]:
         suite, _, source = metric.partition("/")
         if isinstance(dossier.campaign.evaluation[suite], DomainLoss):
             weights[source] = max(abs(weight), weights.get(source, 0.0))
-    found = [name for name in dossier.names if tables and all(f"{BITS}{name}" in rows[0] for _, rows in tables)]
+    found = [name for name in dossier.names if tables and all(f"{BITS}{name}" in table.rows[0] for table in tables)]
     return sorted(found, key=lambda name: -weights.get(name, 0.0))[:PANELS]
 
 
-def _chosen(dossier: Dossier, tables: list[Table]) -> dict[str, Table]:
+def _chosen(tables: list[Table]) -> dict[str, Table]:
     """The best, the medium and the worst; fewer where there are fewer."""
-    ranked = sorted(tables, key=lambda table: -dossier.score(table[0]))
+    ranked = sorted(tables, key=lambda table: -table.score)
     places = {"best": 0, "worst": len(ranked) - 1, "medium": len(ranked) // 2}
     taken: dict[int, str] = {}
     for name, place in places.items():
@@ -86,6 +106,11 @@ def _chosen(dossier: Dossier, tables: list[Table]) -> dict[str, Table]:
 def _column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
     """A column of a table, NaN where it is empty."""
     return np.array([float(row[name] or "nan") for row in rows])
+
+
+def _between_steps_and_cost(per_step: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    """From steps (an array) to what they cost, and back."""
+    return (lambda steps: steps * per_step), (lambda cost: cost / per_step)
 
 
 def _limits(ax: Any) -> tuple[float, float]:

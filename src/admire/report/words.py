@@ -74,7 +74,7 @@ def trust_in_words(campaign: Campaign, trust: float) -> str:
 def weights_table(campaign: Campaign, problem: Problem, recommendation: RecommendationRecord) -> list[tuple[str, ...]]:
     """(source, prior, recommended, range, cap) in per cent, in the order of the YAML; `–` for an unknown range."""
     low, high = recommendation.weights_low, recommendation.weights_high
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for i, name in enumerate(campaign.sources):
         span = "–" if low is None or high is None else f"{100 * low[name]:.1f} to {100 * high[name]:.1f}"
         cap = problem.space.caps[i]

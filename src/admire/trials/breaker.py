@@ -88,7 +88,7 @@ def _alike(failed: Iterable[Trial]) -> tuple[Trial, ...]:
     for trial in failed:
         if not OF_THE_MIXTURE.search(words_of(trial.reason or "")):
             by_kind[kind_of(trial.reason)].append(trial)
-    return tuple(max(by_kind.values(), key=lambda alike: len(alike), default=[]))
+    return max(map(tuple, by_kind.values()), key=len, default=())
 
 
 def check(campaign: Campaign, ledger: Ledger, final: bool = False) -> None:

@@ -33,7 +33,7 @@ READERS = {
     ".parquet": read_parquet,
     ".txt": read_text_lines,
 }
-ORDINARY = {  # what a folder's README may ask of `datasets` and our readers do not do
+ORDINARY: dict[str, dict[str, Any]] = {  # what a folder's README may ask of `datasets` and our readers do not do
     "json": {"field": None, "encoding": "utf-8", "encoding_errors": None},
     "parquet": {"columns": None, "filters": None},
     "text": {
@@ -128,7 +128,9 @@ def _resolved(
         getattr(builder.config, name, None) == value for name, value in options.items()
     )
     found: dict[Any, Any] = builder.config.data_files or {}
-    settings = getattr(builder.config, "pd_read_csv_kwargs", {"encoding": getattr(builder.config, "encoding", None)})
+    settings: dict[str, Any] = getattr(
+        builder.config, "pd_read_csv_kwargs", {"encoding": getattr(builder.config, "encoding", None)}
+    )
     return {str(split): tuple(map(Path, files)) for split, files in found.items()}, ordinary, settings
 
 

@@ -6,6 +6,7 @@ wrong, and it is the target's own trials that tell: each model predicts them, le
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -58,8 +59,10 @@ class Experts:
         models' mixture, what they disagree about included, at the target in the measure in which left-out trials missed."""
         parts = [model.predict(X, size) for model in self._for(size)]
         trust = self._trust(size)
-        mean = sum(w * m for w, (m, _) in zip(trust, parts, strict=True))
-        covariance = sum(w * (c + np.outer(m - mean, m - mean)) for w, (m, c) in zip(trust, parts, strict=True))
+        mean = np.sum([w * m for w, (m, _) in zip(trust, parts, strict=True)], axis=0)
+        covariance = np.sum(
+            [w * (c + np.outer(m - mean, m - mean)) for w, (m, c) in zip(trust, parts, strict=True)], axis=0
+        )
         return mean, covariance * self._surprise(size)
 
     def predict_observation(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +78,7 @@ class Experts:
     def predict_metrics(self, X: np.ndarray, size: int) -> np.ndarray:
         """Posterior means (n x p) of the metrics in their own units."""
         parts = [model.predict_metrics(X, size) for model in self._for(size)]
-        return sum(w * part for w, part in zip(self._trust(size), parts, strict=True))
+        return np.sum([w * part for w, part in zip(self._trust(size), parts, strict=True)], axis=0)
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `GaussianProcesses.leave_one_out`; the target's trials are predicted by the models' mixture."""
@@ -135,10 +138,11 @@ class TrustedMean(AcquisitionFunction):
 
     def forward(self, X: Tensor) -> Tensor:
         """Values (b) of mixtures (b x 1 x K)."""
-        return sum(
+        parts = (
             w * model.posterior(X).mean.squeeze(-1).squeeze(-1)
             for w, model in zip(self.trust, self.models, strict=True)
         )
+        return functools.reduce(Tensor.add, parts)
 
 
 class _Key:

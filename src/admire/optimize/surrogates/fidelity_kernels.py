@@ -6,6 +6,7 @@ Inputs are (... x n x (K + 1)): K weights and the index of the size.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from botorch.models.kernels import DownsamplingKernel, LinearTruncatedFidelityKernel
@@ -66,7 +67,7 @@ class Autoregressive(Kernel):
             rows.append(self.links[:, s - 1 : s] * rows[-1] + new)
         return torch.stack(rows, -2)
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
         """Covariance matrices (... x p x n x n')."""
         u1, u2 = roots(x1[..., :-1]), roots(x2[..., :-1])
         loadings = self.loadings()
@@ -89,7 +90,7 @@ class Downsampling(Kernel):
         log_prior(self.size, "offset", LOG_OFFSET[0], NormalPrior(*LOG_OFFSET))
         log_prior(self.size, "power", LOG_OFFSET[0], NormalPrior(*LOG_OFFSET))
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
         """Covariance matrices (... x p x n x n')."""
         s1, s2 = (self.scale[x[..., -1].round().long()].unsqueeze(-1) for x in (x1, x2))
         # the slope of 0 ** power in power is not finite
@@ -110,7 +111,7 @@ class LinearTruncated(Kernel):
         )
         log_prior(self.whole, "power", LOG_OFFSET[0], NormalPrior(*LOG_OFFSET))
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
         """Covariance matrices (... x p x n x n')."""
         x1, x2 = (torch.cat([roots(x[..., :-1]), self.scale[x[..., -1:].round().long()]], -1) for x in (x1, x2))
         full = dense(self.whole.forward(x1, x2))
@@ -127,7 +128,7 @@ class Independent(Kernel):
         self.register_parameter("amplitude", Parameter(torch.full((p, 1), AMPLITUDE[0])))
         self.register_prior("amplitude_prior", NormalPrior(*AMPLITUDE), "amplitude")
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
         """Covariance matrices (... x p x n x n')."""
         same = sizes(x1, self.m) @ sizes(x2, self.m).mT
         full = self.amplitude.square().unsqueeze(-1) * same

@@ -12,6 +12,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from botorch.acquisition.objective import PosteriorTransform
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
@@ -80,9 +81,9 @@ class GaussianProcesses:
         scalings = tuple(
             Standardisation.of(y[h], size[h], problem.fidelities) for y, h in zip(Y.T, have.T, strict=True)
         )
-        z = np.stack([(y - s.location[size]) / s.scale[size] for y, s in zip(Y.T, scalings, strict=True)])
+        known = np.stack([(y - s.location[size]) / s.scale[size] for y, s in zip(Y.T, scalings, strict=True)])
         X, mask = inputs(seen.X[rows], size), torch.as_tensor(have.T)
-        z = torch.where(mask, torch.as_tensor(np.nan_to_num(z)), 0.0)
+        z = torch.where(mask, torch.as_tensor(np.nan_to_num(known)), 0.0)
         log_noise = noise_centres(seen.stderr[rows][:, problem.objective.weights != 0], size, scalings)
         processes = _fitted(problem, kernels or Kernels(), X, z, mask, torch.as_tensor(log_noise))
         return cls(problem, processes, scalings, X, z, mask, rows)
@@ -234,7 +235,13 @@ class ModelOfObjective(Model):
         """No batch of models."""
         return torch.Size()
 
-    def posterior(self, X: Tensor, output_indices=None, observation_noise=False, posterior_transform=None):
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+    ) -> GPyTorchPosterior:
         """Joint posterior of the objective's true values at `X`, or of what trials there would return."""
         if self.size is not None:
             X = torch.cat([X, X.new_full((*X.shape[:-1], 1), self.size)], -1)
@@ -301,5 +308,5 @@ def _rows_to_fit(X: Tensor, target: int) -> Tensor:
     return torch.cat([first, rest[spread]]).sort().values
 
 
-def _rounded(value: Tensor) -> list[object]:
+def _rounded(value: Tensor) -> list[list[float]]:
     return np.round(value.detach().numpy().astype(float), 5).reshape(len(value), -1).tolist()

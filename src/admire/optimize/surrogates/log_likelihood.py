@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
@@ -27,7 +29,7 @@ class LogLikelihood(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """From the derivatives by the p densities (p) those by K; z is data."""
         precision, solved = ctx.saved_tensors
         by_covariance = torch.baddbmm(precision, solved, solved.mT, beta=-0.5, alpha=0.5)

@@ -6,6 +6,7 @@ The mixture enters by the cube roots of its weights: going from 0 to 1 % of a so
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from gpytorch.constraints import Positive
@@ -62,7 +63,7 @@ MIXTURE_KERNELS: dict[str, Callable[..., Kernel]] = {
 }
 
 
-def log_prior(module: torch.nn.Module, name: str, start: float, prior: Prior) -> None:
+def log_prior(module: Any, name: str, start: float, prior: Prior) -> None:
     """Give the logarithm of the positive parameter `name` of `module` a prior, and start it at `start`."""
     module.initialize(**{name: torch.full_like(getattr(module, name), start).exp()})
     module.register_prior(

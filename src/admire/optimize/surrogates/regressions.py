@@ -6,8 +6,12 @@ Each is `fit(X, y) -> predict`, with X (n x K) mixtures and y (n) one score; `pr
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
@@ -33,11 +37,15 @@ def lightgbm(X: np.ndarray, y: np.ndarray) -> Predict:
 
     settings = {**LIGHTGBM, "num_threads": 1, "seed": 0, "deterministic": True}
     if len(y) < ENOUGH:
-        return train(settings, Dataset(X, y), ROUNDS // 10).predict
+        return _predictions(train(settings, Dataset(X, y), ROUNDS // 10))
     cut = int(len(y) * (1 - HELD_OUT))
     data = Dataset(X[:cut], y[:cut])
     stop = early_stopping(STOP_AFTER, verbose=False)
-    return train(settings, data, ROUNDS, [Dataset(X[cut:], y[cut:], reference=data)], callbacks=[stop]).predict
+    return _predictions(train(settings, data, ROUNDS, [Dataset(X[cut:], y[cut:], reference=data)], callbacks=[stop]))
+
+
+def _predictions(trees: Booster) -> Predict:
+    return lambda X: np.asarray(trees.predict(X))
 
 
 def support_vectors(X: np.ndarray, y: np.ndarray) -> Predict:

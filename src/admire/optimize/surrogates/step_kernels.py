@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from gpytorch.kernels import Kernel
 from gpytorch.priors import NormalPrior
@@ -39,7 +41,7 @@ class PartlyTrained(Kernel):
         self.register_parameter("log_distortion", Parameter(torch.full((p, 1), LOG_DISTORTION[0])))
         self.register_prior("log_distortion_prior", NormalPrior(*LOG_DISTORTION), "log_distortion")
 
-    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params) -> Tensor:
+    def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
         """Covariance matrices (... x p x n x n')."""
         full = self.whole.forward(self._of_models(x1), self._of_models(x2))
         weight = self.log_distortion.exp().unsqueeze(-1)
