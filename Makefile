@@ -19,7 +19,7 @@ help:
 	@echo "make test       every test"
 	@echo "make test-slurm a real Slurm cluster on this machine, up, tested, down (root; installs Debian's packages)"
 	@echo "make soak       40 random faults over a campaign on such a cluster (20 minutes)"
-	@echo "make lint       ruff, snakefmt, snakemake --lint"
+	@echo "make lint       ruff, snakefmt, snakemake --lint, mypy"
 	@echo "make env        only the environment, .venv/ (PYTHON=/usr/bin/python3 says of which Python)"
 
 env:
@@ -46,3 +46,4 @@ lint: env
 	ruff format --check .
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	mypy

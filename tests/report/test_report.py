@@ -14,7 +14,7 @@ import yaml
 from admire.campaign.layout import Layout
 from admire.campaign.schema.training import Validation
 from admire.cli.main import main
-from admire.report import mixture, recommendation, validation
+from admire.report import mixture, recommendation, validation_curves
 from admire.report.comparison import Row
 from admire.report.comparison_page import twins
 from admire.report.dossier import Dossier
@@ -141,7 +141,7 @@ def test_held_out_losses_while_trials_were_trained(early):
         early.campaign.model_copy(update={"validation": Validation(times=3)}),
     )
     dossier = Dossier.read(asked)
-    assert validation.draw(dossier, early.files.figures).is_file()
+    assert validation_curves.draw(dossier, early.files.figures).is_file()
     assert "No finished trial" in (early.files.figures / "validation.svg").read_text()
     done = [trial for trial in dossier.ledger.trials if trial.state == "done"]
     for trial in done:
@@ -154,7 +154,7 @@ def test_held_out_losses_while_trials_were_trained(early):
         write_validation(layout.trial(trial.model, trial.spec.digest).validation(), rows)
     write_text(early.files.config, yaml.safe_dump(asked.model_dump(mode="json", exclude_none=True)))
     assert main(["report", str(early.files.config)]) == 0
-    assert validation.TITLE in page_of(early).text
+    assert validation_curves.TITLE in page_of(early).text
     drawn = (early.files.figures / "validation.svg").read_text()
     # of the dearest size with three trials, by the objective; the sources that weigh most in it
     ranked = sorted((trial for trial in done if trial.model == "M"), key=lambda t: objective(asked, t.scores))
