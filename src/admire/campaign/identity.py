@@ -76,7 +76,7 @@ def to_write_down(results: Layout, tokenizer: str | None) -> dict[str, Contents]
         kind: {path: held or KINDS[kind](path, results.hashes) for path, held in paths.items()}
         for kind, paths in known.items()
     }
-    loading = {key: loaded_by(str(tokenizer), results.hashes) for key in unknown_loading(results, tokenizer)}
+    loading: Contents = {key: loaded_by(str(tokenizer), results.hashes) for key in unknown_loading(results, tokenizer)}
     return held | {LOADING: earlier(results, LOADING) | loading}
 
 

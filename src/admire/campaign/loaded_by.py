@@ -63,7 +63,8 @@ def _of_model(config: dict[str, Any], by_version: bool) -> dict[str, Any]:
     Args:
         by_version: whether the version that wrote it counts, as it does for a mend of Mistral's rules.
     """
-    found = {key: config[key] for key in ("model_type", "tokenizer_class", "model_name", "auto_map") if key in config}
+    deciding: tuple[str, ...] = ("model_type", "tokenizer_class", "model_name", "auto_map")
+    found = {key: config[key] for key in deciding if key in config}
     if found.get("model_type") == "mistral" and "layer_types" in config:
         found["layer_types"] = True  # it counts as another type then
     if by_version and "transformers_version" in config:

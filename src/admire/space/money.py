@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal, localcontext
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import numpy as np
 
@@ -42,7 +42,15 @@ def left(budget: float, *spent: float) -> float:
     return total([budget, *(-amount for amount in spent)])
 
 
-def buys(budget: float, price: Price) -> Price:
+@overload
+def buys(budget: float, price: float) -> bool: ...
+
+
+@overload
+def buys(budget: float, price: np.ndarray) -> np.ndarray: ...
+
+
+def buys(budget: float, price: float | np.ndarray) -> bool | np.ndarray:
     """Whether a budget reaches a price; elementwise for an array of prices."""
     return price * (1 - ROUNDING) <= budget
 
