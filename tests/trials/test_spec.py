@@ -90,6 +90,19 @@ def test_what_a_spec_decides() -> None:
     assert made.decides["threads"] == 1 and "loss_on" not in made.decides["training"]
 
 
+def test_its_training_is_read_with_its_types() -> None:
+    made = spec()
+    assert (made.training.kind, made.training.seed, made.threads, made.dro) == ("pretrain", 0, 1, None)
+    assert made.training.model_dump(exclude={"loss_on"}) == made.decides["training"]
+
+
+def test_a_training_that_this_version_does_not_know_is_refused_by_its_key() -> None:
+    made = copy.deepcopy(spec())
+    made.decides["training"]["momentum"] = 0.9
+    with pytest.raises(TrialError, match=r"S/[0-9a-f]{16}: training\.momentum in its spec\.json is not understood"):
+        _ = made.training
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
