@@ -19,7 +19,7 @@ from admire.health.check import KINDS
 from admire.trials.attempts import Attempts
 from admire.trials.files import write_json
 from admire.trials.lease import BEATS, PERIOD, Lease
-from admire.trials.records import Score, TrainRecord, evaluation_record, hold_back, publish
+from admire.trials.records import Evaluation, Score, TrainRecord, hold_back, publish
 
 FULL_LIMIT = "a limit of submitted jobs is full: 'AssocMaxSubmitJobLimit'"
 CLOSED = "the partition or its nodes are closed for now: 'Required partition not available (inactive or drain)'"
@@ -109,7 +109,7 @@ def unscored(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     (trial,), digest = folder.decide("S"), suite_digest(folder.campaign, "loss")
     publish(trial.train(), TrainRecord(status="ok", digest=trial.folder.name))
     scores, why = {"docs": Score(value=1.0), "code": Score(value=math.nan)}, "its value is nan, which is no score"
-    record = evaluation_record(scores, suite="loss", split="validation", digest=digest)
+    record = Evaluation("loss", "validation", digest).scored(scores, 1.0, 1.0, {}, {})
     publish(trial.evaluation("loss", digest), record)
     return [f"not scored: loss/code in 1 of 1 trials: {why}; to try again: admire retry {trial.folder.name}"]
 
