@@ -57,7 +57,7 @@ def test_two_processes_give_the_same_scores_of_tasks(make_campaign, trained, tmp
     folder = tmp_path / "tasks"
     folder.mkdir()
     for name in ("choices", "words"):
-        rows = tmp_path / f"{name}.jsonl"
+        rows = folder / f"{name}.jsonl"
         rows.write_text("".join(f'{{"q": "{name} {i * i}", "a": "{i % 2}"}}\n' for i in range(9)))
         kind = (
             "output_type: multiple_choice\ndoc_to_target: '{{a|int}}'\ndoc_to_choice: ['0', '1']\n"

@@ -56,7 +56,9 @@ def tell(world, capsys):
             yaml.safe_dump({key: value for key, value in task.items() if value is not None})
         )
         metric = task["metric_list"][0]["metric"]
-        asked = {"k": {"kind": "lm-eval", "include_path": "t", "tasks": {"odd": metric}, **(suite or {})}}
+        asked = {
+            "k": {"kind": "lm-eval", "include_path": "t", "reads": ["."], "tasks": {"odd": metric}, **(suite or {})}
+        }
         architecture = {**ARCHITECTURE, **({"max_position_embeddings": reads} if reads else {})}
         trained = {"vocabulary": 300}
         if origin == "architecture":

@@ -120,7 +120,7 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
     suite: Suite = campaign.evaluation[name]
     # consent and isolation decide whether there is a score, not which
     recipe: dict[str, Any] = {
-        "suite": suite.model_dump(exclude={"runs_code", "trusts_code", "isolation", "cut_prompts"}),
+        "suite": suite.model_dump(exclude={"runs_code", "trusts_code", "reads", "isolation", "cut_prompts"}),
         "split": split,
     }
     if isinstance(suite, Benchmarks):

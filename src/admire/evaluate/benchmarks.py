@@ -39,6 +39,7 @@ from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.evaluate.task_checks import check_file, check_filter
 from admire.evaluate.task_code import check_code, guarded_templates
+from admire.evaluate.task_data import check_data
 from admire.evaluate.task_words import check_words
 from admire.evaluate.templates import check_templates, name_chat_template, named_templates
 from admire.trials.records import Score
@@ -82,6 +83,7 @@ def check_tasks(suite: Benchmarks) -> None:
     for task in suite.tasks:
         for leaf in task_files.leaves(files, task):
             check_file(task, leaf)
+    check_data(suite)
     check_words(suite)
     check_templates(suite)
 

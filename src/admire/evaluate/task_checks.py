@@ -33,12 +33,12 @@ def check_file(task: str, leaf: TaskFile) -> None:
     if "" in _as_list((content.get("generation_kwargs") or {}).get("until")):
         raise ConfigError(f"{place}: an empty string among `until` ends every answer before it begins; take it out")
     if content.get("dataset_path") in READERS:
-        files = data_files(leaf)
+        files, folder = data_files(leaf), str((content.get("dataset_kwargs") or {}).get("data_dir") or "")
         for split in filter(None, (content.get("test_split") or content.get("validation_split"), shown_from(leaf))):
             if files and split not in files:
                 raise ConfigError(f"{place}: its data_files have no split {split}; they have {', '.join(files)}")
         for path in (path for paths in files.values() for path in paths):
-            if "://" not in path and not glob.glob(path, recursive=True):
+            if "://" not in path and not glob.glob(str(Path(folder, path)), recursive=True):
                 raise ConfigError(f"{place}: its data_files name {path}, and there is no such file")
     elif str(content.get("dataset_path")).startswith((".", "/", "~")) and not Path(content["dataset_path"]).is_dir():
         raise ConfigError(f"{place}: its dataset_path is {content['dataset_path']}, and there is no such folder")

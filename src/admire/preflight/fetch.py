@@ -12,6 +12,7 @@ from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.schema.sources import Source
 from admire.errors import ConfigError
 from admire.evaluate.task_code import check_code, guarded_templates
+from admire.evaluate.task_data import check_data
 from admire.preflight.hub import Needs
 
 TOKENIZER = [
@@ -70,6 +71,7 @@ def _tasks(name: str, suite: Benchmarks) -> None:
 
     try:
         check_code(suite)
+        check_data(suite)
     except ConfigError as error:
         raise ConfigError(f"evaluation.{name}: {error}") from None
     for task in suite.tasks:

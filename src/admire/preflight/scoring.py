@@ -11,6 +11,7 @@ from admire.campaign.shots import overrides
 from admire.evaluate.directions import direction_notes
 from admire.evaluate.task_checks import shows_its_own_items
 from admire.evaluate.task_code import code_in
+from admire.evaluate.task_data import read_elsewhere
 
 
 def scoring_notes(campaign: Campaign) -> list[str]:
@@ -33,6 +34,9 @@ def _notes(suite: Benchmarks) -> Iterator[str]:
     if suite.trusts_code and (code := code_in(suite)):
         named = dict.fromkeys(str(path) for path, _ in code)
         yield f"the code that {', '.join(named)} name is run where tasks are looked at and scored (trusts_code)"
+    if places := read_elsewhere(suite):
+        more = f" and {len(places) - 5} more" if len(places) > 5 else ""
+        yield f"its tasks read {', '.join(places[:5])}{more} outside {suite.include_path} as their data"
     if suite.cut_prompts:
         yield "prompts that are longer than the model reads are cut on the left (cut_prompts)"
     if suite.limit is not None:

@@ -46,6 +46,9 @@ class Benchmarks(Strict):
     trusts_code: bool = False
     """Consent to the code in the folder of task files (`!function`, `class`) and to templates that may reach everything; read it
     first. Without it such files are refused, and templates are rendered in a sandbox."""
+    reads: list[FilePath] = []
+    """Files and folders outside `include_path` that its tasks may read as their data, which their prompts then hold; others are
+    refused."""
     isolation: Literal["available", "required"] = "available"
     """How such programs are kept from files and the network: by bubblewrap where it is installed (`available`), or not run at
     all without it (`required`). The record says what was used."""

@@ -1,0 +1,120 @@
+"""Which files a folder's tasks may read as their data: those that lie in it, links followed, and those that the suite declares.
+
+A task file that somebody else made could otherwise have any file of this machine put into prompts.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from admire.campaign import task_files
+from admire.campaign.schema.evaluation import Benchmarks
+from admire.campaign.task_contents import READERS
+from admire.campaign.task_files import TaskFile
+from admire.data.hub_cache import is_hub_name
+from admire.data.reading.within import check_headers
+from admire.errors import ConfigError, SourceError
+from admire.evaluate.task_checks import data_files
+
+FETCHED = ("http://", "https://", "hf://")
+# what `datasets` reads of a folder by itself, and would be told to read or write elsewhere
+ELSEWHERE = ("cache_dir", "download_config", "storage_options")
+
+
+def check_data(suite: Benchmarks) -> None:
+    """Refuse tasks that name files as their data which the suite does not let them read.
+
+    Raises:
+        ConfigError: names the task, its file, what it names, where that leads, and the key that consents.
+    """
+    if suite.include_path is None or suite.trusts_code:
+        return
+    allowed = [Path(os.path.realpath(place)) for place in (suite.include_path, *suite.reads)]
+    for task, leaf in _own_leaves(suite):
+        where = f"tasks.{task}: {leaf.path or f'its member {leaf.name}'}"
+        for key in ELSEWHERE:
+            if key in (leaf.content.get("dataset_kwargs") or {}):
+                raise ConfigError(
+                    f"{where}: its dataset_kwargs say {key}; take that out, or say trusts_code: true in the suite"
+                )
+        for key, named, paths in _named(leaf, where):
+            for path in paths:
+                real = Path(os.path.realpath(path))
+                if not any(real.is_relative_to(place) for place in allowed):
+                    raise ConfigError(
+                        f"{where}: its {key} names {named}, which leads out of {suite.include_path}, to {real}; put a copy there, "
+                        f"or say reads: [{real}] in the suite if its prompts may hold that"
+                    )
+            if key == "dataset_path":
+                _check_readme(Path(named), where)
+
+
+def read_elsewhere(suite: Benchmarks) -> list[str]:
+    """The files and folders outside a suite's folder that its tasks name as their data, as the suite lets them."""
+    if suite.include_path is None:
+        return []
+    root, found = Path(os.path.realpath(suite.include_path)), []
+    for task, leaf in _own_leaves(suite):
+        for _, _, paths in _named(leaf, task, lenient=True):
+            found += [path for path in paths if not Path(os.path.realpath(path)).is_relative_to(root)]
+    return list(dict.fromkeys(found))
+
+
+def _check_readme(folder: Path, where: str) -> None:
+    """What a dataset's own README names lies in its folder, too."""
+    try:
+        check_headers(folder, "it")
+    except SourceError as error:
+        raise ConfigError(f"{where}: {str(error).partition(';')[0]}; correct it") from None
+
+
+def _own_leaves(suite: Benchmarks) -> Iterator[tuple[str, TaskFile]]:
+    """The tasks of the suite that lm-eval does not ship, each with the name that stands for it."""
+    files, shipped = task_files.places(suite), task_files.shipped().resolve()
+    for task in suite.tasks:
+        for leaf in task_files.leaves(files, task) if task in files else ():
+            if leaf.path is None or not leaf.path.resolve().is_relative_to(shipped):
+                yield task, leaf
+
+
+def _named(leaf: TaskFile, where: str, lenient: bool = False) -> Iterator[tuple[str, str, list[str]]]:
+    """What a task names as its data: the key, the word, and the paths that it stands for."""
+    told = leaf.content.get("dataset_kwargs") or {}
+    dataset = str(leaf.content.get("dataset_path") or "")
+    local = bool(dataset) and dataset not in READERS and (Path(dataset).exists() or not is_hub_name(dataset))
+    folder = str(told.get("data_dir") or "")
+    if local:
+        inner = [os.path.join(top, name) for top, below, names in os.walk(dataset) for name in (*below, *names)]
+        yield "dataset_path", dataset, [dataset, *inner]
+    elif dataset and dataset not in READERS and _is_packaged(dataset) and not lenient:
+        raise ConfigError(f"{where}: dataset_path: {dataset} is none of {', '.join(READERS)}; take one of these")
+    if folder and (local or dataset in READERS or Path(folder).is_absolute()):
+        yield "data_dir", folder, [os.path.join(dataset if local else "", folder)]
+    for pattern in (one for several in data_files(leaf).values() for one in several):
+        if "://" in pattern or "::" in pattern:
+            if not (pattern.startswith(FETCHED) and "::" not in pattern) and not lenient:
+                raise ConfigError(
+                    f"{where}: its data_files name {pattern[:200]!r}; name a file of the folder, or an address (https://, hf://)"
+                )
+            continue
+        if local or dataset in READERS or Path(pattern).is_absolute():
+            place = os.path.join(dataset if local else "", folder, pattern)
+            yield "data_files", pattern, [str(Path(_literal(place) + "x").parent), *glob.glob(place, recursive=True)]
+    prompt = str(leaf.content.get("use_prompt") or "").rpartition(":")[0]
+    if ".yaml" in prompt:
+        yield "use_prompt", prompt, [prompt]
+
+
+def _literal(pattern: str) -> str:
+    """The part of a pattern before its first wildcard."""
+    return pattern[: min((pattern.find(sign) for sign in "*?[" if sign in pattern), default=len(pattern))]
+
+
+def _is_packaged(name: str) -> bool:
+    """Whether `datasets` has a reader of that name."""
+    from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
+
+    return name in _PACKAGED_DATASETS_MODULES
