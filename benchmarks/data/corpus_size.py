@@ -14,7 +14,7 @@ from pathlib import Path
 
 from admire.campaign.loading import load
 from admire.data.corpora import CORPORA
-from admire.data.sources import prepare_source
+from admire.data.prepared_source import prepare_source
 from admire.data.tokenizers import train_tokenizer
 
 VOCABULARY = 32_000

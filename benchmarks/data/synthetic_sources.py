@@ -14,8 +14,8 @@ from admire.campaign.recipes import source_digest
 from admire.data.contents import contents
 from admire.data.shards import Shards
 from admire.data.tokenise import Rows
-from admire.trials.files import write_json
-from admire.trials.spec import make_spec
+from admire.trials.atomic_files import write_json
+from admire.trials.identity import make_spec
 
 PIECE = 1 << 20  # tokens
 

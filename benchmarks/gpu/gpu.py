@@ -144,8 +144,8 @@ def prepare(root: Path, kind: str, shape: dict[str, Any], size: dict[str, Any], 
     from admire.campaign.layout import Layout
     from admire.data.mixing import build_data
     from admire.data.tokenizers import tokenizer_sha256
-    from admire.trials.files import write_json
-    from admire.trials.spec import Spec
+    from admire.trials.atomic_files import write_json
+    from admire.trials.identity import Spec
 
     layout, rng = Layout(root / "results"), np.random.default_rng(0)
     words = Tokenizer(models.WordLevel({f"t{i}": i for i in range(shape["vocab_size"])}, unk_token="t0"))

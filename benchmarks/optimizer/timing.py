@@ -36,9 +36,9 @@ def measure(n: int, k: int, m: int) -> None:
         lambda: Admire().recommend(world.problem, seen),
     ):
         # propose and update are two processes: neither profits from the other's fit
-        from admire.optimize.surrogates import experts
+        from admire.optimize.surrogates import model_average
 
-        experts._fitted.cache_clear()
+        model_average._fitted.cache_clear()
         begin = time.perf_counter()
         decide()
         seconds.append(time.perf_counter() - begin)

@@ -22,8 +22,8 @@ from synthetic import World, joined, make_problem, nothing
 
 from admire.optimize.admire import Admire
 from admire.optimize.problem import Observations, Pending
-from admire.optimize.surrogates import experts
-from admire.space.fidelity import Fidelities
+from admire.optimize.surrogates import model_average
+from admire.space.fidelities import Fidelities
 
 ROOT = Path(__file__).parents[2]
 LANES = (4, 8, 16)
@@ -119,7 +119,7 @@ class Course:
                     np.concatenate([pending.X, one.seen.X]), np.concatenate([pending.size, one.seen.size])
                 )
         left = self.budget - sum(one.cost for one in self.trainings)
-        experts._fitted.cache_clear()  # each decision is a process of its own
+        model_average._fitted.cache_clear()  # each decision is a process of its own
         clock = time.process_time()
         wanted = Admire().propose(self.world.problem, seen, pending, q=q, budget=left, rng=self.rng)
         seconds = time.process_time() - clock

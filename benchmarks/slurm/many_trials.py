@@ -32,8 +32,8 @@ TENTHS = 10  # lines of the table that shows how the cost grows
 def answer(arguments):
     """What the verb does; a training sleeps, and its score is how even the mixture is."""
     from admire.campaign.layout import TrialLayout
+    from admire.trials.identity import Spec
     from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
-    from admire.trials.spec import Spec
 
     verb, *rest = arguments
     if verb not in ("train", "evaluate"):
@@ -61,7 +61,7 @@ def import_what_decisions_import():
     import admire.loop.decisions
     import admire.loop.learning
     import admire.optimize.random_search
-    import admire.report.page  # noqa: F401
+    import admire.report.campaign.page  # noqa: F401
 
 
 class Meter(threading.Thread):

@@ -11,7 +11,7 @@ from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.shots import check_shots, overrides, shots_by_files
 from admire.errors import ConfigError
-from admire.evaluate.benchmarks import check_tasks
+from admire.evaluate.lm_eval_suite import check_tasks
 
 
 @pytest.fixture

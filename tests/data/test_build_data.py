@@ -12,11 +12,11 @@ from small_campaign import campaign, texts, write_jsonl
 from admire.campaign.layout import Layout, kept
 from admire.cli.main import main
 from admire.data.mixing import build_data
+from admire.data.prepared_source import prepare_source
 from admire.data.rows import load_rows, load_split
-from admire.data.sources import prepare_source
 from admire.errors import SourceError, TrialError
-from admire.trials.files import read_json, write_json
-from admire.trials.spec import Spec, make_spec
+from admire.trials.atomic_files import read_json, write_json
+from admire.trials.identity import Spec, make_spec
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from small_campaign import campaign, talks, write_jsonl
 from admire.data.chats import Chats, Row
 from admire.data.conversation import Conversation
 from admire.data.left_out import LeftOut
-from admire.data.sources import prepare_source
+from admire.data.prepared_source import prepare_source
 from admire.errors import AdmireError, ConfigError
 
 MAKERS = {"byte_level": byte_level, "lower_case": lower_case, "metaspace": metaspace, "words": words}

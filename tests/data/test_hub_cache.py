@@ -12,11 +12,11 @@ from small_campaign import campaign, write_jsonl
 from admire.campaign.schema.sources import Source
 from admire.data import hub_cache
 from admire.data.documents import documents
-from admire.data.sources import prepare_source
+from admire.data.prepared_source import prepare_source
 from admire.errors import ConfigError, SourceError
 from admire.preflight import hub
 from admire.preflight.sources import check_commits
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 
 OLD, NEW = "a1b2c3d" + "0" * 33, "f9e8d7c" + "1" * 33
 

@@ -12,12 +12,12 @@ from admire.campaign.schema.sources import HeldOut
 from admire.cli.main import main
 from admire.data.documents import Read
 from admire.data.left_out import A_HANDFUL, WORDS, Tally
-from admire.data.sources import prepare_source
+from admire.data.prepared_source import prepare_source
 from admire.data.splits import placed
 from admire.errors import ConfigError, SourceError
 from admire.health.check import findings
 from admire.preflight.sources import check_sources
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 
 SFT = {"kind": "sft", "sequence_length": 40, "batch_size": 4, "learning_rate": 1e-3}
 

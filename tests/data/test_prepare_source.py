@@ -15,14 +15,14 @@ from small_campaign import CHAT, campaign, talks, texts, write_jsonl
 from admire.campaign.schema.sources import HeldOut
 from admire.data.conversation import Conversation
 from admire.data.documents import Read
+from admire.data.prepared_source import check_files, prepare_source, read_card
 from admire.data.rows import load_split
-from admire.data.sources import check_files, prepare_source, read_card
 from admire.data.splits import split_of
 from admire.data.tokenise import batches, tokeniser
 from admire.data.tokenizers import load_tokenizer
 from admire.data.windows import Windows
 from admire.errors import ConfigError, SourceError
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 
 HELD_OUT = HeldOut(validation=0.2, test=0.2)
 

@@ -13,11 +13,11 @@ from small_campaign import campaign, write_jsonl
 
 from admire.campaign.schema.sources import Source
 from admire.data.documents import documents, inspect, local_files, unread_files
+from admire.data.prepared_source import check_files, prepare_source
 from admire.data.reading import lines
-from admire.data.sources import check_files, prepare_source
 from admire.errors import SourceError
 from admire.preflight.columns import check_columns
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 
 TEXTS = ["river", "stone", "lamp"]
 LINES = "".join(json.dumps({"text": text}) + "\n" for text in TEXTS).encode()

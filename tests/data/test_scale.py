@@ -11,11 +11,11 @@ from ended_processes import all_end
 from small_campaign import CHAT, campaign, talks, texts, write_jsonl
 
 from admire.data import preparation, shards, tokenise
+from admire.data.prepared_source import prepare_source
 from admire.data.rows import load_split
 from admire.data.shards import arrow_files
-from admire.data.sources import prepare_source
 from admire.errors import SourceError
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 
 SFT = {"kind": "sft", "sequence_length": 40, "batch_size": 4, "learning_rate": 1e-3}
 # content of the sources below as prepared before there were shards
@@ -64,7 +64,8 @@ LIFE = """
 import os, signal, sys
 import psutil
 from admire.campaign.loading import load
-from admire.data import shards, sources
+from admire.data import shards
+from admire.data import prepared_source
 path, workers, last, when = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 def killed(path, value, write=shards.write_json):
     end = path.name == f"finished-{last:05d}.json"

@@ -14,7 +14,7 @@ from admire.campaign.schema.sources import HeldOut
 from admire.data.splits import split_of
 from admire.data.tokenizers import load_tokenizer, tokenizer_sha256, train_tokenizer
 from admire.errors import ConfigError
-from admire.trials.spec import tokenizer_place
+from admire.trials.identity import tokenizer_place
 
 
 def two_sources(folder, rows):

@@ -10,7 +10,7 @@ from small_campaign import campaign
 from admire.campaign.schema.sources import Source
 from admire.data.conversation import Conversation
 from admire.data.documents import documents
-from admire.data.sources import prepare_source, read_card
+from admire.data.prepared_source import prepare_source, read_card
 from admire.errors import SourceError
 
 PLAIN = [{"role": "user", "content": "What time is it?"}, {"role": "assistant", "content": "Noon."}]

@@ -11,9 +11,9 @@ import pytest
 
 from admire.campaign.layout import Layout
 from admire.campaign.loading import parse
-from admire.trials.files import write_json
+from admire.trials.atomic_files import write_json
+from admire.trials.identity import make_spec
 from admire.trials.records import TrainRecord, publish
-from admire.trials.spec import make_spec
 
 CONFIG = Path(__file__).parents[2] / "config"
 

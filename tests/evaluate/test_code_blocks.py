@@ -9,7 +9,7 @@ from admire.campaign.recipes import suite_digest
 from admire.evaluate.code_blocks import answers_read_by, code_of
 from admire.evaluate.run import evaluate
 from admire.preflight.check import begin
-from admire.trials.files import write_json
+from admire.trials.atomic_files import write_json
 
 CODE = "def root(x):\n    return x\n"
 BOTH = [  # what both versions find

@@ -2,7 +2,7 @@
 
 import pytest
 
-from admire.campaign.digest import digest
+from admire.campaign.json_hash import digest
 from admire.data.skills import SKILLS
 from admire.data.synthetic_chats import CONVERSATIONS, SIZES
 from admire.evaluate.items import ITEMS, items

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
-from admire.evaluate import benchmarks
+from admire.evaluate import lm_eval_suite
 from admire.evaluate.prompts import repeated_items
 
 CHOICE = (
@@ -59,9 +59,9 @@ def test_items_that_would_be_cut_are_counted_and_refused(tiny_model, suite, kind
     settings = {key: more.pop(key) for key in ("chat_template",) if key in more}
     words = f"prompts of {cut} of the {len(lengths)} items of odd are longer than the 512 tokens .*cut_prompts: true"
     with pytest.raises(ConfigError, match=words):
-        benchmarks.scores(None, suite(kind, lengths, **more, **settings), tiny_model, "test")
+        lm_eval_suite.scores(None, suite(kind, lengths, **more, **settings), tiny_model, "test")
     said = Counter()
-    scored = benchmarks.scores(
+    scored = lm_eval_suite.scores(
         None, suite(kind, lengths, **more, **settings, cut_prompts=True), tiny_model, "test", said
     )
     assert scored["odd"].n == len(lengths) and said["items whose prompt was cut: odd"] == cut
@@ -70,7 +70,7 @@ def test_items_that_would_be_cut_are_counted_and_refused(tiny_model, suite, kind
 @pytest.mark.parametrize(("kind", "lengths"), [(CHOICE, (20, 511)), (WORDS, (508, 20)), (WINDOWS, (20, 2000))])
 def test_what_fits_is_scored(tiny_model, suite, kind, lengths):
     said = Counter()
-    assert benchmarks.scores(None, suite(kind, lengths), tiny_model, "test", said)["odd"].value >= 0
+    assert lm_eval_suite.scores(None, suite(kind, lengths), tiny_model, "test", said)["odd"].value >= 0
     assert not +said
 
 
@@ -83,7 +83,7 @@ def test_every_task_is_looked_at_before_the_first_is_scored(tiny_model, suite, m
     for method in ("loglikelihood", "generate_until"):
         monkeypatch.setattr(HFLM, method, lambda *_told, **_more: pytest.fail("the model was asked"))
     with pytest.raises(ConfigError, match=r"1 of the 2 items of first, 2 of the 3 items of second"):
-        benchmarks.scores(None, both, tiny_model, "test")
+        lm_eval_suite.scores(None, both, tiny_model, "test")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_every_task_is_looked_at_before_the_first_is_scored(tiny_model, suite, m
 )
 def test_answers_that_cannot_fit_are_refused_also_with_consent(tiny_model, suite, kind, more, words):
     with pytest.raises(ConfigError, match=words):
-        benchmarks.scores(None, suite(kind, (20,), cut_prompts=True, **more), tiny_model, "test")
+        lm_eval_suite.scores(None, suite(kind, (20,), cut_prompts=True, **more), tiny_model, "test")
 
 
 def test_items_that_stand_there_repeatedly_are_counted(tiny_model, suite, tmp_path):
@@ -103,7 +103,7 @@ def test_items_that_stand_there_repeatedly_are_counted(tiny_model, suite, tmp_pa
     rows = (tmp_path / "odd.jsonl").read_text().splitlines()
     (tmp_path / "odd.jsonl").write_text("\n".join([*rows, rows[0], rows[0], rows[1]]) + "\n")
     said = Counter()
-    benchmarks.scores(None, asked, tiny_model, "test", said)
+    lm_eval_suite.scores(None, asked, tiny_model, "test", said)
     assert +said == {"items that stand there repeatedly: odd": 3}
 
 

@@ -10,9 +10,9 @@ import yaml
 from admire.campaign import task_files
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
-from admire.evaluate import benchmarks
+from admire.evaluate import lm_eval_suite
 from admire.evaluate.task_code import check_code, code_in, guarded_templates
-from admire.preflight.fetch import _tasks
+from admire.preflight.prefetch import _tasks
 
 PLAIN = {
     "task": "riddles",
@@ -74,7 +74,7 @@ def test_code_in_a_folder_is_refused_by_name_before_anything_is_loaded(line, wri
     (folder / "admire" / "evaluate").mkdir(parents=True)
     (folder / "admire" / "evaluate" / "items.py").write_text(code)
     write(line)
-    for look in (check_code, benchmarks.check_tasks, lambda one: _tasks("k", one)):
+    for look in (check_code, lm_eval_suite.check_tasks, lambda one: _tasks("k", one)):
         with pytest.raises(ConfigError, match=r"riddles.yaml runs code of its own .*trusts_code: true"):
             look(suite(folder))
     assert not marker.exists()
@@ -84,7 +84,7 @@ def test_code_in_a_folder_is_refused_by_name_before_anything_is_loaded(line, wri
 def test_other_tags_are_refused(tag, write, folder):
     write(f"process_docs: {tag}\n")
     with pytest.raises(ConfigError, match=r"riddles.yaml"):
-        benchmarks.check_tasks(suite(folder))
+        lm_eval_suite.check_tasks(suite(folder))
 
 
 def test_an_included_file_is_looked_at_wherever_it_lies(write, folder, tmp_path):
@@ -130,19 +130,19 @@ def test_a_text_that_reaches_for_python_reaches_nothing(key, write, folder, tmp_
     attack = "{{ cycler.__init__.__globals__.os.system('touch " + str(marker) + "') }}"
     write(**{key: attack})
     with pytest.raises(Exception, match="unsafe"):
-        benchmarks.scores(None, suite(folder), tiny_model, "validation")
+        lm_eval_suite.scores(None, suite(folder), tiny_model, "validation")
     assert not marker.exists()
 
 
 def test_consent_lets_code_and_templates_run_and_ordinary_tasks_need_none(write, folder, tmp_path, tiny_model):
     marker = tmp_path / "ran"
     write()
-    plain = benchmarks.scores(None, suite(folder), tiny_model, "validation")
+    plain = lm_eval_suite.scores(None, suite(folder), tiny_model, "validation")
     (folder / "theirs.py").write_text(f"def run(rows):\n    open({str(marker)!r}, 'w')\n    return rows\n")
     write("process_docs: !function theirs.run\n")
     trusting = suite(folder, trusts_code=True)
     assert code_in(trusting) == [(folder / "riddles.yaml", "!function theirs.run")]
-    assert benchmarks.scores(None, trusting, tiny_model, "validation") == plain and marker.exists()
+    assert lm_eval_suite.scores(None, trusting, tiny_model, "validation") == plain and marker.exists()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_file_that_includes_itself_is_refused(includes, write, folder):
         with pytest.raises(ConfigError, match="includes itself"):
             look(folder / "riddles.yaml")
     with pytest.raises(ConfigError, match="includes itself"):
-        benchmarks.check_tasks(suite(folder))
+        lm_eval_suite.check_tasks(suite(folder))
 
 
 def test_a_plan_refuses_the_folder_in_one_sentence(write, folder, tmp_path, pytestconfig):

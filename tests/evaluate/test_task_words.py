@@ -7,7 +7,7 @@ import yaml
 
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
-from admire.evaluate import benchmarks
+from admire.evaluate import lm_eval_suite
 from admire.preflight.tasks import check_tasks
 
 PLAIN = """task: riddles
@@ -128,4 +128,4 @@ def test_the_files_that_come_with_admire_pass(folder, pytestconfig):
         content = yaml.safe_load(path.read_text().replace("!function", ""))
         name, metric = content["task"], content.get("metric_list", [{"metric": "acc"}])[0]["metric"]
         asked = {str(name if isinstance(name, str) else content["group"]): metric}
-        benchmarks.check_words(Benchmarks(kind="lm-eval", include_path=str(place), tasks=asked))
+        lm_eval_suite.check_words(Benchmarks(kind="lm-eval", include_path=str(place), tasks=asked))

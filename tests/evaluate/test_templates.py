@@ -7,7 +7,7 @@ import yaml
 
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
-from admire.evaluate import benchmarks
+from admire.evaluate import lm_eval_suite
 from admire.evaluate.templates import name_chat_template
 
 PLAIN = {
@@ -50,7 +50,7 @@ def test_what_is_no_template_is_refused_before_anything_is_loaded(suite, key, te
     with pytest.raises(
         ConfigError, match=rf"tasks\.riddles: its template {key} cannot .*({words}).*riddles\.yaml"
     ) as said:
-        benchmarks.check_tasks(suite(**{key: text}))
+        lm_eval_suite.check_tasks(suite(**{key: text}))
     assert "\n" not in str(said.value) and len(str(said.value)) < 1000
 
 
@@ -72,12 +72,12 @@ def test_what_fails_at_an_item_names_file_and_key(suite, tiny_model, key, text, 
     with pytest.raises(
         ConfigError, match=rf"tasks\.riddles: its template {key} cannot .*({words}).*riddles\.yaml"
     ) as said:
-        benchmarks.scores(None, suite(**{key: text}), tiny_model, "validation")
+        lm_eval_suite.scores(None, suite(**{key: text}), tiny_model, "validation")
     assert "\n" not in str(said.value)
 
 
 def test_templates_that_work_are_left_alone(suite, tiny_model):
-    found = benchmarks.scores(None, suite(doc_to_text="{{ question | upper }}"), tiny_model, "validation")
+    found = lm_eval_suite.scores(None, suite(doc_to_text="{{ question | upper }}"), tiny_model, "validation")
     assert found["riddles"].n == 4
 
 

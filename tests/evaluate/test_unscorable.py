@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import StorageError, TrialError
-from admire.evaluate import processes
-from admire.evaluate.processes import Outcome
+from admire.evaluate import suites
 from admire.evaluate.run import evaluate
 from admire.evaluate.stopping import StoppedError
-from admire.trials.files import write_json
+from admire.evaluate.suites import Outcome
+from admire.trials.atomic_files import write_json
 from admire.trials.ledger import Ledger
 from admire.trials.records import Evaluation, EvaluationRecord, Score, publish, read_evaluation
 
@@ -48,7 +48,7 @@ def scores(monkeypatch):
                 raise found
             return found() if callable(found) else Outcome(found, (), 1, 0.5)
 
-        monkeypatch.setattr(processes, "score", score)
+        monkeypatch.setattr(suites, "score", score)
 
     return give
 

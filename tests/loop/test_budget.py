@@ -20,7 +20,7 @@ from admire.errors import ConfigError
 from admire.loop.cost_plan import make_plan
 from admire.loop.decisions import decide
 from admire.preflight.budget import check_budget
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 from admire.trials.ledger import Ledger
 
 

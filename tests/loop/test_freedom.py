@@ -12,7 +12,7 @@ from admire.campaign.recipes import source_digest
 from admire.cli.main import main
 from admire.errors import ConfigError
 from admire.loop.decisions import decide
-from admire.trials.files import write_json
+from admire.trials.atomic_files import write_json
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
 
@@ -40,7 +40,7 @@ def tell(tmp_path, monkeypatch, capsys):
             }
             if prepared:
                 write_json(Layout(Path("results")).card(name, source_digest(campaign, name)), card)
-        monkeypatch.setattr("admire.data.sources.check_files", lambda *_: None)
+        monkeypatch.setattr("admire.data.prepared_source.check_files", lambda *_: None)
         code = main(["plan", "c.yaml"])
         said = capsys.readouterr()
         assert bool(code) == bool(said.err)

@@ -11,9 +11,9 @@ from tiny_campaign import CARDS, RAW
 from admire.campaign.layout import Layout
 from admire.campaign.loading import parse
 from admire.loop.progress import measure
-from admire.trials.files import write_json
+from admire.trials.atomic_files import write_json
+from admire.trials.identity import make_spec
 from admire.trials.records import TrainRecord, publish
-from admire.trials.spec import make_spec
 
 DAY = 86400.0
 

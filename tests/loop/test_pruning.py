@@ -15,10 +15,10 @@ from admire.campaign.loading import parse
 from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import ConfigError
-from admire.trials.files import read_json, write_json, write_text
+from admire.trials.atomic_files import read_json, write_json, write_text
+from admire.trials.identity import Spec, make_spec
 from admire.trials.lease import Lease
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
-from admire.trials.spec import Spec, make_spec
 
 CAMPAIGN = parse(RAW, "tiny.yaml")
 

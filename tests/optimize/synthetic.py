@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from admire.optimize.problem import Objective, Observations, Pending, Problem, Proposal
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 from admire.space.simplex import CappedSimplex
 
 COSTS = (0.25, 0.6, 1.6)

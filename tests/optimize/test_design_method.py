@@ -8,7 +8,7 @@ import pytest
 from synthetic import World, make_problem, no_pending, nothing
 
 from admire.errors import ConfigError
-from admire.optimize.methods import build
+from admire.optimize.registry import build
 
 COUNTS = (256, 128, 76)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import admire.optimize
-from admire.optimize.surrogates import experts
+from admire.optimize.surrogates import model_average
 
 SCRIPT = """
 import json, sys
@@ -59,10 +59,10 @@ def test_a_fit_is_shared_only_where_all_that_it_depends_on_is_the_same():
     problem = make_problem(k=3, sizes=2)
     rng = np.random.default_rng(0)
     seen = World(problem, problem.prior).train(problem.space.sample(6, rng), np.array([0, 0, 0, 1, 1, 0]), rng)
-    first = experts.Experts.fit(problem, seen)
-    assert experts.Experts.fit(problem, replace(seen, X=seen.X.copy())) is first
+    first = model_average.ModelAverage.fit(problem, seen)
+    assert model_average.ModelAverage.fit(problem, replace(seen, X=seen.X.copy())) is first
     known = replace(seen, stderr=np.full(seen.Y.shape, 0.1))
     fidelities = replace(problem.fidelities, kept=0.5)
-    assert experts.Experts.fit(problem, known) is not first
-    assert experts.Experts.fit(replace(problem, fidelities=fidelities), seen) is not first
-    assert experts.Experts.fit(problem, replace(seen, size=1 - seen.size)) is not first
+    assert model_average.ModelAverage.fit(problem, known) is not first
+    assert model_average.ModelAverage.fit(replace(problem, fidelities=fidelities), seen) is not first
+    assert model_average.ModelAverage.fit(problem, replace(seen, size=1 - seen.size)) is not first

@@ -7,8 +7,8 @@ import pytest
 from synthetic import World, campaign, make_problem, no_pending, nothing
 
 from admire.errors import ConfigError
-from admire.optimize.methods import METHODS, build
 from admire.optimize.problem import Pending
+from admire.optimize.registry import METHODS, build
 
 BUDGET = 7.0
 NAMES = [*METHODS, "transfer:admire@S", "transfer:regmix-linear@L"]

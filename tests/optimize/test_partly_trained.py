@@ -6,11 +6,11 @@ from synthetic import World, campaign, joined, make_stopping_problem, no_pending
 
 from admire.optimize.acquisition import evaluate, log_expected_improvement
 from admire.optimize.admire import Admire
-from admire.optimize.methods import METHODS, build
 from admire.optimize.problem import Pending
-from admire.optimize.surrogates.experts import Experts
+from admire.optimize.registry import METHODS, build
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
+from admire.optimize.surrogates.model_average import ModelAverage
 from admire.optimize.tried import Tried
 
 S_QUARTER, S_HALF, L_QUARTER, S, L_HALF, L = range(6)
@@ -100,7 +100,7 @@ def test_the_whole_training_is_learnt_from_early_stops(world, fidelity):
 def test_a_longer_training_tells_more_about_the_whole_one(world):
     problem, rng = world.problem, np.random.default_rng(0)
     sizes = np.repeat([S_QUARTER, L_QUARTER, L_HALF, L], 6)
-    surrogate = Experts.fit(problem, world.train(problem.space.sample(24, rng), sizes, rng)).models[0]
+    surrogate = ModelAverage.fit(problem, world.train(problem.space.sample(24, rng), sizes, rng)).models[0]
     told = [surrogate.information(problem.prior, size) for size in (L_QUARTER, L_HALF, L)]
     assert told == sorted(told)
 
@@ -108,6 +108,6 @@ def test_a_longer_training_tells_more_about_the_whole_one(world):
 def test_expected_improvement_is_finite_at_what_stopped(world):
     problem, rng = world.problem, np.random.default_rng(0)
     seen = world.train(problem.space.sample(12, rng), np.repeat([S_QUARTER, L_QUARTER], 6), rng)
-    surrogate = Experts.fit(problem, seen).models[0]
+    surrogate = ModelAverage.fit(problem, seen).models[0]
     gains = evaluate(log_expected_improvement(surrogate, 0.0, seen.X), seen.X)
     assert np.isfinite(gains).all()

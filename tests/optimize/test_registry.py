@@ -8,7 +8,7 @@ import pytest
 from admire.cli.main import main
 from admire.errors import ConfigError
 from admire.optimize.acquisition import ACQUISITIONS, JOINT_ACQUISITIONS
-from admire.optimize.methods import METHODS, get
+from admire.optimize.registry import METHODS, get
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
 

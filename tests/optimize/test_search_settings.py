@@ -11,11 +11,11 @@ from threadpoolctl import threadpool_info
 from admire.allocator import keep_freed_memory
 from admire.optimize import acquisition
 from admire.optimize.admire import Admire
-from admire.optimize.surrogates import experts, gaussian_processes, search_settings
+from admire.optimize.surrogates import batched_processes, model_average, search_settings
 
 # Covariances in a decision whose climbs take two steps, whatever the number of sources: three fits, and three climbs of two models
 # with two covariances each, of up to ten evaluations a step.
-EVALUATIONS = 3 * 2 * gaussian_processes.FIT_STEPS + acquisition.STARTS * 2 * 2 * 2 * 11 + 60
+EVALUATIONS = 3 * 2 * batched_processes.FIT_STEPS + acquisition.STARTS * 2 * 2 * 2 * 11 + 60
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def _decisions(k, m=1, n=16):
         lambda: Admire().propose(problem, seen, no_pending(problem), q=1, budget=9.0, rng=rng)[0],
         lambda: Admire().recommend(problem, seen),
     ):
-        experts._fitted.cache_clear()
+        model_average._fitted.cache_clear()
         yield decide()
 
 
@@ -68,13 +68,13 @@ def test_searching_gives_threads_back_when_a_search_breaks(two_threads):
 
 @pytest.mark.parametrize("k", [6, 60, 300])
 def test_decisions_take_one_thread_and_no_more_evaluations_with_many_sources(k, monkeypatch, two_threads):
-    threads, covariance = [], gaussian_processes.Processes.covariance
+    threads, covariance = [], batched_processes.Processes.covariance
 
     def watched(self, x1, x2):
         threads.append(torch.get_num_threads())
         return covariance(self, x1, x2)
 
-    monkeypatch.setattr(gaussian_processes.Processes, "covariance", watched)
+    monkeypatch.setattr(batched_processes.Processes, "covariance", watched)
     monkeypatch.setattr(acquisition, "STEPS", 2)
     counts = []
     for _ in _decisions(k):

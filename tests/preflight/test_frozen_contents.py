@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from admire.campaign import contents, lock
-from admire.campaign.digest import digest
-from admire.campaign.identity import tokenizer_identity, weights_identity
+from admire.campaign import contents, frozen_settings
+from admire.campaign.content_identity import tokenizer_identity, weights_identity
+from admire.campaign.json_hash import digest
 from admire.campaign.layout import Layout
 from admire.campaign.loading import load
 from admire.campaign.recipes import source_digests
 from admire.cli.main import main
 from admire.loop.evidence import read_cards
 from admire.preflight.check import begin
-from admire.trials.spec import make_spec
+from admire.trials.identity import make_spec
 
 EARLIER = Path(__file__).parents[1] / "workflow/earlier/results.tar.xz"
 
@@ -334,7 +334,7 @@ def between(folder):
     results.contents.write_text(json.dumps(kinds | {"weights": {"model": contents.weights("model", results.hashes)}}))
     campaign = load("chats.yaml")
     path = folder / "results/campaigns/chats/lock.json"
-    held = {key: value for key, value in lock.contents(campaign).items() if key != lock.LOADING}
+    held = {key: value for key, value in frozen_settings.contents(campaign).items() if key != frozen_settings.LOADING}
     path.write_text(json.dumps(json.loads(path.read_text()) | {"contents": held}))
     return folder
 

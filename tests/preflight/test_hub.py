@@ -11,7 +11,7 @@ from admire.cli.main import main
 from admire.errors import SourceError
 from admire.preflight import columns, hub
 from admire.preflight.columns import check_columns
-from admire.preflight.fetch import MODEL
+from admire.preflight.prefetch import MODEL
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,12 +12,12 @@ from admire.replay.deciding_code import _own_code, content_digest, deciding_file
 
 CODE = Path(admire.__file__).parent
 # Loaded to name a table's methods and to read it; what they give to a run is in its key, or in its files.
-BESIDE = {"optimize/methods.py", "output/spreadsheet.py", "replay/cells.py", "replay/long_form.py"}
+BESIDE = {"optimize/registry.py", "output/spreadsheet.py", "replay/cells.py", "replay/long_form.py"}
 
 PLAY = """
 import sys
 from pathlib import Path
-from admire.optimize.methods import build
+from admire.optimize.registry import build
 from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.long_form import long_form
 from admire.replay.simulate import simulate
@@ -52,7 +52,7 @@ def test_files_of_other_methods_do_not_decide():
 
 def test_imports_are_followed_wherever_they_stand():
     """`instance` imports `synthetic` within a function, and that the processes."""
-    assert "optimize/surrogates/gaussian_processes.py" in names(imported_files(["admire.replay.instance"]))
+    assert "optimize/surrogates/batched_processes.py" in names(imported_files(["admire.replay.instance"]))
 
 
 MODULE = '''"""What it is for."""

@@ -10,9 +10,9 @@ from admire.errors import TableError
 from admire.replay import export
 from admire.replay.long_form import long_form
 from admire.replay.published import admire_ift
+from admire.trials.identity import make_spec
 from admire.trials.ledger import Ledger, Trial
 from admire.trials.records import Score, TrainRecord
-from admire.trials.spec import make_spec
 
 CONFIG = Path(__file__).parents[2] / "config"
 

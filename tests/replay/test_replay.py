@@ -13,7 +13,7 @@ from ended_processes import all_end
 
 from admire.cli.main import main
 from admire.errors import TableError
-from admire.optimize.methods import METHODS, build
+from admire.optimize.registry import METHODS, build
 from admire.replay import summary
 from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.long_form import long_form

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import yaml
 
-from admire.campaign.digest import digest
+from admire.campaign.json_hash import digest
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.loading import parse
 from admire.campaign.recipes import source_digest, suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.loop.evidence import prior_of, read_cards, space_of
-from admire.trials.files import write_json, write_text
+from admire.trials.atomic_files import write_json, write_text
+from admire.trials.identity import Spec, available_rows, make_spec
 from admire.trials.ledger import Ledger, objective
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
-from admire.trials.spec import Spec, available_rows, make_spec
 
 ROWS = {"docs": 600, "code": 4000, "unicode": 1500, "arithmetic": 2500, "strings": 2500, "stories": 2000}
 TASTE = np.array([0.5, 0.25, 0.02, 0.05, 0.03, 0.15])  # the mixture that the made-up response likes best

@@ -14,13 +14,13 @@ import yaml
 from admire.campaign.layout import Layout
 from admire.campaign.schema.training import Validation
 from admire.cli.main import main
-from admire.report import mixture, recommendation, validation_curves
-from admire.report.comparison import Row
-from admire.report.comparison_page import twins
-from admire.report.dossier import Dossier
-from admire.trials.files import read_json, write_text
+from admire.report.campaign import mixture, recommendation, validation_curves
+from admire.report.campaign.results import CampaignResults
+from admire.report.comparison.page import twins
+from admire.report.comparison.scores import Row
+from admire.trials.atomic_files import read_json, write_text
+from admire.trials.identity import Spec
 from admire.trials.ledger import Ledger, objective
-from admire.trials.spec import Spec
 from admire.trials.validation_table import write_validation
 
 FIGURES = ("mixture", "progress", "purchases", "calibration", "influence")
@@ -129,9 +129,9 @@ def test_the_same_files_give_the_same_report(finished):
         finished.files.figures / "mixture.png",
     ]
     before = [path.read_bytes() for path in files]
-    dossier = Dossier.read(finished.campaign)
-    recommendation.write(dossier)
-    mixture.draw(dossier, finished.files.figures)
+    results = CampaignResults.read(finished.campaign)
+    recommendation.write(results)
+    mixture.draw(results, finished.files.figures)
     assert [path.read_bytes() for path in files] == before
 
 
@@ -140,10 +140,10 @@ def test_held_out_losses_while_trials_were_trained(early):
         Layout(early.campaign.results),
         early.campaign.model_copy(update={"validation": Validation(times=3)}),
     )
-    dossier = Dossier.read(asked)
-    assert validation_curves.draw(dossier, early.files.figures).is_file()
+    results = CampaignResults.read(asked)
+    assert validation_curves.draw(results, early.files.figures).is_file()
     assert "No finished trial" in (early.files.figures / "validation.svg").read_text()
-    done = [trial for trial in dossier.ledger.trials if trial.state == "done"]
+    done = [trial for trial in results.ledger.trials if trial.state == "done"]
     for trial in done:
         final = {f"bits:{name}": trial.scores[f"loss/{name}"].value for name in ("docs", "code", "stories", "strings")}
         rows = [

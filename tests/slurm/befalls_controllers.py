@@ -10,7 +10,7 @@ import psutil
 import yaml
 from lab import wait_for
 
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 from admire.trials.lease import PERIOD
 
 
@@ -115,7 +115,7 @@ def renamed(bench):
     supervisor = bench.start("next_iteration", before=bench.supervise("--poll-seconds", "1"))
     job = bench.in_training()
     bench.name = bench.lab.ask("squeue", "--noheader", "--jobs", job, "--format=%j")
-    bench.known = {one.id: one.run for one in slurm.jobs(bench.folder)}
+    bench.known = {one.id: one.run for one in slurm_jobs.jobs(bench.folder)}
     bench.end(supervisor)
 
 

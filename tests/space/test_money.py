@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from admire.space import money
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 
 decimals = st.builds(lambda digits, places: Fraction(digits, 10**places), st.integers(1, 9999), st.integers(0, 12))
 

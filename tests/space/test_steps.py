@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 from admire.space.steps import DECAY_SHARE, Steps
 
 COSTS = (0.25, 0.5, 1.0, 1.0, 2.0, 4.0)

@@ -16,8 +16,8 @@ from transformers import PreTrainedTokenizerFast
 from admire.campaign.layout import Layout, TrialLayout
 from admire.data.mixing import build_data
 from admire.data.tokenizers import tokenizer_sha256
-from admire.trials.files import write_json
-from admire.trials.spec import DRO, Spec
+from admire.trials.atomic_files import write_json
+from admire.trials.identity import DRO, Spec
 
 LENGTH = 16
 ROWS = 400  # of a trial; a source has 400 too

@@ -18,8 +18,8 @@ from admire.campaign.layout import TrialLayout
 from admire.errors import TrialError
 from admire.train.doremi import SourceWeights
 from admire.train.run import train_trial
+from admire.trials.identity import Spec
 from admire.trials.records import read_training
-from admire.trials.spec import Spec
 
 MakeTrial = Callable[..., TrialLayout]
 

@@ -26,10 +26,10 @@ from admire.errors import ConfigError
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial
 from admire.trials.attempts import Attempts
+from admire.trials.identity import Spec
 from admire.trials.lease import Lease
 from admire.trials.reasons import last_reason
 from admire.trials.records import read_training
-from admire.trials.spec import Spec
 
 MakeTrial = Callable[..., TrialLayout]
 SHARDED = str(Path(__file__).with_name("sharded_on_cpu.py"))

@@ -13,8 +13,8 @@ from admire.campaign.loading import load
 from admire.cli.main import main
 from admire.loop.evidence import read_cards
 from admire.preflight.check import begin
-from admire.trials.files import write_json
-from admire.trials.spec import make_spec
+from admire.trials.atomic_files import write_json
+from admire.trials.identity import make_spec
 
 EARLIER = Path(__file__).parents[1] / "workflow/earlier/results.tar.xz"
 

@@ -29,11 +29,11 @@ from admire.errors import TrialError
 from admire.train import model_folder, queueing
 from admire.train.checkpoints import newest
 from admire.train.run import train_trial
-from admire.trials import slurm
-from admire.trials.files import read_json
+from admire.trials import slurm_jobs
+from admire.trials.atomic_files import read_json
+from admire.trials.identity import Spec
 from admire.trials.lease import Lease
 from admire.trials.records import read_training
-from admire.trials.spec import Spec
 
 fork = multiprocessing.get_context("fork")
 MakeTrial = Callable[..., TrialLayout]
@@ -237,7 +237,7 @@ def test_a_process_without_the_lease_leaves_no_record(make_trial: MakeTrial) -> 
 def test_a_leg_in_a_slurm_job_has_its_job_requeued(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = make_trial(epochs=4)
     asked: list[str] = []
-    monkeypatch.setattr(slurm, "requeue", lambda: asked.append(f"lease {trial.lease.exists()}") is None)
+    monkeypatch.setattr(slurm_jobs, "requeue", lambda: asked.append(f"lease {trial.lease.exists()}") is None)
     monkeypatch.setattr(queueing, "ENDED_WITHIN", 0)
     threading.Timer(0, lambda: (wait_for(begun(trial, 5)), os.kill(os.getpid(), signal.SIGTERM))).start()
     assert train_trial(trial, 0) == 75
@@ -250,7 +250,7 @@ def test_a_leg_in_a_slurm_job_has_its_job_requeued(make_trial: MakeTrial, monkey
 def test_a_contender_in_a_slurm_job_leaves_its_machine(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     trial = make_trial()
     behind: list[str] = []
-    monkeypatch.setattr(slurm, "wait_behind", lambda other: behind.append(other) is None)
+    monkeypatch.setattr(slurm_jobs, "wait_behind", lambda other: behind.append(other) is None)
     monkeypatch.setattr(queueing, "ENDED_WITHIN", 0)
     monkeypatch.setenv("SLURM_JOB_ID", "5")
     with Lease(trial.lease).hold(wait=False):

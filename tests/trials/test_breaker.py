@@ -19,8 +19,9 @@ from admire.cli.main import main
 from admire.errors import TrialError
 from admire.health.check import findings
 from admire.trials import breaker, waiting
+from admire.trials.atomic_files import write_json, write_text
 from admire.trials.attempts import Attempts
-from admire.trials.files import write_json, write_text
+from admire.trials.identity import make_spec
 from admire.trials.ledger import Ledger
 from admire.trials.records import (
     EvaluationRecord,
@@ -31,8 +32,7 @@ from admire.trials.records import (
     read_evaluation,
     read_training,
 )
-from admire.trials.reopen import reopen
-from admire.trials.spec import make_spec
+from admire.trials.retry import reopen
 
 GIVEN_UP = "given up after 3 attempts, the last one: "
 ERROR = GIVEN_UP + "IndexError: index out of range in self"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from admire.errors import TrialError
+from admire.trials.atomic_files import write_json
 from admire.trials.decision_records import ProposalRecord, UpdateRecord, read_proposal, read_update
-from admire.trials.files import write_json
 
 EARLIER = Path(__file__).parents[1] / "workflow/earlier/results.tar.xz"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.trials import nodes as module
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 from admire.trials.attempts import Attempts
 from admire.trials.nodes import Nodes
 
@@ -25,7 +25,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 def cluster(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    monkeypatch.setattr(slurm, "usable_nodes", lambda partition, gpu: list(names))
+    monkeypatch.setattr(slurm_jobs, "usable_nodes", lambda partition, gpu: list(names))
 
 
 def attempt(
@@ -112,7 +112,7 @@ def test_a_job_that_never_came_to_its_attempt_counts(results) -> None:
 def test_outside_slurm_nothing_is_left_out(results, monkeypatch) -> None:
     trial = results.trial("S", "a" * 16)
     attempt(monkeypatch, trial, "a")
-    monkeypatch.setattr(slurm, "usable_nodes", lambda partition, gpu: None)
+    monkeypatch.setattr(slurm_jobs, "usable_nodes", lambda partition, gpu: None)
     assert left_out(results, trial) == []
     monkeypatch.delenv("SLURMD_NODENAME")
     other = Layout(results.root / "laptop")
@@ -147,4 +147,4 @@ def test_what_sinfo_says(tmp_path, monkeypatch, partition, gpu, expected) -> Non
     script.write_text(f"#!/bin/sh\ncat <<'E'\n{chosen}\nE\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert slurm.usable_nodes(partition, gpu) == expected
+    assert slurm_jobs.usable_nodes(partition, gpu) == expected

@@ -13,8 +13,8 @@ from admire.campaign.loading import parse
 from admire.campaign.recipes import source_digest
 from admire.cli.main import main
 from admire.loop.decisions import decide
+from admire.trials.atomic_files import read_json, write_json
 from admire.trials.decision_records import read_proposal
-from admire.trials.files import read_json, write_json
 
 
 @pytest.fixture

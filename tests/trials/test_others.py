@@ -16,12 +16,12 @@ from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.loading import parse
 from admire.errors import TrialError
 from admire.health.check import findings
+from admire.trials.atomic_files import open_state, write_json
 from admire.trials.attempts import Attempts
-from admire.trials.files import open_state, write_json
+from admire.trials.identity import Spec, make_spec
 from admire.trials.lease import Lease
 from admire.trials.ledger import locked
 from admire.trials.records import TrainRecord, publish
-from admire.trials.spec import Spec, make_spec
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ from pathlib import Path
 os.umask(0)
 sys.argv[1:] = ["methods"]
 from admire.cli.main import command
-from admire.trials.files import write_json
+from admire.trials.atomic_files import write_json
 command()
 write_json(Path({str(tmp_path / "a" / "b.json")!r}), 1)
 """

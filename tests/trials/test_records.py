@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 from admire.trials.records import (
     EvaluationRecord,
     Score,

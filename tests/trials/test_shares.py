@@ -17,10 +17,10 @@ from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.loop.cost_plan import make_plan, render
 from admire.loop.decisions import decide
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
+from admire.trials.identity import make_spec
 from admire.trials.ledger import Ledger
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
-from admire.trials.spec import make_spec
 
 LOSSES = (1.0, 2.0, 3.0)  # of three mixtures; the first is among the best third
 
@@ -98,11 +98,11 @@ def test_a_campaign_of_whole_trainings_says_nothing_of_shares(tmp_path: Path) ->
 
 
 def test_stops_do_not_enter_a_trials_identity_but_bind_the_campaign(tmp_path: Path) -> None:
-    from admire.campaign import lock
+    from admire.campaign import frozen_settings
 
     whole = parse(RAW | {"training": RAW["training"] | {"schedule": "warmup_stable_decay"}}, "tiny.yaml")
     campaign = stopping(tmp_path / "results")
     specs = [make_spec(one, CARDS, one.target, np.array([0.5, 0.5])) for one in (whole, campaign)]
     assert specs[0].digest == specs[1].digest
     with pytest.raises(ConfigError, match=r"fidelity was not there"):
-        lock.check(campaign, {"decides": lock.deciding(whole)}, "tiny.yaml")
+        frozen_settings.check(campaign, {"decides": frozen_settings.deciding(whole)}, "tiny.yaml")

@@ -16,8 +16,8 @@ from admire.campaign.recipes import source_digest, suite_digest
 from admire.cli.main import main
 from admire.cluster.channel import ROOM, Channel, name_of
 from admire.health.check import KINDS
+from admire.trials.atomic_files import write_json
 from admire.trials.attempts import Attempts
-from admire.trials.files import write_json
 from admire.trials.lease import BEATS, PERIOD, Lease
 from admire.trials.records import Evaluation, Score, TrainRecord, hold_back, publish
 

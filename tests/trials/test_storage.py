@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from admire.errors import StorageError, TrialError
 from admire.trials import storage
+from admire.trials.atomic_files import write_json
 from admire.trials.attempts import Attempts
-from admire.trials.files import write_json
 
 KINDS = [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO, errno.EFBIG]
 

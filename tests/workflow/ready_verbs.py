@@ -71,13 +71,13 @@ def import_what_verbs_import():
     import trl
 
     import admire.cli.propose
-    import admire.data.sources
-    import admire.evaluate.benchmarks
+    import admire.data.prepared_source
     import admire.evaluate.domain_loss
+    import admire.evaluate.lm_eval_suite
     import admire.loop.decisions
     import admire.loop.learning
-    import admire.optimize.methods
-    import admire.report.page
+    import admire.optimize.registry
+    import admire.report.campaign.page
     import admire.train.pretrain
     import admire.train.run
     import admire.train.sft

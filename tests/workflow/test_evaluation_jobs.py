@@ -7,7 +7,7 @@ import pytest
 import yaml
 from campaign_bench import TINY
 
-from admire.trials.spec import Spec
+from admire.trials.identity import Spec
 
 UPDATE = "results/campaigns/tiny/step_0000/lane_0/update.json"
 

@@ -13,7 +13,7 @@ import yaml
 from campaign_bench import ROOT, TINY, Bench
 from finished_once import finished_once
 
-from admire.campaign.fidelities import fidelities
+from admire.campaign.fidelity import fidelities
 from admire.campaign.loading import load
 
 STEPS = Path(__file__).with_name("steps.yaml")

@@ -25,12 +25,12 @@ def breaking(arguments):
     if Path(FILL).exists() and Path(FILL).read_text().split()[0] == arguments[0]:
         fill(Path("results"), int(Path(FILL).read_text().split()[1]))
     if arguments[0] == "train" and Path(BROKEN).exists():
-        from admire.train import loop
+        from admire.train import trainer_run
 
         def fail(*_):
             raise RuntimeError(Path(BROKEN).read_text())
 
-        loop.train = fail
+        trainer_run.train = fail
     if Path(TAKEN).exists() and Path(TAKEN).read_text().split()[0] == arguments[0]:
         lose_the_machine()
     return main(arguments)
@@ -39,7 +39,7 @@ def breaking(arguments):
 def lose_the_machine():
     """This process is killed in the middle of its work, as if with its Slurm job."""
     from admire.evaluate import run as scoring
-    from admire.train import loop
+    from admire.train import trainer_run
 
     verb, times, said = Path(TAKEN).read_text().split(maxsplit=2)
     os.environ["SLURM_JOB_ID"] = f"90{times}"
@@ -47,7 +47,7 @@ def lose_the_machine():
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(said)
     Path(TAKEN).write_text(f"{verb} {int(times) - 1} {said}") if int(times) > 1 else Path(TAKEN).unlink()
-    loop.train = scoring._scored = lambda *_: os._exit(137)
+    trainer_run.train = scoring._scored = lambda *_: os._exit(137)
 
 
 def fill(results, left):

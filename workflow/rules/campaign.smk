@@ -43,7 +43,7 @@ checkpoint update:
 checkpoint propose_base:
     input:
         lambda wildcards: [
-            card for lent, _ in LENDERS.values() for card in cards_of(lent)
+            card for base, _ in BASE_CAMPAIGNS.values() for card in cards_of(base)
         ],
     output:
         FILES.special(BASE),

@@ -13,7 +13,7 @@ import yaml
 
 import admire.loop.schedule as schedule
 from admire.campaign import loading
-from admire.campaign.fidelities import fidelities, label
+from admire.campaign.fidelity import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
 from admire.campaign.recipes import (
     base_campaign,
@@ -63,9 +63,9 @@ try:
         for one in (CAMPAIGN, *map(CAMPAIGN.rival, CAMPAIGN.benchmark.methods))
     }
     # Campaigns that only lend a base model: name -> (campaign, its YAML).
-    LENDERS = {
-        (lent := base_campaign(model, CAMPAIGN.results)).name: (
-            lent,
+    BASE_CAMPAIGNS = {
+        (base := base_campaign(model, CAMPAIGN.results)).name: (
+            base,
             model.base.campaign,
         )
         for model in CAMPAIGN.models
@@ -103,17 +103,17 @@ wildcard_constraints:
 
 
 def config_arguments(campaign):
-    """How a job names a campaign to a verb; the configuration as this run merged it, or the lender's YAML. A list of words, as
+    """How a job names a campaign to a verb; the configuration as this run merged it, or the base campaign's YAML. A list of words, as
     every parameter of several words: each is quoted where a shell line is made of them.
     """
-    if campaign in LENDERS:
-        path, results = LENDERS[campaign][1], CAMPAIGN.results
+    if campaign in BASE_CAMPAIGNS:
+        path, results = BASE_CAMPAIGNS[campaign][1], CAMPAIGN.results
         return ["--campaign", path, "--results", results]
     return ["--campaign", LAYOUT.campaign(campaign).config]
 
 
 # What a digest in a path stands for; rivals share everything with the campaign itself.
-OWNERS = [(name, one) for name, (one, _) in LENDERS.items()] + [
+OWNERS = [(name, one) for name, (one, _) in BASE_CAMPAIGNS.items()] + [
     (CAMPAIGN.name, CAMPAIGN)
 ]
 try:
@@ -125,7 +125,11 @@ try:
     VALIDATIONS = {name: validation_plan(one) for name, one in OWNERS}
     TOKENIZERS = {
         tokenizer_digest(one): next(
-            (lent for lent, (two, _) in LENDERS.items() if two == tokenizer_owner(one)),
+            (
+                base
+                for base, (two, _) in BASE_CAMPAIGNS.items()
+                if two == tokenizer_owner(one)
+            ),
             name,
         )
         for name, one in OWNERS
@@ -148,10 +152,12 @@ def cards_of(campaign):
 
 
 def model_of(wildcards):
-    """The model whose resources a trial needs: this campaign's, or the lender's for a base model."""
-    lent = {model.name: model for one, _ in LENDERS.values() for model in one.models}
+    """The model whose resources a trial needs: this campaign's, or the base campaign's for a base model."""
+    base = {
+        model.name: model for one, _ in BASE_CAMPAIGNS.values() for model in one.models
+    }
     own = {model.name: model for model in CAMPAIGN.models}
-    return (own | lent if wildcards.digest in base_digests() else lent | own)[
+    return (own | base if wildcards.digest in base_digests() else base | own)[
         wildcards.model
     ]
 
@@ -180,7 +186,7 @@ def evaluations_of(proposal, suites, split="validation"):
 
 def base_records(campaign):
     """Records of the base models' trainings, and the decision that asks for them."""
-    if not LENDERS:
+    if not BASE_CAMPAIGNS:
         return []
     proposal = LAYOUT.campaign(campaign).special(BASE)
     return [
@@ -291,9 +297,11 @@ def resources_argument(wildcards):
 
 def validation_argument(wildcards):
     """What a training is told about validating; a base model's, what the campaign says that lends it."""
-    lenders = {model.name: one for one, _ in LENDERS.values() for model in one.models}
+    owners = {
+        model.name: one for one, _ in BASE_CAMPAIGNS.values() for model in one.models
+    }
     base = wildcards.digest in base_digests()
-    plan = VALIDATIONS[(lenders[wildcards.model] if base else CAMPAIGN).name]
+    plan = VALIDATIONS[(owners[wildcards.model] if base else CAMPAIGN).name]
     return ["--validation", plan.model_dump_json()] if plan else []
 
 

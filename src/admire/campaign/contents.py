@@ -15,7 +15,7 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
-from admire.campaign.digest import canonical
+from admire.campaign.json_hash import canonical
 from admire.errors import ConfigError
 
 WEIGHTS = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import contents
-from admire.campaign.digest import digest
+from admire.campaign.json_hash import digest
 
 PLAIN = "its own files"  # nothing else decides
 OTHERS = (  # vocabularies of classes that read others than `contents.TOKENIZER`

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign.answers import answers_version
-from admire.campaign.digest import digest
-from admire.campaign.identity import tokenizer_identity
+from admire.campaign.content_identity import tokenizer_identity
+from admire.campaign.json_hash import digest
 from admire.campaign.layout import Layout
 from admire.campaign.loading import load
 from admire.campaign.schema.campaign import Campaign

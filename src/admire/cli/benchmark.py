@@ -21,14 +21,14 @@ def run(args: argparse.Namespace) -> int:
     """Write `summary.csv`, `README.md` and the picture; print the table."""
     campaign = resolve(args)
     from admire.campaign.layout import Layout
-    from admire.report import benchmark, comparison, comparison_page
-    from admire.trials.files import write_text
+    from admire.report.comparison import figure, page, scores
+    from admire.trials.atomic_files import write_text
 
-    rows = comparison.read(campaign)
+    rows = scores.read(campaign)
     out = args.out or Layout(Path(campaign.results)).benchmark(campaign.name)
-    write_text(out / "summary.csv", comparison.summary_csv(campaign, rows))
-    benchmark.draw(campaign, rows, out)
-    write_text(out / "README.md", comparison_page.render(campaign, rows))
-    print("\n".join(comparison_page.table(rows)))
+    write_text(out / "summary.csv", scores.summary_csv(campaign, rows))
+    figure.draw(campaign, rows, out)
+    write_text(out / "README.md", page.render(campaign, rows))
+    print("\n".join(page.table(rows)))
     print(f"\nwritten: {out}/")
     return 0

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate and print the scores."""
-    from admire.campaign.fidelities import label
+    from admire.campaign.fidelity import label
     from admire.campaign.loading import parse_argument
     from admire.campaign.recipes import suite_digest
     from admire.campaign.schema.resources import Resources

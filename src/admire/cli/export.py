@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the table, and say what is in it."""
     campaign = resolve(args)
     from admire.replay.export import FORMATS as writers
-    from admire.trials.files import write_text
+    from admire.trials.atomic_files import write_text
     from admire.trials.ledger import Ledger
 
     text = writers[args.format](campaign, Ledger.read(campaign))

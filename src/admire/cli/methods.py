@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from admire.optimize.methods import METHODS
+from admire.optimize.registry import METHODS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -21,8 +21,8 @@ def run(args: argparse.Namespace) -> int:
     """Fetch, and say what is there."""
     campaign = resolve(args)
     from admire.errors import ConfigError
-    from admire.preflight.fetch import fetch
     from admire.preflight.hub import missing, needs, to_install
+    from admire.preflight.prefetch import fetch
 
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         if os.environ.get(name, "0") not in ("", "0"):

@@ -24,8 +24,8 @@ def run(args: argparse.Namespace) -> None:
         raise ConfigError(f"--threads: {args.threads} processes can do nothing; give 1 or more")
     campaign = resolve(args)
     from admire.data.left_out import Tally
-    from admire.data.sources import prepare_source
-    from admire.trials.files import read_json
+    from admire.data.prepared_source import prepare_source
+    from admire.trials.atomic_files import read_json
 
     path = prepare_source(campaign, args.source, args.threads)
     card = read_json(path)

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Decide, and print one line a trial."""
     campaign = resolve(args)
-    from admire.campaign.fidelities import label
+    from admire.campaign.fidelity import label
     from admire.loop.decisions import decide
     from admire.trials.decision_records import read_proposal
 

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> None:
     """Play, print the table, write the files."""
     from admire.replay.instance import make_instance
     from admire.replay.on_table import plan_replay, run_replay
-    from admire.report import replay_files, replay_table
+    from admire.report.replay import files, terminal_table
 
     _check_numbers(args)
     methods = None if args.methods == "all" else [name.strip() for name in args.methods.split(",") if name.strip()]
@@ -102,15 +102,15 @@ def run(args: argparse.Namespace) -> None:
     print("".join(f"{sentence}\n" for sentence in plan.skipped), end="", flush=True)
     _say_kept(plan, args.seeds)
     result = run_replay(plan, args.seeds, args.cores, _bar)
-    print(replay_table.text(result.summary()))
+    print(terminal_table.text(result.summary()))
     if args.out is not None:
-        replay_files.write(result, args.out, {key: value for key, value in vars(args).items() if key != "run"})
+        files.write(result, args.out, {key: value for key, value in vars(args).items() if key != "run"})
         print(f"\nwritten: {args.out}/")
 
 
 def _check_names(methods: list[str]) -> None:
     """Refuse an unknown method before the table is read, which can take a while."""
-    from admire.optimize.methods import check_name
+    from admire.optimize.registry import check_name
 
     for name in methods:
         check_name(name)
@@ -211,7 +211,7 @@ def _calibrate(table: Table, config: ReplayConfig, args: argparse.Namespace) -> 
 
     from admire.output.spreadsheet import frame_text
     from admire.replay import calibration
-    from admire.trials.files import write_text
+    from admire.trials.atomic_files import write_text
 
     found = calibration.coverage(table, config, range(args.seeds), args.cores or os.cpu_count() or 1)
     lines = pd.concat(tqdm(found, total=args.seeds, desc="calibration", unit="seed", disable=None))

@@ -21,14 +21,14 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from admire.campaign.layout import Layout
-    from admire.report import page, recommendation
-    from admire.report.dossier import Dossier
+    from admire.report.campaign import page, recommendation
+    from admire.report.campaign.results import CampaignResults
     from admire.trials.ledger import Ledger, locked
 
     # the last update was before the target's final training: the table is written once more
     with locked(Layout(Path(campaign.results)).campaign(campaign.name)):
         Ledger.read(campaign).write_table()
-    dossier = Dossier.read(campaign)
-    print(f"recommendation: {recommendation.write(dossier)}")
-    print(f"report: {page.write(dossier)}")
+    results = CampaignResults.read(campaign)
+    print(f"recommendation: {recommendation.write(results)}")
+    print(f"report: {page.write(results)}")
     return 0

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     from admire.campaign.layout import Layout
     from admire.errors import BusyError, ConfigError
-    from admire.trials.reopen import failed_training, failed_trials, find_trial, reopen
+    from admire.trials.retry import failed_training, failed_trials, find_trial, reopen
     from admire.trials.waiting import release_all
 
     results = Layout(Path(args.results))

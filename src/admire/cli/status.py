@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     from pathlib import Path
 
-    from admire.campaign.fidelities import fidelities
+    from admire.campaign.fidelity import fidelities
     from admire.campaign.layout import Layout
     from admire.health.check import findings
     from admire.loop.progress import measure, progress_line
@@ -114,11 +114,11 @@ def _print_jobs(controlled: bool) -> None:
     """The workflow's jobs in Slurm, and what they wait for."""
     from pathlib import Path
 
-    from admire.trials import slurm
+    from admire.trials import slurm_jobs
 
-    jobs = slurm.jobs(Path.cwd())
+    jobs = slurm_jobs.jobs(Path.cwd())
     if jobs is None:
-        if slurm.present() and slurm.used(Path.cwd()):
+        if slurm_jobs.present() and slurm_jobs.used(Path.cwd()):
             print("Slurm does not answer")
         return
     for job in jobs:

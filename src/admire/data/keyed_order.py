@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from admire.campaign.digest import canonical
+from admire.campaign.json_hash import canonical
 
 
 def key_of(*parts: str | int) -> np.uint64:

@@ -18,8 +18,8 @@ import numpy as np
 from admire.campaign.layout import TrialLayout, kept
 from admire.data.keyed_order import key_of, keyed_hash, permutation
 from admire.errors import SourceError, TrialError
-from admire.trials.files import read_json, write_bytes, write_json
-from admire.trials.spec import Spec
+from admire.trials.atomic_files import read_json, write_bytes, write_json
+from admire.trials.identity import Spec
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from admire.data.documents import documents
 from admire.data.keyed_order import key_of, permutation
 from admire.data.left_out import Tally
 from admire.data.parallel import in_order
-from admire.data.progress import progress
+from admire.data.progress_bar import progress
 from admire.data.shards import Shards, arrow_files
 from admire.data.splits import SPLITS
 from admire.data.tokenise import Text, batches, tokeniser

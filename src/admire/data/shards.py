@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from admire.data.tokenise import Rows
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admire.campaign import contents
-from admire.campaign.digest import canonical
+from admire.campaign.json_hash import canonical
 from admire.campaign.layout import Layout
 from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import tokenizer_digest, tokenizer_owner
@@ -24,8 +24,8 @@ from admire.data.documents import documents
 from admire.data.left_out import Tally
 from admire.data.splits import placed
 from admire.errors import ConfigError, TrialError
+from admire.trials.identity import tokenizer_place
 from admire.trials.lease import Lease
-from admire.trials.spec import tokenizer_place
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

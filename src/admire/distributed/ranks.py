@@ -1,4 +1,4 @@
-"""The processes of one training or evaluation, and what they tell each other: few and small things, on a channel of their own
+"""The processes of one training or evaluation, and the values that they exchange: few and small things, on a channel of their own
 that waits as long as it takes (a training's first process may wait for hours until another trainer of the trial is gone).
 """
 
@@ -42,7 +42,7 @@ class Ranks:
         """Whether this process is the one that holds the lease, writes and speaks."""
         return self.rank == 0
 
-    def tell(self, value: Told) -> Told:
+    def broadcast(self, value: Told) -> Told:
         """The first process's value, on all."""
         if self.size == 1:
             return value
@@ -62,7 +62,7 @@ class Ranks:
         distributed.all_gather_object(values, value, group=self._channel)
         return values
 
-    def largest(self, *values: int) -> tuple[int, ...]:
+    def all_reduce_max(self, *values: int) -> tuple[int, ...]:
         """The largest of each value over all processes; all get the same."""
         if self.size == 1:
             return values
@@ -73,9 +73,9 @@ class Ranks:
         distributed.all_reduce(numbers, distributed.ReduceOp.MAX, group=self._channel)
         return tuple(numbers.tolist())
 
-    def wait(self) -> None:
-        """Go on when all are here."""
-        self.largest(0)
+    def barrier(self) -> None:
+        """Return when all processes have come here."""
+        self.all_reduce_max(0)
 
     def lost_another(self, error: Exception) -> bool:
         """Whether an error says only that another process is gone: that one knows why, or was killed."""

@@ -19,7 +19,7 @@ import psutil
 
 from admire.distributed.loopback import ADDRESS, use_loopback
 from admire.errors import TrialError
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 
 # that are passed on to the processes
 SIGNALS = (signal.SIGTERM, signal.SIGURG, signal.SIGINT)
@@ -113,12 +113,12 @@ def _meeting(nodes: int) -> dict[str, Any]:
     """Where the processes find each other: on this machine, or on the first node of the Slurm job."""
     if nodes == 1:
         return {"rdzv_backend": use_loopback(), "rdzv_endpoint": ADDRESS, "run_id": uuid.uuid4().hex}
-    job, head = slurm.own_job(), slurm.first_node()
+    job, head = slurm_jobs.own_job(), slurm_jobs.first_node()
     if job is None or head is None:
         raise TrialError(f"resources.nodes: {nodes} nodes train together in a Slurm job only; this is none")
     return {
         "rdzv_backend": "static",
         "rdzv_endpoint": f"{head}:{FIRST_PORT + int(job) % PORTS}",
-        "rdzv_configs": {"rank": slurm.node(), "timeout": JOINED_WITHIN},
+        "rdzv_configs": {"rank": slurm_jobs.node(), "timeout": JOINED_WITHIN},
         "run_id": job,
     }

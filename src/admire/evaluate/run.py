@@ -22,11 +22,12 @@ from admire.campaign.schema.evaluation import Benchmarks, Suite
 from admire.campaign.schema.resources import Resources
 from admire.distributed.torchrun import ProcessEndedError
 from admire.errors import AdmireError, ConfigError, SourceError, TrialError
-from admire.evaluate import processes
+from admire.evaluate import suites
 from admire.evaluate.sandbox.isolation import best
 from admire.evaluate.stopping import STOPS, StoppedError, stoppable
 from admire.trials import storage
 from admire.trials.attempts import Attempts
+from admire.trials.identity import Spec
 from admire.trials.reasons import last_reason, note_preemption
 from admire.trials.records import (
     Evaluation,
@@ -39,7 +40,6 @@ from admire.trials.records import (
     read_training,
     restore,
 )
-from admire.trials.spec import Spec
 
 Split = Literal["validation", "test"]
 
@@ -187,7 +187,7 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
             "`evaluation`, or score it in a campaign of its own"
         )
     try:
-        outcome = processes.score(campaign, suite, trial.model(), scoring.evaluation.split, threads, resources)
+        outcome = suites.score(campaign, suite, trial.model(), scoring.evaluation.split, threads, resources)
     except ConfigError as error:
         raise ConfigError(f"evaluation.{suite}: {error}") from None
     except ProcessEndedError as error:

@@ -10,7 +10,7 @@ from admire.campaign.recipes import source_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.data.left_out import Tally, is_unchecked
 from admire.health.finding import Finding
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 from admire.trials.ledger import Ledger
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from admire.campaign.fidelities import fidelities
+from admire.campaign.fidelity import fidelities
 from admire.campaign.schema.campaign import Campaign
 from admire.space import money
 from admire.trials.ledger import Ledger

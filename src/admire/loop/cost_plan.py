@@ -9,7 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from admire.campaign.fidelities import Fidelity, fidelities, kept, label
+from admire.campaign.fidelity import Fidelity, fidelities, kept, label
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import base_campaign, source_digest, tokenizer_digest, tokenizer_owner
 from admire.campaign.schema.campaign import Campaign

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from admire import __version__
-from admire.campaign import lock
-from admire.campaign.digest import digest
-from admire.campaign.fidelities import fidelities
+from admire.campaign import frozen_settings
+from admire.campaign.fidelity import fidelities
+from admire.campaign.json_hash import digest
 from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, kept
 from admire.campaign.recipes import base_campaign
 from admire.campaign.schema.campaign import Campaign
@@ -27,16 +27,16 @@ from admire.loop.budget import Budget
 from admire.loop.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
 from admire.loop.freedom import check_freedom
 from admire.loop.schedule import latest_update
-from admire.optimize.methods import get
 from admire.optimize.problem import Problem, Proposal
+from admire.optimize.registry import get
 from admire.space import money
 from admire.trials import breaker
+from admire.trials.atomic_files import read_json, write_json
 from admire.trials.decision_records import DecidedTrial, ProposalRecord, RecommendationRecord, read_proposal
-from admire.trials.files import read_json, write_json
+from admire.trials.identity import Spec, available_rows, make_spec
 from admire.trials.ledger import Ledger, locked
 from admire.trials.origin import keep_specs
 from admire.trials.records import restore
-from admire.trials.spec import Spec, available_rows, make_spec
 
 LANE = re.compile(r"step_(\d{4,})/lane_(\d+)")
 
@@ -284,11 +284,11 @@ def _base_of(campaign: Campaign, model: Model) -> Spec | None:
 def _freeze_content(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> None:
     """Freeze the sources' content and what the configuration's paths hold at the first decision, compare at every later one."""
     path = Layout(Path(campaign.results)).campaign(campaign.name).lock
-    frozen = read_json(path) if path.is_file() else lock.fresh(campaign)
-    content = lock.content_of(cards)
+    frozen = read_json(path) if path.is_file() else frozen_settings.fresh(campaign)
+    content = frozen_settings.content_of(cards)
     known = frozen.get("content", {})
-    lock.check_content(campaign, known, content, str(path))
-    lock.check_contents(campaign, frozen, str(path))
+    frozen_settings.check_content(campaign, known, content, str(path))
+    frozen_settings.check_contents(campaign, frozen, str(path))
     if content.keys() - known.keys():  # a campaign of an earlier version froze what is trained on, not what is held out
         write_json(path, frozen | {"content": content | known})
 

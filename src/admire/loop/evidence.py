@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from admire.campaign.fidelities import fidelities, kept
+from admire.campaign.fidelity import fidelities, kept
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import source_digests
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError, SourceError
 from admire.optimize.problem import Objective, Observations, Pending, Problem
 from admire.space.counts import exact_counts, row_limits
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 from admire.space.simplex import CappedSimplex
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
+from admire.trials.identity import available_rows
 from admire.trials.ledger import Ledger, Trial
-from admire.trials.spec import available_rows
 
 
 def read_cards(campaign: Campaign) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from admire.campaign.fidelities import fidelities
+from admire.campaign.fidelity import fidelities
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.loop.budget import Budget

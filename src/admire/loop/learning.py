@@ -13,11 +13,11 @@ from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.loop.budget import Budget
 from admire.loop.evidence import observations_of, problem_of, read_cards
-from admire.optimize.methods import get
 from admire.optimize.problem import Recommendation
+from admire.optimize.registry import get
 from admire.trials import breaker, waiting
+from admire.trials.atomic_files import write_json
 from admire.trials.decision_records import ObservedBest, RecommendationRecord, UpdateRecord, read_proposal, read_update
-from admire.trials.files import write_json
 from admire.trials.ledger import Ledger, locked, objective
 
 

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from admire.optimize.admire import Admire
-    from admire.optimize.methods import METHODS, build
     from admire.optimize.problem import (
         Method,
         Objective,
@@ -33,7 +32,8 @@ if TYPE_CHECKING:
         Proposal,
         Recommendation,
     )
-    from admire.space.fidelity import Fidelities
+    from admire.optimize.registry import METHODS, build
+    from admire.space.fidelities import Fidelities
     from admire.space.simplex import CappedSimplex
 
 __all__ = [
@@ -52,10 +52,10 @@ __all__ = [
 ]
 _HOMES = {
     "Admire": "admire.optimize.admire",
-    "METHODS": "admire.optimize.methods",
-    "build": "admire.optimize.methods",
+    "METHODS": "admire.optimize.registry",
+    "build": "admire.optimize.registry",
     "CappedSimplex": "admire.space.simplex",
-    "Fidelities": "admire.space.fidelity",
+    "Fidelities": "admire.space.fidelities",
 }
 
 

@@ -2,7 +2,7 @@
 
 Policy. The initial design goes to the cheapest size. After it each mixture is the one with the largest log expected
 improvement at the target, as one of two models sees it: one learns from all sizes, one from the target alone, and which is
-asked is drawn by how far each is trusted (`surrogates/experts.py`). It is trained at the target, or at a smaller size where
+asked is drawn by how far each is trusted (`surrogates/model_average.py`). It is trained at the target, or at a smaller size where
 that tells more about the target per unit of cost; at most one smaller trial comes to each trial at the target, so that a
 small size which misleads can cost no more than that. Where trials may stop early, one that did is continued instead, at the
 price of the steps that are left, when the expected improvement and the doubt that this removes are worth more for it.
@@ -23,8 +23,8 @@ from admire.optimize.acquisition import (
 )
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.recommend import recommend
-from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
+from admire.optimize.surrogates.model_average import ModelAverage
 from admire.optimize.surrogates.search_settings import searching
 from admire.optimize.tried import Tried, offered, random_mixtures, spread_mixtures
 from admire.space import money
@@ -57,11 +57,11 @@ class Admire:
         if not seen.n and not len(pending.X):
             return _initial_design(problem, tried, budget, rng)
         with manual_seed(int(rng.integers(2**31))):
-            experts = Experts.fit(problem, seen, self.kernels) if seen.n else None
-            if experts is None:
+            average = ModelAverage.fit(problem, seen, self.kernels) if seen.n else None
+            if average is None:
                 return _blind(problem, tried, budget, rng)
             order = np.lexsort((*pending.X.T, pending.size))
-            surrogate = experts.drawn(rng).believing(pending.X[order], pending.size[order])
+            surrogate = average.drawn(rng).condition_on_mean(pending.X[order], pending.size[order])
             sizes = np.concatenate([seen.size, pending.size])
             target = problem.fidelities.target
             known = np.concatenate([_scored(problem, seen), pending.X[order][pending.size[order] == target]])
@@ -80,7 +80,7 @@ class Admire:
                 budget = money.left(budget, tried.price(chosen.weights, chosen.size))
                 sizes = np.append(sizes, chosen.size)
                 known = np.concatenate([known, chosen.weights[None]]) if chosen.size == target else known
-                surrogate = surrogate.believing(chosen.weights[None], np.array([chosen.size]))
+                surrogate = surrogate.condition_on_mean(chosen.weights[None], np.array([chosen.size]))
             return proposals
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:

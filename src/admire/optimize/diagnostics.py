@@ -8,8 +8,8 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from admire.optimize.problem import Observations, Problem
-from admire.optimize.surrogates.experts import Experts
 from admire.optimize.surrogates.gaussian_process import Kernels
+from admire.optimize.surrogates.model_average import ModelAverage
 from admire.space.simplex import CappedSimplex
 
 ENOUGH = 4  # trials at the target for an accuracy there
@@ -24,11 +24,11 @@ def loo_predictions(
     Returns:
         index (r) into `seen` of the trials with a whole objective, mean (r) and sd (r) of the observed objective.
     """
-    surrogate = Experts.fit(problem, seen, kernels) if seen.n else None
+    surrogate = ModelAverage.fit(problem, seen, kernels) if seen.n else None
     return surrogate.leave_one_out() if surrogate else (np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))
 
 
-def accuracy(problem: Problem, seen: Observations, surrogate: Experts) -> dict[str, float]:
+def accuracy(problem: Problem, seen: Observations, surrogate: ModelAverage) -> dict[str, float]:
     """Leave-one-out accuracy at the target, or while it has fewer than 4 trials at the size that has most.
 
     Returns:
@@ -64,7 +64,7 @@ def influence(problem: Problem, seen: Observations, kernels: Kernels | None = No
         while there is no model.
     """
     change = np.full((problem.space.k, len(problem.objective.metrics)), np.nan)
-    surrogate = Experts.fit(problem, seen, kernels) if seen.n else None
+    surrogate = ModelAverage.fit(problem, seen, kernels) if seen.n else None
     if surrogate is not None:
         ends = np.array([_ends(problem, k) for k in range(problem.space.k)])
         low, high = (surrogate.predict_metrics(ends[:, i], problem.fidelities.target) for i in range(2))

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 from admire.space.simplex import CappedSimplex
 
 

@@ -11,8 +11,8 @@ from scipy.stats import norm
 from admire.optimize.acquisition import candidates, maximise
 from admire.optimize.diagnostics import accuracy
 from admire.optimize.problem import Observations, Problem, Recommendation
-from admire.optimize.surrogates.experts import Experts, TrustedMean
 from admire.optimize.surrogates.gaussian_process import Kernels
+from admire.optimize.surrogates.model_average import ModelAverage, TrustedMean
 from admire.optimize.surrogates.search_settings import searching
 
 RIVALS = 256  # random mixtures, and as many near it, that the recommendation is compared with
@@ -24,7 +24,7 @@ SAME = 1e-9  # weights closer than this are the same mixture
 def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Recommendation:
     """The mixture with the highest posterior mean of the objective at the target; the prior while nothing has a score."""
     with manual_seed(0):
-        surrogate = Experts.fit(problem, seen, kernels) if seen.n else None
+        surrogate = ModelAverage.fit(problem, seen, kernels) if seen.n else None
         if surrogate is None:
             return Recommendation(problem.prior, how="the prior: no trial has been scored yet")
         rng = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def _range_of_best(
 
 
 def _chances(
-    problem: Problem, seen: Observations, surrogate: Experts, best: np.ndarray, rng: np.random.Generator
+    problem: Problem, seen: Observations, surrogate: ModelAverage, best: np.ndarray, rng: np.random.Generator
 ) -> tuple[float | None, float | None]:
     """Probabilities that the recommendation `best` (K), and that the best observed mixture at the target, is the best of the
     mixtures scored there and the recommendation; None while none was."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from admire.errors import ConfigError
 from admire.optimize.problem import Method, Observations, Pending, Problem, Proposal, Recommendation
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 
 
 class Transfer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.campaign.fidelities import fidelities
+from admire.campaign.fidelity import fidelities
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError

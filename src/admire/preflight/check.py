@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from admire.campaign import lock
+from admire.campaign import frozen_settings
 from admire.campaign.layout import CampaignLayout, Layout
 from admire.campaign.recipes import base_campaign
 from admire.campaign.schema.campaign import Campaign
@@ -22,7 +22,7 @@ from admire.preflight.models import check_models
 from admire.preflight.sources import check_commits, check_masks, check_sources
 from admire.preflight.tasks import check_tasks
 from admire.trials import breaker
-from admire.trials.files import read_json, write_json, write_text
+from admire.trials.atomic_files import read_json, write_json, write_text
 from admire.trials.ledger import Ledger
 
 
@@ -40,8 +40,8 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     begun = _begun(files)
     if begun:
         frozen = read_json(files.lock)
-        lock.check(campaign, frozen, origin)
-        lock.check_contents(campaign, frozen, origin)
+        frozen_settings.check(campaign, frozen, origin)
+        frozen_settings.check_contents(campaign, frozen, origin)
         breaker.check(campaign, Ledger.read(campaign))
     check_methods(campaign, origin)
     check_budget(campaign, origin)
@@ -78,12 +78,12 @@ def begin(campaign: Campaign) -> list[str]:
     files = layout.campaign(campaign.name)
     write_text(files.config, yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False))
     write_contents_down(campaign)
-    fresh = lock.fresh(campaign)
+    fresh = frozen_settings.fresh(campaign)
     held = fresh["contents"]
     begun = _begun(files)
     frozen = read_json(files.lock) if begun else fresh
     known = frozen.get("contents", {})
-    completed = lock.completed(held, known) if "contents" in frozen else held
+    completed = frozen_settings.completed(held, known) if "contents" in frozen else held
     write_json(files.lock, with_tasks(campaign, frozen | {"contents": completed}))
     added = sorted(key for key in completed if completed[key] != known.get(key))
     if not begun or not added:

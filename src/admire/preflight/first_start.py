@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from admire.campaign.identity import CHANGED, LOADING, to_write_down, unknown_loading
+from admire.campaign.content_identity import CHANGED, LOADING, to_write_down, unknown_loading
 from admire.campaign.layout import Layout
 from admire.campaign.recipes import ready_tokenizer, source_digests
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 
 
 def write_contents_down(campaign: Campaign) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign import task_files
-from admire.campaign.digest import digest_files
+from admire.campaign.json_hash import digest_files
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_contents import READERS

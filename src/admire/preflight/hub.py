@@ -1,7 +1,7 @@
 """What a campaign takes from the hub (models, tokenizers, datasets, task data): is it on this machine?
 
 Nothing is downloaded in a run, so all of it must be in the caches of huggingface_hub and datasets before a GPU is asked for;
-`admire.preflight.fetch` puts it there.
+`admire.preflight.prefetch` puts it there.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
-from admire.optimize.methods import check_name, check_options, entry
+from admire.optimize.registry import check_name, check_options, entry
 
 
 def check_methods(campaign: Campaign, origin: str) -> None:

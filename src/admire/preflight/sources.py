@@ -19,7 +19,7 @@ from admire.loop.evidence import prior_of, space_of
 from admire.loop.freedom import check_freedom
 from admire.preflight.columns import check_columns
 from admire.preflight.hub import on_hub
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 
 
 def check_sources(campaign: Campaign, origin: str, begun: bool = False) -> None:
@@ -33,7 +33,7 @@ def check_sources(campaign: Campaign, origin: str, begun: bool = False) -> None:
     Raises:
         ConfigError: names the configuration, the source and the mend.
     """
-    from admire.data.sources import check_files
+    from admire.data.prepared_source import check_files
 
     layout = Layout(Path(campaign.results))
     most, prepared = [], True

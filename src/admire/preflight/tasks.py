@@ -5,8 +5,8 @@ from __future__ import annotations
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
-from admire.evaluate.benchmarks import check_tasks as check_suite
 from admire.evaluate.directions import check_directions
+from admire.evaluate.lm_eval_suite import check_tasks as check_suite
 
 
 def check_tasks(campaign: Campaign, origin: str) -> None:

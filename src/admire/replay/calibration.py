@@ -11,7 +11,7 @@ import pandas as pd
 from admire.data.parallel import workers
 from admire.errors import TableError
 from admire.optimize.problem import Observations
-from admire.optimize.surrogates.experts import Experts
+from admire.optimize.surrogates.model_average import ModelAverage
 from admire.replay.instance import Instance, ReplayConfig, make_instance
 from admire.replay.side_by_side import WANT_OF_MEMORY, start_worker
 from admire.replay.simulate import observations
@@ -71,12 +71,12 @@ def _evidence(instance: Instance, seen: int) -> Observations:
 
 def _held_out(instance: Instance, evidence: Observations, seen: int) -> dict[str, float]:
     target = instance.problem.fidelities.target
-    experts = Experts.fit(instance.problem, evidence)
-    if experts is None:
+    average = ModelAverage.fit(instance.problem, evidence)
+    if average is None:
         raise TableError("a metric of the objective stands in none of the rows that are seen first; leave it out")
-    mean, sd = experts.predict_observation(instance.pool[target][seen:], target)
+    mean, sd = average.predict_observation(instance.pool[target][seen:], target)
     y = instance.problem.objective(instance.Y[target])[seen:]
-    reach = experts.z90(target) * sd
+    reach = average.z90(target) * sd
     return {
         "coverage90": float((abs(y - mean) <= reach).mean()),
         "r2": float(1 - ((y - mean) ** 2).sum() / ((y - y.mean()) ** 2).sum()),

@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import admire
-from admire.campaign.digest import digest
-from admire.optimize.methods import TRANSFER, entry
+from admire.campaign.json_hash import digest
+from admire.optimize.registry import TRANSFER, entry
 
 PLAY, TRANSFERRED, DRAWN = "admire.replay.simulate", "admire.optimize.transfer", "admire.replay.synthetic"
 

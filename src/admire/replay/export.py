@@ -3,7 +3,7 @@ read it."""
 
 from __future__ import annotations
 
-from admire.campaign.fidelities import fidelities
+from admire.campaign.fidelity import fidelities
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.errors import TableError

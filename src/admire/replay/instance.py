@@ -9,7 +9,7 @@ import numpy as np
 from admire.errors import TableError
 from admire.optimize.problem import Objective, Problem
 from admire.replay.table import Table
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 from admire.space.simplex import CappedSimplex
 
 TOTAL = 1_000_000  # mixtures of a table count as the same trial when they agree to six digits

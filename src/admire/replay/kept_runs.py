@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from admire.campaign.digest import digest
+from admire.campaign.json_hash import digest
 from admire.replay.deciding_code import content_digest, deciding_files
 from admire.replay.instance import ReplayConfig
 from admire.replay.side_by_side import Run

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from admire.errors import TableError
-from admire.optimize.methods import METHODS, check_name
+from admire.optimize.registry import METHODS, check_name
 from admire.replay import summary
 from admire.replay.instance import Instance, ReplayConfig, make_instance
 from admire.replay.kept_runs import KeptRuns

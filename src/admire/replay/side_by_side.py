@@ -10,7 +10,7 @@ from functools import partial
 
 from admire.data.parallel import workers
 from admire.errors import TableError
-from admire.optimize.methods import build, entry
+from admire.optimize.registry import build, entry
 from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.simulate import Trace, simulate
 from admire.replay.table import Table

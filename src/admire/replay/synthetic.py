@@ -17,7 +17,7 @@ import numpy as np
 from admire.errors import TableError
 from admire.optimize.problem import Objective, Observations, Problem
 from admire.replay.table import Table
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 from admire.space.simplex import CappedSimplex
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import matplotlib.ticker
 
-from admire.trials.files import write_bytes
+from admire.trials.atomic_files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

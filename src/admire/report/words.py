@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from admire.campaign.fidelities import fidelities
+from admire.campaign.fidelity import fidelities
 from admire.campaign.schema.campaign import Campaign
 from admire.optimize.problem import Problem
 from admire.trials.decision_records import RecommendationRecord

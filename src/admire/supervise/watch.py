@@ -20,7 +20,7 @@ from typing import Literal
 from admire.campaign.layout import Layout
 from admire.supervise import terminal
 from admire.supervise.controller import Controller
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 from admire.trials.lease import BEATS, PERIOD, Lease
 
 Orphans = Literal["adopt", "wait", "cancel"]
@@ -114,7 +114,7 @@ class Watch:
         words = {"adopt": "go on", "wait": "are waited for", "cancel": "are cancelled"}[self.settings.orphans]
         self._say(f"{len(left)} jobs without a controller {words}: {', '.join(job.id for job in left)}")
         if self.settings.orphans == "cancel":
-            slurm.cancel(left)
+            slurm_jobs.cancel(left)
         if self.settings.orphans != "adopt":
             self._wait_while(lambda: self._jobs() != [])
 
@@ -135,7 +135,7 @@ class Watch:
                 return True
         return False
 
-    def _tell_of_stuck(self, jobs: list[slurm.Job]) -> None:
+    def _tell_of_stuck(self, jobs: list[slurm_jobs.Job]) -> None:
         for job in jobs:
             if job.id in self._stuck:
                 continue
@@ -156,11 +156,11 @@ class Watch:
         leases = [self._leases.setdefault(path, Lease(path)) for path in found]
         return [holder for lease in leases if (holder := lease.holder()) is not None]
 
-    def _jobs(self) -> list[slurm.Job] | None:
-        return slurm.jobs(Path.cwd())
+    def _jobs(self) -> list[slurm_jobs.Job] | None:
+        return slurm_jobs.jobs(Path.cwd())
 
     def _away(self) -> bool:
-        return slurm.present() and slurm.used(Path.cwd()) and self._jobs() is None
+        return slurm_jobs.present() and slurm_jobs.used(Path.cwd()) and self._jobs() is None
 
     def _wait_while(self, condition: Callable[[], bool], at_most: float = float("inf")) -> None:
         began = time.monotonic()

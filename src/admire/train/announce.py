@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from admire.campaign.fidelities import label
+from admire.campaign.fidelity import label
 from admire.campaign.layout import TrialLayout
 from admire.trials.records import finished_training
 

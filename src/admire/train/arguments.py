@@ -10,7 +10,7 @@ from admire.campaign.schema.resources import Resources
 from admire.errors import TrialError
 from admire.space.steps import SCHEDULE, Steps
 from admire.train.checkpoints import KEEP
-from admire.trials.spec import Spec
+from admire.trials.identity import Spec
 
 
 def steps_of(spec: Spec, share: float = 1.0) -> Steps:

@@ -18,9 +18,9 @@ from admire.train.interruption import EXIT_CODE, Interruption
 from admire.train.order import Given, Order
 from admire.trials import storage
 from admire.trials.attempts import Attempts
+from admire.trials.identity import Spec
 from admire.trials.lease import Lease
 from admire.trials.records import restore
-from admire.trials.spec import Spec
 
 REASON_LENGTH = 300  # characters of an error's message that enter records
 
@@ -35,7 +35,7 @@ def under_the_lease(order: Order, lease: Lease, ranks: Ranks) -> int:
     trial = order.trial
     held = lease.hold(wait=True, waiting=lambda holder: announce.waiting(trial, holder))
     with held if ranks.first else contextlib.nullcontext():
-        if ranks.tell(ranks.first and restore(trial.train())):
+        if ranks.broadcast(ranks.first and restore(trial.train())):
             return announce.finished(trial) if ranks.first else 0
         return _attempt(order, lease, ranks)
 
@@ -45,7 +45,7 @@ def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
     trial, spec = order.trial, Spec.load(order.trial)
     attempts = Attempts(trial.attempts)
     steps = steps_of(spec, float(trial.share))
-    start = ranks.tell(checkpoints.start(trial, steps.stable_end) if ranks.first else checkpoints.Start())
+    start = ranks.broadcast(checkpoints.start(trial, steps.stable_end) if ranks.first else checkpoints.Start())
     tally = Tally()
     diary = Diary(attempts, order.attempt, tally)
     if ranks.first:
@@ -73,9 +73,9 @@ def _train(given: Given, diary: Diary, interruption: Interruption) -> int:
     """Train, and record what came out. Both load the libraries, which takes seconds in which signals are heard already."""
     if given.ranks.size == 1:  # a process has one GPU: the library would give each one that it sees a batch
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
-    from admire.train import loop, outcome
+    from admire.train import outcome, trainer_run
 
-    trained = loop.train(given, diary.tally, interruption)
+    trained = trainer_run.train(given, diary.tally, interruption)
     return outcome.finish(given, trained, diary, interruption)
 
 

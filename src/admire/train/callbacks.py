@@ -18,7 +18,7 @@ from admire.train import checkpoints
 from admire.train.diary import Tally
 from admire.train.interruption import Interruption
 from admire.train.order import Given
-from admire.trials.files import write_text
+from admire.trials.atomic_files import write_text
 
 QUIET = 10.0  # seconds between lines of progress where there is no terminal
 
@@ -46,7 +46,7 @@ class Checkpoints(TrainerCallback):
         """Ask for a checkpoint when it is time, for one and an end when interrupted, for an end alone without the lease."""
         self.tally.count(state.global_step)
         due = time.perf_counter() - self.saved > self.period
-        lost, told, now = self.ranks.largest(self.given.lease.lost, self.interruption.number, due)
+        lost, told, now = self.ranks.all_reduce_max(self.given.lease.lost, self.interruption.number, due)
         if lost:
             control.should_training_stop = True
         elif told:
@@ -62,7 +62,7 @@ class Checkpoints(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Declare the checkpoint whole, and bring the loss curve up to it."""
         step = state.global_step
-        self.ranks.wait()  # each has written its part
+        self.ranks.barrier()  # each has written its part
         if self.ranks.first:
             folder = self.given.trial.checkpoints / f"checkpoint-{step}"
             start = self.given.start

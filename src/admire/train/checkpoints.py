@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.campaign.layout import TrialLayout
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 
 KEEP = 2
 MARK = "whole.json"

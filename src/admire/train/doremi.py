@@ -31,8 +31,8 @@ from admire.evaluate.loading import load_whole
 from admire.train.filling import NOTHING, filled
 from admire.train.pretrain import PACKAGES, random_model
 from admire.train.trainers import Built, Ingredients
-from admire.trials.files import read_json, write_json
-from admire.trials.spec import Dro, Spec
+from admire.trials.atomic_files import read_json, write_json
+from admire.trials.identity import Dro, Spec
 
 FILE = "source_weights.json"  # in a checkpoint
 IGNORED = NOTHING["labels"][-1]

@@ -6,10 +6,10 @@ from admire.campaign.layout import TrialLayout
 from admire.train import announce, checkpoints
 from admire.train.arguments import steps_of
 from admire.trials.attempts import Attempts
+from admire.trials.identity import Spec
 from admire.trials.lease import Lease
 from admire.trials.reasons import last_reason
 from admire.trials.records import TrainRecord, provenance, publish, restore
-from admire.trials.spec import Spec
 
 
 def give_up(trial: TrialLayout, lease: Lease, memory_mb: int | None) -> int:

@@ -25,7 +25,7 @@ def save(given: Given, trainer: Trainer) -> None:
     final, growing = trial.model(), partial(trial)
     if ranks.first:
         shutil.rmtree(growing, ignore_errors=True)
-    ranks.wait()
+    ranks.barrier()
     if given.order.resources.sharding == "full":
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     trainer.save_model(str(growing))

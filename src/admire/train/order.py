@@ -10,8 +10,8 @@ from admire.campaign.validation_plan import ValidationPlan
 from admire.distributed.ranks import Ranks
 from admire.space.steps import Steps
 from admire.train.checkpoints import Start
+from admire.trials.identity import Spec
 from admire.trials.lease import Lease
-from admire.trials.spec import Spec
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from admire.train import announce, model_folder
 from admire.train.callbacks import logged_losses
 from admire.train.diary import Diary
 from admire.train.interruption import EXIT_CODE, Interruption
-from admire.train.loop import Trained
 from admire.train.order import Given
+from admire.train.trainer_run import Trained
 from admire.trials.records import TrainRecord, provenance, publish
 
 LOSS_WINDOW = 20  # steps whose mean is the record's training loss
@@ -23,7 +23,7 @@ LOSS_WINDOW = 20  # steps whose mean is the record's training loss
 def finish(given: Given, trained: Trained, diary: Diary, interruption: Interruption) -> int:
     """Record what came out; returns the exit code. All processes come here and find the same; the first one writes it down."""
     trial, ranks, step = given.trial, given.ranks, diary.tally.step
-    ours = ranks.tell(ranks.first and not given.lease.lost and given.lease.held())
+    ours = ranks.broadcast(ranks.first and not given.lease.lost and given.lease.held())
     if ours and (trained.whole or trained.hopeless is not None):
         if trained.hopeless is None:
             model_folder.save(given, trained.trainer)

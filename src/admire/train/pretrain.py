@@ -19,7 +19,7 @@ from transformers import (
 from admire.errors import TrialError
 from admire.train.filling import NOTHING, filled
 from admire.train.trainers import Built, Ingredients
-from admire.trials.spec import Spec
+from admire.trials.identity import Spec
 
 PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers")
 

@@ -7,7 +7,7 @@ import time
 from admire.campaign.layout import TrialLayout
 from admire.train import announce
 from admire.train.interruption import EXIT_CODE, Interruption
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 
@@ -26,11 +26,11 @@ def follow(code: int) -> int:
 
 def queued_behind_its_holder(trial: TrialLayout, lease: Lease) -> bool:
     """In a Slurm job, wait in the queue and not on a GPU while another job trains this trial (an orphan of a controller)."""
-    holder = lease.watch(lambda other: announce.waiting(trial, other)) if slurm.own_job() else None
+    holder = lease.watch(lambda other: announce.waiting(trial, other)) if slurm_jobs.own_job() else None
     if holder is None or not holder["job"]:
         return False
     with Interruption() as end:
-        if not slurm.wait_behind(holder["job"]):
+        if not slurm_jobs.wait_behind(holder["job"]):
             return False
         announce.say(
             trial, f"Slurm job {holder['job']} is training it; this one waits in the queue until that one has ended"
@@ -45,7 +45,7 @@ def requeue(trial: TrialLayout) -> None:
     if not attempts.got_further() or attempts.requeues >= REQUEUES:
         return
     with Interruption() as end:  # Slurm may end this process before it has noted that it is requeued
-        if slurm.requeue():
+        if slurm_jobs.requeue():
             attempts.requeued()
             announce.say(trial, "its Slurm job is queued again and goes on from the checkpoint")
             _await(end)

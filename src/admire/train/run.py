@@ -19,7 +19,7 @@ from admire.train.given_up import give_up
 from admire.train.interruption import EXIT_CODE
 from admire.train.order import Order
 from admire.train.several_processes import train_in_processes
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 from admire.trials.records import restore
@@ -63,7 +63,7 @@ def train_trial(
         return 0
     if restore(trial.train()):
         return announce.finished(trial)
-    if slurm.node() > 0:
+    if slurm_jobs.node() > 0:
         return queueing.follow(train_in_processes(order))
     if queueing.queued_behind_its_holder(trial, lease):
         return EXIT_CODE

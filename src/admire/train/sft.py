@@ -11,13 +11,13 @@ from trl import SFTConfig, SFTTrainer
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from admire.campaign import contents
-from admire.campaign.identity import earlier
+from admire.campaign.content_identity import earlier
 from admire.campaign.layout import Layout, TrialLayout
 from admire.errors import TrialError
 from admire.evaluate.loading import load_whole
 from admire.train.filling import NOTHING, filled
 from admire.train.trainers import Built, Ingredients
-from admire.trials.spec import Spec
+from admire.trials.identity import Spec
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers")
 IGNORED = -100  # label of a token that does not count in the loss

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.schema.resources import Resources
-from admire.trials.spec import Spec
+from admire.trials.identity import Spec
 
 if TYPE_CHECKING:
     from datasets import Dataset

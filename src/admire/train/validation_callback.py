@@ -45,7 +45,7 @@ class Validation(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any
     ) -> None:
         """Read what is there, and score what was due at the step where the training was stopped."""
-        self.rows = self.ranks.tell(read_validation(self.path) if self.ranks.first else [])
+        self.rows = self.ranks.broadcast(read_validation(self.path) if self.ranks.first else [])
         self.seconds = sum(
             float(row["validation_seconds"]) for row in self.rows if int(row["step"]) <= state.global_step
         )

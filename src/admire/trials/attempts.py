@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from admire.output.credentials import masked_value
-from admire.trials.files import open_state
-from admire.trials.slurm import own_job, own_node
+from admire.trials.atomic_files import open_state
+from admire.trials.slurm_jobs import own_job, own_node
 
 Outcome = Literal["ok", "failed", "interrupted", "error", "storage", "preempted"]
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from admire.campaign.layout import Layout, TrialLayout, standing
 from admire.errors import TrialError
-from admire.trials.files import read_json
-from admire.trials.spec import Spec
+from admire.trials.atomic_files import read_json
+from admire.trials.identity import Spec
 
 
 class _Written(BaseModel):

@@ -23,7 +23,7 @@ from typing import Any
 
 import psutil
 
-from admire.trials.files import open_state
+from admire.trials.atomic_files import open_state
 
 PERIOD = 5.0  # seconds between renewals
 BEATS = 12  # renewals that may be missed: a minute, more than attribute caching on NFS delays

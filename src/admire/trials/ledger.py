@@ -15,16 +15,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from admire.campaign.fidelities import label
+from admire.campaign.fidelity import label
 from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
 from admire.output.spreadsheet import csv_text
 from admire.space import money
+from admire.trials.atomic_files import open_state, write_text
 from admire.trials.decision_records import DecidedTrial, read_proposal
-from admire.trials.files import open_state, write_text
+from admire.trials.identity import Spec
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
-from admire.trials.spec import Spec
 
 State = Literal["proposed", "trained", "done", "failed"]
 

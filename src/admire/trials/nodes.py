@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from admire.campaign.layout import Layout, TrialLayout
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 from admire.trials.attempts import Attempts
 
 REMEMBERED = 6 * 3600.0  # seconds for which a node is left out
@@ -97,7 +97,7 @@ class Nodes:
     def _usable_nodes(self, partition: str | None, gpu: str | None) -> list[str]:
         asked, nodes = self._usable.get((partition, gpu), (-ASKED_EVERY, []))
         if time.monotonic() - asked >= ASKED_EVERY:
-            nodes = slurm.usable_nodes(partition, gpu) or []
+            nodes = slurm_jobs.usable_nodes(partition, gpu) or []
             self._usable[partition, gpu] = (time.monotonic(), nodes)
         return nodes
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from admire.campaign.layout import Layout, TrialLayout, kept
 from admire.errors import TrialError
+from admire.trials.atomic_files import read_json, write_json
 from admire.trials.decision_records import DecidedTrial, ProposalRecord, read_proposal
-from admire.trials.files import read_json, write_json
-from admire.trials.spec import Spec
+from admire.trials.identity import Spec
 
 
 def entries(trial: TrialLayout) -> Iterator[tuple[Path, DecidedTrial]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.trials.attempts import Attempts
-from admire.trials.slurm import LOGS, log_of, own_job
+from admire.trials.slurm_jobs import LOGS, log_of, own_job
 
 KILLED = "killed without a word: by the memory or time limit, a lost node, or kill -9"
 PREEMPTED = "preempted"

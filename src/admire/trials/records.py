@@ -25,7 +25,7 @@ from admire import __version__
 from admire.campaign.layout import kept, standing
 from admire.errors import TrialError
 from admire.output.credentials import masked_value
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 
 # variables that make git look elsewhere than at the folder it is given (`git rev-parse --local-env-vars` lists them)
 ELSEWHERE = {

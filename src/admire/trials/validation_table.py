@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from admire.output.spreadsheet import csv_text
-from admire.trials.files import write_text
+from admire.trials.atomic_files import write_text
 
 BITS = "bits:"
 

@@ -21,8 +21,8 @@ from linear_operator.utils.cholesky import psd_safe_cholesky
 from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
+from admire.optimize.surrogates.batched_processes import Processes
 from admire.optimize.surrogates.fidelity_kernels import FIDELITY_KERNELS
-from admire.optimize.surrogates.gaussian_processes import Processes
 from admire.optimize.surrogates.mixture_kernels import MIXTURE_KERNELS
 from admire.optimize.surrogates.noise import noise_centres
 from admire.optimize.surrogates.standardise import Standardisation
@@ -157,7 +157,7 @@ class GaussianProcesses:
             total = weights @ covariance[:, 0, 0]
         return float(removed / total) if total > 0 else 0.0
 
-    def believing(self, X: np.ndarray, size: np.ndarray) -> GaussianProcesses:
+    def condition_on_mean(self, X: np.ndarray, size: np.ndarray) -> GaussianProcesses:
         """The surrogate after trials at mixtures `X` (q x K) and sizes (q) came out exactly as it expects.
 
         Means stay, variances shrink: this is how pending trials are taken into account (Ginsbourger et al. 2010).

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 
 SCALE_STRENGTH = 4.0  # trials that the scale borrowed from the best known size is worth
 

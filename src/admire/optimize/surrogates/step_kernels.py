@@ -12,7 +12,7 @@ from torch.nn import Parameter
 
 from admire.optimize.surrogates.fidelity_kernels import MakeKernel, dense
 from admire.optimize.surrogates.mixture_kernels import roots
-from admire.space.fidelity import Fidelities
+from admire.space.fidelities import Fidelities
 
 LOG_DISTORTION = (-1.0, 0.7)  # at the smallest share, of a metric that is standardised
 

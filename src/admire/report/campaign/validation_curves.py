@@ -11,7 +11,7 @@ import numpy as np
 
 from admire.campaign.schema.evaluation import DomainLoss
 from admire.report import style
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 from admire.trials.ledger import Trial
 from admire.trials.validation_table import BITS, read_validation
 
@@ -43,10 +43,10 @@ class Table:
 LOOKS = {"best": style.RECOMMENDED, "medium": style.QUIET, "worst": style.PRIOR}
 
 
-def draw(dossier: Dossier, folder: Path) -> Path:
+def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `validation.svg` and `.png`: a panel a source, those first that weigh most in the objective."""
-    model, tables = _of_one_size(dossier)
-    sources = _sources(dossier, tables)
+    model, tables = _of_one_size(results)
+    sources = _sources(results, tables)
     with style.figure(height=3.2, columns=max(len(sources), 1), width=WIDTH) as (made, axes):
         if not sources:
             style.note(axes[0], "No finished trial was validated while it was trained.")
@@ -56,40 +56,40 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             for ax, source in zip(axes, sources, strict=True):
                 line: dict[str, Any] = {"color": LOOKS[name], "marker": "o", "markersize": 3, "label": label}
                 ax.plot(_column(table.rows, "step"), _column(table.rows, f"{BITS}{source}"), **line)
-        per_step = dossier.campaign.model(model).cost / max(table.planned_steps for table in tables)
-        unit = "byte" if dossier.campaign.training.kind == "pretrain" else "assistant token"
+        per_step = results.campaign.model(model).cost / max(table.planned_steps for table in tables)
+        unit = "byte" if results.campaign.training.kind == "pretrain" else "assistant token"
         for ax, source in zip(axes, sources, strict=True):
             ax.set(xlabel=f"optimiser steps of {model}", ylim=_limits(ax))
             ax.set_xlim(left=0)
             ax.text(0.97, 0.95, source, transform=ax.transAxes, ha="right", va="top", weight="bold")
             cost = ax.secondary_xaxis("top", functions=_between_steps_and_cost(per_step))
-            cost.set_xlabel(dossier.campaign.budget.unit)
+            cost.set_xlabel(results.campaign.budget.unit)
         axes[0].set_ylabel(f"bits per {unit}")
         made.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(LOOKS))
         return style.save(made, folder, "validation")
 
 
-def _of_one_size(dossier: Dossier) -> tuple[str, list[Table]]:
+def _of_one_size(results: CampaignResults) -> tuple[str, list[Table]]:
     """The dearest size with enough validated trials to choose from, or the one with most, and their tables."""
-    by_size: dict[str, list[Table]] = {model.name: [] for model in dossier.campaign.models}
-    for trial in dossier.ledger.trials:
+    by_size: dict[str, list[Table]] = {model.name: [] for model in results.campaign.models}
+    for trial in results.ledger.trials:
         if trial.share != 1:  # its losses are read at another learning rate than those of the whole trainings
             continue
-        rows = read_validation(trial.files(dossier.campaign.results).validation())
-        score = dossier.score(trial)
+        rows = read_validation(trial.files(results.campaign.results).validation())
+        score = results.score(trial)
         if rows and score is not None and trial.record is not None:
             by_size[trial.model].append(Table(trial, rows, score, trial.record.planned_steps))
-    return max(by_size.items(), key=lambda size: (min(len(size[1]), len(LOOKS)), dossier.campaign.model(size[0]).cost))
+    return max(by_size.items(), key=lambda size: (min(len(size[1]), len(LOOKS)), results.campaign.model(size[0]).cost))
 
 
-def _sources(dossier: Dossier, tables: list[Table]) -> list[str]:
+def _sources(results: CampaignResults, tables: list[Table]) -> list[str]:
     """The sources that are drawn: scored in every table, those first whose loss weighs most in the objective."""
     weights: dict[str, float] = {}
-    for metric, weight in dossier.campaign.objective.items():
+    for metric, weight in results.campaign.objective.items():
         suite, _, source = metric.partition("/")
-        if isinstance(dossier.campaign.evaluation[suite], DomainLoss):
+        if isinstance(results.campaign.evaluation[suite], DomainLoss):
             weights[source] = max(abs(weight), weights.get(source, 0.0))
-    found = [name for name in dossier.names if tables and all(f"{BITS}{name}" in table.rows[0] for table in tables)]
+    found = [name for name in results.names if tables and all(f"{BITS}{name}" in table.rows[0] for table in tables)]
     return sorted(found, key=lambda name: -weights.get(name, 0.0))[:PANELS]
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from admire.data.left_out import Tally
 from admire.health.check import findings
 from admire.loop.progress import duration, measure
-from admire.report import calibration, costs, influence, mixture, progress, purchases, validation_curves, words
-from admire.report.dossier import Dossier
+from admire.report import words
+from admire.report.campaign import calibration, costs, influence, mixture, progress, purchases, validation_curves
+from admire.report.campaign.results import CampaignResults
 from admire.report.markup import code, document, paragraph, picture, section, table, tiles
-from admire.trials.files import write_text
+from admire.trials.atomic_files import write_text
 
 USE = """\
 import yaml
@@ -25,49 +26,49 @@ rows = mixture["rows"]        # source -> rows to draw
 FIGURES = (mixture, progress, purchases, calibration, influence)
 
 
-def write(dossier: Dossier) -> Path:
+def write(results: CampaignResults) -> Path:
     """Draw all figures into `figures/` and write the page."""
-    pictures = {figure: _drawn(figure, dossier) for figure in FIGURES}
+    pictures = {figure: _drawn(figure, results) for figure in FIGURES}
     body = [
-        *_head(dossier),
+        *_head(results),
         '<div class="pair">',
-        f"<div>{_weights(dossier)}</div>",
+        f"<div>{_weights(results)}</div>",
         pictures[mixture],
         "</div>",
-        *_worth_knowing(dossier),
+        *_worth_knowing(results),
         section(
             "How it was reached",
-            paragraph(_sentence(dossier.recommendation.how)),
+            paragraph(_sentence(results.recommendation.how)),
             _pair(pictures[progress], pictures[purchases]),
-            *([_drawn(validation_curves, dossier)] if dossier.campaign.validation else []),
+            *([_drawn(validation_curves, results)] if results.campaign.validation else []),
         ),
         section("How far the model can be trusted", _pair(pictures[calibration], pictures[influence])),
-        section("Trials", *_trials(dossier)),
-        section("What it cost", *_costs(dossier)),
-        section("Using the recommendation elsewhere", *_use(dossier)),
-        section("Where the numbers come from", *_provenance(dossier)),
+        section("Trials", *_trials(results)),
+        section("What it cost", *_costs(results)),
+        section("Using the recommendation elsewhere", *_use(results)),
+        section("Where the numbers come from", *_provenance(results)),
     ]
-    write_text(dossier.layout.report, document(f"Campaign {dossier.campaign.name}", body))
-    return dossier.layout.report
+    write_text(results.layout.report, document(f"Campaign {results.campaign.name}", body))
+    return results.layout.report
 
 
-def _worth_knowing(dossier: Dossier) -> list[str]:
+def _worth_knowing(results: CampaignResults) -> list[str]:
     """What is wrong, or should be known by who reads the numbers; no section where there is nothing."""
-    found = findings(dossier.campaign, dossier.ledger)
+    found = findings(results.campaign, results.ledger)
     return [section("Worth knowing", *(paragraph(str(finding)) for finding in found))] if found else []
 
 
-def _drawn(figure: ModuleType, dossier: Dossier) -> str:
-    return picture(figure.draw(dossier, dossier.layout.figures), figure.TITLE, figure.CAPTION)
+def _drawn(figure: ModuleType, results: CampaignResults) -> str:
+    return picture(figure.draw(results, results.layout.figures), figure.TITLE, figure.CAPTION)
 
 
 def _pair(*pictures: str) -> str:
     return "\n".join(['<div class="pair">', *pictures, "</div>"])
 
 
-def _head(dossier: Dossier) -> list[str]:
+def _head(results: CampaignResults) -> list[str]:
     """Title, the recommendation in words, the numbers to see first."""
-    campaign, best = dossier.campaign, dossier.recommendation
+    campaign, best = results.campaign, results.recommendation
     target = campaign.target.name
     heaviest = sorted(best.weights.items(), key=lambda pair: -pair[1])
     mixture_words = ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in heaviest[:8] if weight >= 0.005)
@@ -75,20 +76,20 @@ def _head(dossier: Dossier) -> list[str]:
     more = f" and {len(heaviest) - 8} further sources with {100 * rest:.0f} % together" if rest >= 0.005 else ""
     state = (
         "finished"
-        if any(trial.state == "done" for trial in dossier.finals)
+        if any(trial.state == "done" for trial in results.finals)
         else "under way; this is what is known so far"
     )
-    changes = words.changes_in_words(campaign, dossier.problem, best)
+    changes = words.changes_in_words(campaign, results.problem, best)
     return [
         f"<h1>Which mixture is best for {target}?</h1>",
         paragraph(f"Campaign {campaign.name}, {state}. Maximised: {words.objective_in_words(campaign)}.", "quiet"),
         paragraph(f"Train {target} on {mixture_words}{more}. {changes}", "lead"),
-        tiles(_numbers(dossier)),
+        tiles(_numbers(results)),
     ]
 
 
-def _numbers(dossier: Dossier) -> list[tuple[str, str, str]]:
-    campaign, best, update = dossier.campaign, dossier.recommendation, dossier.latest
+def _numbers(results: CampaignResults) -> list[tuple[str, str, str]]:
+    campaign, best, update = results.campaign, results.recommendation, results.latest
     target, unit = campaign.target.name, campaign.budget.unit
     found = []
     if best.mean is None:
@@ -109,40 +110,40 @@ def _numbers(dossier: Dossier) -> list[tuple[str, str, str]]:
                 f"trial {row.digest[:8]}; one noisy score",
             )
         )
-    scores = [score for trial in dossier.finals if (score := dossier.score(trial)) is not None]
+    scores = [score for trial in results.finals if (score := results.score(trial)) is not None]
     if scores:
         remark = f"{len(scores)} training{'s' if len(scores) > 1 else ''} on the recommended mixture"
         found.append((f"Final training of {target}", f"{sum(scores) / len(scores):.4f}", remark))
-    standing = measure(campaign, dossier.ledger).budget
+    standing = measure(campaign, results.ledger).budget
     remark = f"{unit}; committed {standing.committed:.4g}, reserved {standing.reserved:.4g}"
     found.append(("Budget spent", f"{standing.spent:.4g} of {standing.total:.4g}", remark))
     return found
 
 
-def _weights(dossier: Dossier) -> str:
+def _weights(results: CampaignResults) -> str:
     """The table of weights, with the row of the best observed mixture beside them."""
-    observed = dossier.latest.observed_best
+    observed = results.latest.observed_best
     header = ["source", "prior %", "recommended %", "90 % range", "cap %", "rows", "best observed %"]
     rows = []
     for cells, count in zip(
-        words.weights_table(dossier.campaign, dossier.problem, dossier.recommendation), dossier.counts, strict=True
+        words.weights_table(results.campaign, results.problem, results.recommendation), results.counts, strict=True
     ):
         best = "–" if observed is None else f"{100 * observed.weights[cells[0]]:.1f}"
         rows.append([*cells, f"{count:,}", best])
     note = (
-        f"A row is {words.row_in_words(dossier.campaign)}. The cap is what a source can give when no row is drawn more often "
-        f"than max_epochs ({dossier.campaign.mixture.max_epochs:g}) says."
+        f"A row is {words.row_in_words(results.campaign)}. The cap is what a source can give when no row is drawn more often "
+        f"than max_epochs ({results.campaign.mixture.max_epochs:g}) says."
     )
     return table(header, rows) + paragraph(note, "quiet")
 
 
-def _trials(dossier: Dossier) -> list[str]:
+def _trials(results: CampaignResults) -> list[str]:
     """How many trials of each size are in which state, and why some failed."""
-    trials = measure(dossier.campaign, dossier.ledger).trials
+    trials = measure(results.campaign, results.ledger).trials
     rows = []
-    for name in dossier.problem.fidelities.names:
+    for name in results.problem.fidelities.names:
         counts = [sum(trial.fidelity == name for trial in found) for found in trials.values()]
-        target = " (target)" if name == dossier.campaign.target.name else ""
+        target = " (target)" if name == results.campaign.target.name else ""
         rows.append([f"{name}{target}", *counts, sum(counts)])
     parts = [table(["size", *trials, "all"], rows)]
     if trials["failed"]:
@@ -154,9 +155,9 @@ def _trials(dossier: Dossier) -> list[str]:
     return [*parts, paragraph("Every trial with all its metrics: results.csv beside this page.", "quiet")]
 
 
-def _costs(dossier: Dossier) -> list[str]:
+def _costs(results: CampaignResults) -> list[str]:
     """Measured cost beside nominal, and where the time went."""
-    unit, sizes = dossier.campaign.budget.unit, costs.sizes(dossier)
+    unit, sizes = results.campaign.budget.unit, costs.sizes(results)
     if not sizes:
         return [paragraph("Nothing is trained yet.")]
     rows = []
@@ -169,13 +170,13 @@ def _costs(dossier: Dossier) -> list[str]:
     return [
         table(["size", "trained", f"nominal {unit}", f"measured {unit}", "training loop (s)", "tokens/s"], rows),
         paragraph(note, "quiet"),
-        *_times(dossier, sum(one.trained for one in sizes)),
+        *_times(results, sum(one.trained for one in sizes)),
     ]
 
 
-def _times(dossier: Dossier, trained: int) -> list[str]:
+def _times(results: CampaignResults, trained: int) -> list[str]:
     """Where the time went, and which overhead dominates."""
-    done, wall = costs.activities(dossier), costs.elapsed(dossier)
+    done, wall = costs.activities(results), costs.elapsed(results)
     lines = [(one.name, one.times, f"{one.seconds:.0f}", f"{one.seconds / trained:.1f}") for one in done]
     overhead = [one for one in done if not one.work]
     share = sum(one.seconds for one in overhead) / sum(one.seconds for one in done)
@@ -189,8 +190,8 @@ def _times(dossier: Dossier, trained: int) -> list[str]:
     ]
 
 
-def _use(dossier: Dossier) -> list[str]:
-    campaign = dossier.campaign
+def _use(results: CampaignResults) -> list[str]:
+    campaign = results.campaign
     total = campaign.rows(campaign.target)
     return [
         paragraph(
@@ -203,23 +204,23 @@ def _use(dossier: Dossier) -> list[str]:
     ]
 
 
-def _provenance(dossier: Dossier) -> list[str]:
+def _provenance(results: CampaignResults) -> list[str]:
     """Versions, commits, seeds, and the content of the sources."""
-    campaign = dossier.campaign
-    origins = [trial.record.provenance for trial in dossier.ledger.trials if trial.record is not None]
+    campaign = results.campaign
+    origins = [trial.record.provenance for trial in results.ledger.trials if trial.record is not None]
     versions = {f"{name} {version}" for origin in origins for name, version in origin.get("versions", {}).items()}
     rows = [
-        ("campaign", str(dossier.layout.config)),
-        ("method", f"{dossier.latest.method}, seed {campaign.optimizer.seed}"),
+        ("campaign", str(results.layout.config)),
+        ("method", f"{results.latest.method}, seed {campaign.optimizer.seed}"),
         ("training seed", str(campaign.training.seed)),
-        ("evidence", f"{dossier.latest.seen} finished trials, update of {dossier.latest.time}"),
-        ("ADMIRE", dossier.latest.version),
+        ("evidence", f"{results.latest.seen} finished trials, update of {results.latest.time}"),
+        ("ADMIRE", results.latest.version),
         *((name, _listed(origin.get(name) for origin in origins)) for name in ("commit", "host", "platform", "python")),
         ("libraries", ", ".join(sorted(versions))),
     ]
     sources = [
         (name, card["splits"]["train"]["sha256"][:16], f"{card['splits']['train']['rows']:,}", *_left_out(card))
-        for name, card in dossier.cards.items()
+        for name, card in results.cards.items()
     ]
     return [
         table(["what", "value"], [row for row in rows if row[1]], text=2),

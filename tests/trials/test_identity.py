@@ -15,8 +15,8 @@ from admire.campaign.layout import Layout
 from admire.campaign.loading import parse
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
-from admire.trials.files import write_json
-from admire.trials.spec import Spec, make_spec
+from admire.trials.atomic_files import write_json
+from admire.trials.identity import Spec, make_spec
 
 PRETRAIN: dict[str, Any] = {
     "name": "tiny",

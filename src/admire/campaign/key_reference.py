@@ -1,6 +1,6 @@
 """The reference of the YAML's keys, `config/README.md`, rendered from the schema.
 
-Run `python -m admire.campaign.reference > config/README.md` after a change of the schema; a test compares the two.
+Run `python -m admire.campaign.key_reference > config/README.md` after a change of the schema; a test compares the two.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ A campaign is one YAML file, and that file is all its configuration; what differ
 says what it will cost. A second file given with `--configfile` overrides single keys of the first. Unknown keys are
 refused.
 
-This page is made from `src/admire/campaign/schema/` by `python -m admire.campaign.reference > config/README.md`.
+This page is made from `src/admire/campaign/schema/` by `python -m admire.campaign.key_reference > config/README.md`.
 
 ## A short example
 """

@@ -8,23 +8,23 @@ from typing import Any
 import matplotlib.patches
 
 from admire.report import style
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 
 TITLE = "What the budget bought"
 CAPTION = "Trials in the order of their decisions; each is as wide as its nominal cost."
 
 
-def draw(dossier: Dossier, folder: Path) -> Path:
+def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `purchases.svg` and `.png`: trials in the order of their decisions, a line a size, dearest on top."""
-    campaign = dossier.campaign
-    names = dossier.problem.fidelities.names
+    campaign = results.campaign
+    names = results.problem.fidelities.names
     colours = style.size_colours(len(names))
     kinds: set[str] = set()
     with style.figure(height=1.35 + 0.5 * len(names)) as (made, (ax,)):
         at = 0.0
-        for trial in dossier.ledger.trials:
+        for trial in results.ledger.trials:
             row = names.index(trial.fidelity)
-            kind = "failed" if trial.state == "failed" else "final" if dossier.is_final(trial) else trial.state
+            kind = "failed" if trial.state == "failed" else "final" if results.is_final(trial) else trial.state
             face = {"proposed": "white", "trained": "white", "final": style.FINAL}.get(kind, colours[row])
             edge = colours[row] if kind in ("proposed", "trained") else "white"
             ax.barh(row, trial.cost, left=at, height=0.6, color=face, edgecolor=edge, linewidth=0.7)
@@ -33,7 +33,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             kinds.add("running" if kind in ("proposed", "trained") else kind)
             at += trial.cost
         for row, name in enumerate(names):
-            bought = [trial for trial in dossier.ledger.trials if trial.fidelity == name]
+            bought = [trial for trial in results.ledger.trials if trial.fidelity == name]
             cost = sum(trial.cost for trial in bought)
             trials = f"{len(bought)} trial{'s' if len(bought) != 1 else ''}"
             place: dict[str, Any] = {

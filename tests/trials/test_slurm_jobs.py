@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from admire.cli.main import main
-from admire.trials import slurm
+from admire.trials import slurm_jobs
 
 Fake = Callable[..., Path]
 
@@ -33,7 +33,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 def test_a_running_job_is_requeued(fake: Fake) -> None:
     fake("squeue", "RUNNING\\n")
     said = fake("scontrol")
-    assert slurm.requeue()
+    assert slurm_jobs.requeue()
     assert said.read_text() == "requeue 7\n"
 
 
@@ -41,27 +41,27 @@ def test_a_running_job_is_requeued(fake: Fake) -> None:
 def test_a_job_that_was_cancelled_does_not_bring_itself_back(fake: Fake, state: str) -> None:
     fake("squeue", state)
     said = fake("scontrol")
-    assert not slurm.requeue() and not said.exists()
+    assert not slurm_jobs.requeue() and not said.exists()
 
 
 def test_a_refusal_is_told(fake: Fake) -> None:
     fake("squeue", "RUNNING")
     fake("scontrol", "Requested operation is presently disabled", 1)
-    assert not slurm.requeue()
+    assert not slurm_jobs.requeue()
 
 
 def test_a_contender_waits_behind_the_holder(fake: Fake) -> None:
     fake("squeue", "RUNNING")
     said = fake("scontrol")
-    assert slurm.wait_behind("5")
+    assert slurm_jobs.wait_behind("5")
     assert said.read_text() == "requeue 7\nupdate JobId=7 Dependency=afterany:5\n"
-    assert not slurm.wait_behind("7"), "not behind itself"
+    assert not slurm_jobs.wait_behind("7"), "not behind itself"
 
 
 def test_outside_of_slurm_nothing_is_asked(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     said = fake("scontrol")
     monkeypatch.delenv("SLURM_JOB_ID")
-    assert not slurm.requeue() and not slurm.wait_behind("5") and not said.exists()
+    assert not slurm_jobs.requeue() and not slurm_jobs.wait_behind("5") and not said.exists()
 
 
 def test_jobs_are_those_of_the_folder(fake: Fake, tmp_path: Path) -> None:
@@ -70,9 +70,9 @@ def test_jobs_are_those_of_the_folder(fake: Fake, tmp_path: Path) -> None:
         "squeue",
         f"{mine}\\n9|admire_run|RUNNING|gpu|0:00|None|/elsewhere\\n10|other|RUNNING|gpu|1:00|None|{tmp_path}\\n",
     )
-    assert slurm.jobs(tmp_path) == [slurm.Job("8", "run", "PENDING", "gpu", "0:00", "Resources")]
+    assert slurm_jobs.jobs(tmp_path) == [slurm_jobs.Job("8", "run", "PENDING", "gpu", "0:00", "Resources")]
     fake("squeue", "", 1)
-    assert slurm.jobs(tmp_path) is None, "no answer is not an empty queue"
+    assert slurm_jobs.jobs(tmp_path) is None, "no answer is not an empty queue"
 
 
 def test_status_misses_only_a_slurm_that_was_used(
@@ -83,6 +83,6 @@ def test_status_misses_only_a_slurm_that_was_used(
     campaign = str(Path(__file__).parents[2] / "config/laptop.yaml")
     assert main(["status", campaign]) == 0
     assert "Slurm" not in capsys.readouterr().out, "its commands are installed, no campaign ever asked it for anything"
-    slurm.LOGS.mkdir(parents=True)
+    slurm_jobs.LOGS.mkdir(parents=True)
     assert main(["status", campaign]) == 0
     assert "Slurm does not answer" in capsys.readouterr().out

@@ -13,9 +13,9 @@ from admire.campaign.schema.campaign import Campaign
 from admire.errors import TrialError
 from admire.output.spreadsheet import csv_text
 from admire.trials.decision_records import read_proposal
+from admire.trials.identity import Spec
 from admire.trials.ledger import objective
 from admire.trials.records import Score, TrainRecord, read_evaluation, read_training
-from admire.trials.spec import Spec
 
 RECOMMENDED = "recommended"
 

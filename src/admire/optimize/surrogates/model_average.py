@@ -26,7 +26,7 @@ ENOUGH = 4  # trials for a leave-one-out R2
 
 
 @dataclass(frozen=True, eq=False)
-class Experts:
+class ModelAverage:
     """Fitted models with their weights, which sum to 1.
 
     Args:
@@ -41,7 +41,7 @@ class Experts:
     seen: Observations
 
     @classmethod
-    def fit(cls, problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Experts | None:
+    def fit(cls, problem: Problem, seen: Observations, kernels: Kernels | None = None) -> ModelAverage | None:
         """Fit to the trials seen; None while a metric of the objective has not been seen at all."""
         return _fitted(_Key(problem, seen, kernels or Kernels()))
 
@@ -63,13 +63,13 @@ class Experts:
         covariance = np.sum(
             [w * (c + np.outer(m - mean, m - mean)) for w, (m, c) in zip(trust, parts, strict=True)], axis=0
         )
-        return mean, covariance * self._surprise(size)
+        return mean, covariance * self._variance_inflation(size)
 
     def predict_observation(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n) and sd (n) of what trials at mixtures `X` (n x K) would return, at a size: noise included."""
         mean, covariance = self.predict(X, size)
         noise = sum(w * model.noise_variance(size) for w, model in zip(self._trust(size), self._for(size), strict=True))
-        return mean, np.sqrt(np.diag(covariance) + noise * self._surprise(size))
+        return mean, np.sqrt(np.diag(covariance) + noise * self._variance_inflation(size))
 
     def means(self, X: np.ndarray, size: int) -> np.ndarray:
         """Mean (n) of the objective at mixtures `X` (n x K), at a size."""
@@ -99,21 +99,21 @@ class Experts:
         return {"trust_in_small_sizes": round(self.trust[0], 4), **self.models[0].hyperparameters()}
 
     def z90(self, size: int) -> float:
-        """Half the width of a 90 % interval at a size, in standard deviations: Student's t, because `_surprise` was itself
-        estimated from few trials."""
+        """Half the width of a 90 % interval at a size, in standard deviations: Student's t, because
+        the variance inflation was itself estimated from few trials."""
         if size != self.problem.fidelities.target:
             return float(norm.ppf(0.95))
         return float(student.ppf(0.95, PRIOR_TRIALS + (self.seen.size == size).sum()))
 
-    def _surprise(self, size: int) -> float:
+    def _variance_inflation(self, size: int) -> float:
         """By how much variances at the target are too small: mean square of what left-out trials missed, in predicted standard
         deviations, with a few trials that missed as predicted added."""
         if size != self.problem.fidelities.target:
             return 1.0
-        return self._surprise_at_target
+        return self._inflation_at_target
 
     @cached_property
-    def _surprise_at_target(self) -> float:
+    def _inflation_at_target(self) -> float:
         index, mean, sd = self.leave_one_out()
         at = self.seen.size[index] == self.problem.fidelities.target
         missed = (self.problem.objective(self.seen.Y[index[at]]) - mean[at]) / sd[at]
@@ -130,11 +130,11 @@ class Experts:
 class TrustedMean(AcquisitionFunction):
     """Posterior mean of the objective at the target under all models."""
 
-    def __init__(self, experts: Experts) -> None:
-        target = experts.problem.fidelities.target
-        models = [model.at(target) for model in experts.models]
+    def __init__(self, average: ModelAverage) -> None:
+        target = average.problem.fidelities.target
+        models = [model.at(target) for model in average.models]
         super().__init__(models[0])
-        self.models, self.trust = models, experts.trust
+        self.models, self.trust = models, average.trust
 
     def forward(self, X: Tensor) -> Tensor:
         """Values (b) of mixtures (b x 1 x K)."""
@@ -161,7 +161,7 @@ class _Key:
 
 
 @lru_cache(maxsize=4)
-def _fitted(key: _Key) -> Experts | None:
+def _fitted(key: _Key) -> ModelAverage | None:
     problem, seen = key.problem, key.seen
     everything = GaussianProcesses.fit(problem, seen, key.kernels)
     if everything is None:
@@ -171,9 +171,9 @@ def _fitted(key: _Key) -> Experts | None:
     if target > 0 and (seen.size != target).any():
         alone = GaussianProcesses.fit(problem, seen, replace(key.kernels, fidelity="independent"), only=target)
     if alone is None:
-        return Experts(problem, (everything,), (1.0,), seen)
+        return ModelAverage(problem, (everything,), (1.0,), seen)
     trust = _trust_in_small_sizes(problem, seen, everything, alone)
-    return Experts(problem, (everything, alone), (trust, 1 - trust), seen)
+    return ModelAverage(problem, (everything, alone), (trust, 1 - trust), seen)
 
 
 def _trust_in_small_sizes(

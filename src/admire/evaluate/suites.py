@@ -109,6 +109,6 @@ def _scorer(campaign: Campaign, suite: str) -> tuple[tuple[str, ...], Scorer]:
         from admire.evaluate import domain_loss
 
         return domain_loss.PACKAGES, functools.partial(domain_loss.scores, campaign, settings)
-    from admire.evaluate import benchmarks
+    from admire.evaluate import lm_eval_suite
 
-    return benchmarks.PACKAGES, functools.partial(benchmarks.scores, campaign, settings)
+    return lm_eval_suite.PACKAGES, functools.partial(lm_eval_suite.scores, campaign, settings)

@@ -8,7 +8,7 @@ import numpy as np
 
 from admire.campaign.schema.campaign import Campaign
 from admire.report import style
-from admire.report.comparison import RECOMMENDED, Row
+from admire.report.comparison.scores import RECOMMENDED, Row
 
 
 def draw(campaign: Campaign, rows: list[Row], folder: Path) -> Path:

@@ -23,7 +23,7 @@ from admire.data.preparation import SHARDS, assemble, write_shards
 from admire.data.reading.folder import names_folder
 from admire.data.tokenizers import campaign_tokenizer, tokenizer_sha256
 from admire.errors import ConfigError, SourceError
-from admire.trials.files import read_json, write_json
+from admire.trials.atomic_files import read_json, write_json
 from admire.trials.lease import Lease
 from admire.trials.records import provenance
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from admire.output import markdown
 from admire.output.markdown import block, code, inline
-from admire.report import replay_table
+from admire.report.replay import terminal_table
 
 POOLS = {"paper": "the published study's rows", "random": "rows drawn by seed", "all": "every row"}
 MISLEAD = {"negated": "smaller sizes' scores are mirrored", "independent": "smaller sizes' scores are shuffled"}
@@ -83,7 +83,7 @@ def _problem(asked: dict[str, Any], settings: dict[str, Any]) -> str:
 
 
 def _table(summary: pd.DataFrame) -> str:
-    heads, rows = replay_table.heads(summary), replay_table.rows(summary)
+    heads, rows = terminal_table.heads(summary), terminal_table.rows(summary)
     lines = [
         list(map(inline, heads)),
         ["---", *["---:"] * (len(heads) - 1)],

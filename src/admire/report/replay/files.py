@@ -8,9 +8,9 @@ from pathlib import Path
 from admire import __version__
 from admire.output.spreadsheet import frame_text
 from admire.replay.on_table import ReplayResult
-from admire.report import replay as picture
-from admire.report import replay_page, replay_purchases
-from admire.trials.files import write_json, write_text
+from admire.report.replay import page
+from admire.report.replay import regret as picture
+from admire.trials.atomic_files import write_json, write_text
 from admire.trials.records import provenance
 
 
@@ -27,7 +27,7 @@ def write(result: ReplayResult, out: Path, asked: Mapping[str, object]) -> None:
         write_text(out / f"{name}.csv", frame_text(frame))
     if len(purchases):
         picture.draw(curves, plan.until, table.unit, out)
-        replay_purchases.draw(purchases, list(plan.methods), table.sizes, table.unit, out)
+        purchases.draw(purchases, list(plan.methods), table.sizes, table.unit, out)
     settings = {
         "asked": {key: str(value) if isinstance(value, Path) else value for key, value in asked.items()},
         "table": table.name,
@@ -43,4 +43,4 @@ def write(result: ReplayResult, out: Path, asked: Mapping[str, object]) -> None:
         "provenance": provenance("torch", "botorch"),
     }
     write_json(out / "settings.json", settings)
-    write_text(out / "README.md", replay_page.render(lines, settings))
+    write_text(out / "README.md", page.render(lines, settings))

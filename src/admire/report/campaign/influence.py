@@ -9,7 +9,7 @@ import numpy as np
 
 from admire.optimize.diagnostics import influence
 from admire.report import style
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 
 NEXT_TO_NOTHING = 0.005  # of the column's largest influence
 TITLE = "Each source's influence on each metric"
@@ -19,16 +19,16 @@ CAPTION = (
 )
 
 
-def draw(dossier: Dossier, folder: Path) -> Path:
+def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `influence.svg` and `.png`: a heat map, sources x metrics; blue helps the objective, red harms it.
 
     A cell is the change of the predicted metric when the source goes from its least to its largest weight, the others
     in the prior's proportions.
     """
-    change = influence(dossier.problem, dossier.seen, dossier.kernels)
+    change = influence(results.problem, results.seen, results.kernels)
     known = np.isfinite(change).any(0)
-    change, signs = change[:, known], np.sign(dossier.problem.objective.weights[known])
-    metrics = [metric for metric, use in zip(dossier.problem.objective.metrics, known, strict=True) if use]
+    change, signs = change[:, known], np.sign(results.problem.objective.weights[known])
+    metrics = [metric for metric, use in zip(results.problem.objective.metrics, known, strict=True) if use]
     with style.figure(height=1.5 + 0.36 * len(change), width=max(style.WIDTH, 2 + 0.62 * len(metrics))) as (
         made,
         (ax,),
@@ -48,7 +48,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         labels = [metric.partition("/")[2] if len(suites) == 1 else metric for metric in metrics]
         slant: dict[str, Any] = {"rotation": 35, "ha": "right"} if len(metrics) > 5 else {}
         ax.set_xticks(range(len(metrics)), labels, **slant)
-        ax.set_yticks(range(len(change)), dossier.names)
+        ax.set_yticks(range(len(change)), results.names)
         of = f" ({suites.pop()})" if len(suites) == 1 else ""
         ax.set(ylabel="more of this source …", xlabel=f"… changes this metric{of} by")
         ax.tick_params(length=0)

@@ -22,12 +22,12 @@ from admire.trials.decision_records import (
     read_proposal,
     read_update,
 )
+from admire.trials.identity import available_rows, counts_of
 from admire.trials.ledger import Ledger, Trial, objective
-from admire.trials.spec import available_rows, counts_of
 
 
 @dataclass(frozen=True)
-class Dossier:
+class CampaignResults:
     """A campaign as far as it has got.
 
     Attributes:
@@ -44,7 +44,7 @@ class Dossier:
     updates: tuple[UpdateRecord, ...]
 
     @classmethod
-    def read(cls, campaign: Campaign) -> Dossier:
+    def read(cls, campaign: Campaign) -> CampaignResults:
         """Read a campaign that has at least one update.
 
         Raises:

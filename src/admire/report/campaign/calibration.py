@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from admire.optimize.diagnostics import Z90, accuracy, loo_predictions
-from admire.optimize.surrogates.experts import Experts
+from admire.optimize.surrogates.model_average import ModelAverage
 from admire.report import style
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 
 TITLE = "Predicted against observed (cross-validated)"
 CAPTION = (
@@ -19,20 +19,20 @@ CAPTION = (
 )
 
 
-def draw(dossier: Dossier, folder: Path) -> Path:
+def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `calibration.svg` and `.png`: a point a finished trial, coloured by size, with its 90 % interval."""
-    index, mean, sd = loo_predictions(dossier.problem, dossier.seen, dossier.kernels)
+    index, mean, sd = loo_predictions(results.problem, results.seen, results.kernels)
     with style.figure(height=3.8) as (made, (ax,)):
         if len(index) < 2:
             style.note(ax, "Too few finished trials for a cross-validation.")
             return style.save(made, folder, "calibration")
-        observed = dossier.problem.objective(dossier.seen.Y)[index]
-        sizes = dossier.seen.size[index]
-        names = dossier.problem.fidelities.names
+        observed = results.problem.objective(results.seen.Y)[index]
+        sizes = results.seen.size[index]
+        names = results.problem.fidelities.names
         for size, colour in enumerate(style.size_colours(len(names))):
             here = sizes == size
             if here.any():
-                target = " (target)" if size == dossier.problem.fidelities.target else ""
+                target = " (target)" if size == results.problem.fidelities.target else ""
                 look: dict[str, Any] = {
                     "color": colour,
                     "elinewidth": 0.9,
@@ -48,19 +48,19 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         ax.set(xlim=ends, ylim=ends)
         ax.set(xlabel="predicted from all other trials (objective, 90 % interval)", ylabel="observed objective")
         # points follow the diagonal: the corners beside it are free
-        ax.text(0.02, 0.98, "\n".join(_words(dossier)), transform=ax.transAxes, va="top", fontsize=9, linespacing=1.5)
+        ax.text(0.02, 0.98, "\n".join(_words(results)), transform=ax.transAxes, va="top", fontsize=9, linespacing=1.5)
         ax.legend(loc="lower right", title="model size", alignment="left", title_fontsize=9)
         return style.save(made, folder, "calibration")
 
 
-def _words(dossier: Dossier) -> list[str]:
+def _words(results: CampaignResults) -> list[str]:
     """The accuracy on the points that are drawn, in words, a line each; empty while it is unknown."""
-    surrogate = Experts.fit(dossier.problem, dossier.seen, dossier.kernels)
-    found = accuracy(dossier.problem, dossier.seen, surrogate) if surrogate is not None else {}
+    surrogate = ModelAverage.fit(results.problem, results.seen, results.kernels)
+    found = accuracy(results.problem, results.seen, surrogate) if surrogate is not None else {}
     if not found:
         return []
-    names = dossier.problem.fidelities.names
-    where = names[int(found["size"])] if "size" in found else dossier.campaign.target.name
+    names = results.problem.fidelities.names
+    where = names[int(found["size"])] if "size" in found else results.campaign.target.name
     lines = [f"{found['n']:.0f} trials of {where}, each left out:"]
     if "r2" in found:
         lines.append(f"R² {found['r2']:.2f}")

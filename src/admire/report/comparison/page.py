@@ -8,7 +8,7 @@ from pathlib import Path
 from admire.campaign.layout import Layout
 from admire.campaign.schema.campaign import Campaign
 from admire.output.markdown import inline
-from admire.report.comparison import RECOMMENDED, Row, recommended
+from admire.report.comparison.scores import RECOMMENDED, Row, recommended
 from admire.report.words import objective_in_words
 from admire.trials.decision_records import read_proposal
 

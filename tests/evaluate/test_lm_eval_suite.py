@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from admire.campaign.schema.evaluation import Benchmarks, Task
 from admire.errors import ConfigError, TrialError
-from admire.evaluate import benchmarks
+from admire.evaluate import lm_eval_suite
 
 TASKS = Path(__file__).parents[2] / "config" / "tasks"
 OURS = sorted(path.stem for path in TASKS.glob("*.yaml"))
@@ -19,7 +19,7 @@ def suite(tasks, **settings):
 
 
 def test_every_task_of_ours_is_scored_with_its_standard_error(tiny_model):
-    scores = benchmarks.scores(
+    scores = lm_eval_suite.scores(
         None, suite(dict.fromkeys(OURS, "acc"), limit=8, chat_template=True), tiny_model, "validation"
     )
     assert sorted(scores) == OURS and len(OURS) >= 8
@@ -30,9 +30,9 @@ def test_every_task_of_ours_is_scored_with_its_standard_error(tiny_model):
 
 
 def test_the_same_model_gets_the_same_scores_and_the_splits_differ(tiny_model):
-    twice = [benchmarks.scores(None, suite({"format": "acc"}), tiny_model, "validation") for _ in range(2)]
+    twice = [lm_eval_suite.scores(None, suite({"format": "acc"}), tiny_model, "validation") for _ in range(2)]
     assert twice[0] == twice[1]
-    assert benchmarks.scores(None, suite({"format": "acc"}), tiny_model, "test") != twice[0]
+    assert lm_eval_suite.scores(None, suite({"format": "acc"}), tiny_model, "test") != twice[0]
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_the_same_model_gets_the_same_scores_and_the_splits_differ(tiny_model):
 )
 def test_unknown_tasks_and_metrics_are_refused_without_a_model(tasks, sentence):
     with pytest.raises(ConfigError, match=sentence):
-        benchmarks.check_tasks(suite(tasks))
+        lm_eval_suite.check_tasks(suite(tasks))
 
 
 def test_a_metric_with_an_unknown_filter_is_refused_with_what_there_is(tiny_model):
     with pytest.raises(ConfigError, match="acc,none"):
-        benchmarks.scores(None, suite({"facts": "acc,strict-match"}, limit=2), tiny_model, "test")
+        lm_eval_suite.scores(None, suite({"facts": "acc,strict-match"}, limit=2), tiny_model, "test")
 
 
 def test_tasks_that_run_generated_code_are_refused(tmp_path):
@@ -57,12 +57,12 @@ def test_tasks_that_run_generated_code_are_refused(tmp_path):
     (tmp_path / "all.yaml").write_text("group: everything\ntask: [programs]\naggregate_metric_list: [{metric: acc}]\n")
     for task in ("programs", "everything"):
         with pytest.raises(ConfigError, match=f"tasks.{task}: .*runs code that the model wrote"):
-            benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={task: "acc"}, include_path=str(tmp_path)))
+            lm_eval_suite.check_tasks(Benchmarks(kind="lm-eval", tasks={task: "acc"}, include_path=str(tmp_path)))
 
 
 def test_consent_lets_them_pass(tmp_path):
     (tmp_path / "programs.yaml").write_text("task: programs\nunsafe_code: true\ndataset_path: json\ntest_split: test\n")
-    benchmarks.check_tasks(
+    lm_eval_suite.check_tasks(
         Benchmarks(kind="lm-eval", tasks={"programs": "acc"}, include_path=str(tmp_path), runs_code=True)
     )
 
@@ -80,7 +80,7 @@ def test_programs_that_a_model_wrote_are_run_with_consent(tiny_model, tmp_path):
     consenting = Benchmarks(
         kind="lm-eval", tasks={"programs": "pass_at_10"}, include_path=str(tmp_path), runs_code=True, chat_template=True
     )
-    assert benchmarks.scores(None, consenting, tiny_model, "test")["programs"].value == 0
+    assert lm_eval_suite.scores(None, consenting, tiny_model, "test")["programs"].value == 0
 
 
 def test_each_task_is_shown_its_own_number_of_examples(tiny_model, tmp_path, monkeypatch):
@@ -106,7 +106,7 @@ def test_each_task_is_shown_its_own_number_of_examples(tiny_model, tmp_path, mon
         return [(0.0, False)] * len(requests)
 
     monkeypatch.setattr(HFLM, "loglikelihood", spy)
-    scores = benchmarks.scores(
+    scores = lm_eval_suite.scores(
         None, Benchmarks(kind="lm-eval", tasks=asked, include_path=str(tmp_path)), tiny_model, "test"
     )
     assert set(prompts["one"]) == {1} and set(prompts["two"]) == {3}
@@ -115,7 +115,7 @@ def test_each_task_is_shown_its_own_number_of_examples(tiny_model, tmp_path, mon
 
 def test_a_missing_folder_of_tasks_is_refused():
     with pytest.raises(ConfigError, match="nowhere is no folder"):
-        benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={"facts": "acc"}, include_path="nowhere"))
+        lm_eval_suite.check_tasks(Benchmarks(kind="lm-eval", tasks={"facts": "acc"}, include_path="nowhere"))
 
 
 def write_tasks(folder, **tasks):
@@ -146,7 +146,7 @@ def test_a_task_twice_tags_and_groups_without_a_score_are_refused(tmp_path, task
     (tmp_path / "broken.yaml").write_text(f"group: broken\ntask: [nothing]\n{score}")
     asked = Benchmarks(kind="lm-eval", tasks=dict.fromkeys(tasks, "acc"), include_path=str(tmp_path))
     with pytest.raises(ConfigError, match=sentence):
-        benchmarks.check_tasks(asked)
+        lm_eval_suite.check_tasks(asked)
 
 
 TWICE = {
@@ -166,18 +166,18 @@ def test_a_key_that_stands_twice_in_a_task_file_is_refused(tmp_path, place):
     (tmp_path / "all.yaml").write_text(f"group: all\ntask: [one]\n{score}")
     (tmp_path / "outer.yaml").write_text(f"group: outer\ntask: [all]\n{score}")
     asked = Benchmarks(kind="lm-eval", tasks={"outer": "acc"}, include_path=str(tmp_path))
-    benchmarks.check_tasks(asked)
+    lm_eval_suite.check_tasks(asked)
     name, more = TWICE[place]
     text = (tmp_path / name).read_text()
     (tmp_path / name).write_text(f"{text}{more}\n")
     with pytest.raises(ConfigError, match=rf"{name}, line \d+: the key '\w+' stands twice, with two values; keep"):
-        benchmarks.check_tasks(asked)
+        lm_eval_suite.check_tasks(asked)
 
 
 def test_a_key_that_says_the_same_twice_in_a_task_file_is_no_matter(tmp_path):
     """As it does in tasks that lm-eval ships."""
     write_tasks(tmp_path, one="num_fewshot: 0\nnum_fewshot: 0\nmetric_list: [{metric: acc}]")
-    benchmarks.check_tasks(Benchmarks(kind="lm-eval", tasks={"one": "acc"}, include_path=str(tmp_path)))
+    lm_eval_suite.check_tasks(Benchmarks(kind="lm-eval", tasks={"one": "acc"}, include_path=str(tmp_path)))
 
 
 def test_prompts_show_what_the_file_says_unless_the_yaml_says_another_number(tmp_path):
@@ -193,7 +193,7 @@ def test_prompts_show_what_the_file_says_unless_the_yaml_says_another_number(tmp
         asked = Benchmarks(
             kind="lm-eval", tasks={"two": "acc", "silent": "acc"}, include_path=str(tmp_path), few_shot=said
         )
-        loaded = benchmarks._load(asked, "test")["tasks"]
+        loaded = lm_eval_suite._load(asked, "test")["tasks"]
         assert {name: task.get_config("num_fewshot") for name, task in loaded.items()} == shots
 
 
@@ -205,4 +205,4 @@ def test_a_model_that_is_not_whole_is_not_scored(tiny_model, tmp_path):
     found.pop("model.norm.weight")
     save_file(found, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(TrialError, match=r"model: these weights lack 1 .*\(model\.norm\.weight\)"):
-        benchmarks.scores(None, suite({"format": "acc"}, limit=2), folder, "validation")
+        lm_eval_suite.scores(None, suite({"format": "acc"}, limit=2), folder, "validation")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from admire.report import style
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 
 TITLE = "Recommended mixture"
 CAPTION = (
@@ -18,13 +18,13 @@ CAPTION = (
 )
 
 
-def draw(dossier: Dossier, folder: Path) -> Path:
+def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `mixture.svg` and `.png`: a line a source, heaviest first."""
-    order = np.argsort(-dossier.weights, kind="stable")
+    order = np.argsort(-results.weights, kind="stable")
     rows = np.arange(len(order))
     percent, prior, uniform, caps = (
         100 * values[order]
-        for values in (dossier.weights, dossier.problem.prior, dossier.uniform, dossier.problem.space.caps)
+        for values in (results.weights, results.problem.prior, results.uniform, results.problem.space.caps)
     )
     shown = [percent, prior, uniform]
     with style.figure(height=1.2 + 0.36 * len(order)) as (made, (ax,)):
@@ -39,8 +39,8 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             "markeredgewidth": 1.3,
         }
         handles += ax.plot(uniform, rows, "o", **ring, label="uniform", zorder=4)
-        if dossier.weights_range is not None:
-            low, high = (100 * bound[order] for bound in dossier.weights_range)
+        if results.weights_range is not None:
+            low, high = (100 * bound[order] for bound in results.weights_range)
             beyond = [np.maximum(percent - low, 0), np.maximum(high - percent, 0)]
             bars = ax.errorbar(
                 percent, rows, xerr=beyond, fmt="none", ecolor=style.INK, elinewidth=1.3, capsize=3.5, zorder=3
@@ -52,7 +52,7 @@ def draw(dossier: Dossier, folder: Path) -> Path:
         if limited.any():
             mark: dict[str, Any] = {"color": style.INK, "markersize": 19, "markeredgewidth": 3}
             handles += ax.plot(caps[limited], rows[limited], "|", **mark, label="cap", zorder=2)
-        ax.set(yticks=rows, yticklabels=[dossier.names[i] for i in order], xlabel="share of the mixture (%)")
+        ax.set(yticks=rows, yticklabels=[results.names[i] for i in order], xlabel="share of the mixture (%)")
         ax.set_xlim(0, 1.08 * max(values.max() for values in shown))
         ax.invert_yaxis()
         ax.tick_params(axis="y", length=0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from admire.report import style
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 from admire.trials.decision_records import UpdateRecord
 
 TITLE = "Predicted score against budget spent"
@@ -18,11 +18,11 @@ CAPTION = (
 )
 
 
-def draw(dossier: Dossier, folder: Path) -> Path:
+def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `progress.svg` and `.png`: a point an update, and the trials that were observed at the target."""
-    unit, target = dossier.campaign.budget.unit, dossier.campaign.target.name
-    known = [update for update in dossier.updates if update.recommendation.mean is not None]
-    tried, finals = _observed(dossier)
+    unit, target = results.campaign.budget.unit, results.campaign.target.name
+    known = [update for update in results.updates if update.recommendation.mean is not None]
+    tried, finals = _observed(results)
     with style.figure(height=3.4) as (made, (ax,)):
         if not known and not tried and not finals:
             style.note(ax, f"The method makes no prediction,\nand no trial of {target} is finished yet.")
@@ -56,9 +56,9 @@ def draw(dossier: Dossier, folder: Path) -> Path:
             shown = [*mean, *low[later], *high[later], *(score for _, score in tried + finals)]
             margin = 0.08 * (np.nanmax(shown) - np.nanmin(shown) or 1)
             ax.set_ylim(np.nanmin(shown) - margin, np.nanmax(shown) + margin)
-        total = dossier.campaign.total
+        total = results.campaign.total
         style.budget_line(ax, total)
-        ax.set(xlim=(0, 1.03 * max(total, dossier.ledger.spent)), xlabel=f"budget spent ({unit})")
+        ax.set(xlim=(0, 1.03 * max(total, results.ledger.spent)), xlabel=f"budget spent ({unit})")
         ax.set_ylabel("objective (higher is better)")
         ax.grid(axis="y", color=style.FAINT, linewidth=0.6)
         made.legend(loc="outside upper left", ncols=2, columnspacing=1.4, handletextpad=0.5)
@@ -70,18 +70,18 @@ def _column(updates: list[UpdateRecord], key: str) -> np.ndarray:
     return np.array([getattr(update.recommendation, key) for update in updates], dtype=float)
 
 
-def _observed(dossier: Dossier) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+def _observed(results: CampaignResults) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """(budget spent when it was learnt, objective) of the target's trials: those of the lanes and the final ones."""
     learnt: dict[str, float] = {}
-    for update in dossier.updates:
+    for update in results.updates:
         for name in update.evidence:
             learnt.setdefault(name, update.spent)
     tried: list[tuple[float, float]] = []
     finals: list[tuple[float, float]] = []
-    for trial in dossier.ledger.trials:
-        score = dossier.score(trial)
-        if trial.fidelity == dossier.campaign.target.name and score is not None:
+    for trial in results.ledger.trials:
+        score = results.score(trial)
+        if trial.fidelity == results.campaign.target.name and score is not None:
             # a final training is learnt by no update: it ends the campaign
-            point = (learnt.get(trial.name, dossier.ledger.spent), score)
-            (finals if dossier.is_final(trial) else tried).append(point)
+            point = (learnt.get(trial.name, results.ledger.spent), score)
+            (finals if results.is_final(trial) else tried).append(point)
     return tried, finals

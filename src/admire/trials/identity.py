@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from admire.campaign import contents
-from admire.campaign.digest import digest
-from admire.campaign.identity import weights_identity
+from admire.campaign.content_identity import weights_identity
+from admire.campaign.json_hash import digest
 from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.loaded_by import loaded_by
 from admire.campaign.recipes import ready_tokenizer, source_digests, tokenizer_digest
@@ -24,7 +24,7 @@ from admire.campaign.schema.models import Model
 from admire.campaign.schema.training import Training
 from admire.errors import TrialError
 from admire.space.counts import exact_counts, row_limits
-from admire.trials.files import read_json
+from admire.trials.atomic_files import read_json
 
 # Raise when the code of mixing or training changes what a spec leads to; every digest changes with it.
 RECIPE = 1

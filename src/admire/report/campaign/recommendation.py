@@ -9,9 +9,9 @@ import yaml
 
 from admire.loop.evidence import in_parts
 from admire.loop.progress import measure
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 from admire.report.words import objective_in_words, row_in_words
-from admire.trials.files import write_text
+from admire.trials.atomic_files import write_text
 
 HEADER = """\
 # The recommended mixture of campaign {name}. `weights` are shares of the rows that a training draws, `rows` the exact
@@ -32,26 +32,26 @@ def _in_a_line(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
 _Dumper.add_representer(list, _in_a_line)
 
 
-def content(dossier: Dossier) -> dict[str, Any]:
+def content(results: CampaignResults) -> dict[str, Any]:
     """What the file holds."""
-    campaign, update, best = dossier.campaign, dossier.latest, dossier.recommendation
-    budget = measure(campaign, dossier.ledger).budget
-    millionths = in_parts(dossier.weights, PARTS)
-    epochs = dossier.counts / dossier.available * campaign.training_of(campaign.target).epochs
-    bounds = dossier.weights_range
-    finals = [(trial, dossier.score(trial)) for trial in dossier.finals]
+    campaign, update, best = results.campaign, results.latest, results.recommendation
+    budget = measure(campaign, results.ledger).budget
+    millionths = in_parts(results.weights, PARTS)
+    epochs = results.counts / results.available * campaign.training_of(campaign.target).epochs
+    bounds = results.weights_range
+    finals = [(trial, results.score(trial)) for trial in results.finals]
     return {
         "campaign": campaign.name,
         "target": campaign.target.name,
-        "weights": {name: int(part) / PARTS for name, part in zip(dossier.names, millionths, strict=True)},
+        "weights": {name: int(part) / PARTS for name, part in zip(results.names, millionths, strict=True)},
         "weights_range_90": None
         if bounds is None
         else {
             name: [round(float(end), DIGITS) for end in ends]
-            for name, *ends in zip(dossier.names, *bounds, strict=True)
+            for name, *ends in zip(results.names, *bounds, strict=True)
         },
-        "rows": {name: int(count) for name, count in zip(dossier.names, dossier.counts, strict=True)},
-        "epochs": {name: round(float(count), 4) for name, count in zip(dossier.names, epochs, strict=True)},
+        "rows": {name: int(count) for name, count in zip(results.names, results.counts, strict=True)},
+        "epochs": {name: round(float(count), 4) for name, count in zip(results.names, epochs, strict=True)},
         "score": {
             "objective": objective_in_words(campaign),
             "predicted": _rounded(best.mean),
@@ -63,7 +63,7 @@ def content(dossier: Dossier) -> dict[str, Any]:
         },
         "how": best.how,
         "method": update.method,
-        "cross_validation": _accuracy(dossier),
+        "cross_validation": _accuracy(results),
         "budget": {
             "unit": campaign.budget.unit,
             "total": campaign.total,
@@ -78,23 +78,23 @@ def content(dossier: Dossier) -> dict[str, Any]:
     }
 
 
-def write(dossier: Dossier) -> Path:
+def write(results: CampaignResults) -> Path:
     """Write the file into the campaign's folder."""
-    campaign = dossier.campaign
+    campaign = results.campaign
     total = campaign.rows(campaign.target)
     header = HEADER.format(name=campaign.name, total=total, row=row_in_words(campaign))
-    body = yaml.dump(content(dossier), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
-    write_text(dossier.layout.recommendation, header + body)
-    return dossier.layout.recommendation
+    body = yaml.dump(content(results), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    write_text(results.layout.recommendation, header + body)
+    return results.layout.recommendation
 
 
-def _accuracy(dossier: Dossier) -> dict[str, Any] | None:
+def _accuracy(results: CampaignResults) -> dict[str, Any] | None:
     """The cross-validated accuracy, the size that it was measured at by its name; None while it is unknown."""
-    found = dossier.recommendation.accuracy
+    found = results.recommendation.accuracy
     if not found:
         return None
     figures = {key: _rounded(value) for key, value in found.items() if key not in ("size", "n")}
-    where = {"model": dossier.problem.fidelities.names[int(found["size"])]} if "size" in found else {}
+    where = {"model": results.problem.fidelities.names[int(found["size"])]} if "size" in found else {}
     return {**where, "n": int(found["n"]), **figures}
 
 

@@ -9,10 +9,10 @@ import pytest
 from admire.campaign.layout import Layout, TrialLayout
 from admire.cli.main import main
 from admire.errors import BusyError, TrialError
-from admire.trials.files import write_json
+from admire.trials.atomic_files import write_json
 from admire.trials.lease import Lease
 from admire.trials.records import EvaluationRecord, TrainRecord, publish, read_evaluation, read_training, restore
-from admire.trials.reopen import failed_trials, find_trial, reopen
+from admire.trials.retry import failed_trials, find_trial, reopen
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from admire.campaign.key_reference import EXAMPLE, render
 from admire.campaign.loading import load, parse
-from admire.campaign.reference import EXAMPLE, render
 from admire.campaign.schema.campaign import Campaign
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -14,7 +14,7 @@ SHIPPED = sorted(CONFIG.glob("*.yaml"))
 
 
 def test_the_file_in_the_repository_is_the_rendering():
-    mend = "run: python -m admire.campaign.reference > config/README.md"
+    mend = "run: python -m admire.campaign.key_reference > config/README.md"
     assert (CONFIG / "README.md").read_text(encoding="utf-8") == render(), mend
 
 

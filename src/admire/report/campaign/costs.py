@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from admire.campaign.layout import TrialLayout
-from admire.report.dossier import Dossier
+from admire.report.campaign.results import CampaignResults
 from admire.trials.costs import evaluations, measured_cost
 from admire.trials.ledger import Trial
 from admire.trials.records import TrainRecord
@@ -41,13 +41,13 @@ class Activity:
     work: bool
 
 
-def sizes(dossier: Dossier) -> list[Size]:
+def sizes(results: CampaignResults) -> list[Size]:
     """Measured beside nominal, for the sizes that have a trained trial."""
     found = []
-    for name in dossier.problem.fidelities.names:
-        trained = [one for one in _trained(dossier) if one[0].fidelity == name]
+    for name in results.problem.fidelities.names:
+        trained = [one for one in _trained(results) if one[0].fidelity == name]
         if trained:
-            costs = [measured_cost(dossier.campaign, trial) for trial, _ in trained]
+            costs = [measured_cost(results.campaign, trial) for trial, _ in trained]
             known = [cost for cost in costs if cost is not None]
             speeds = [record.tokens_per_second or 0.0 for _, record in trained]
             loop = sum(record.seconds for _, record in trained) / len(trained)
@@ -57,11 +57,11 @@ def sizes(dossier: Dossier) -> list[Size]:
     return found
 
 
-def activities(dossier: Dossier) -> list[Activity]:
+def activities(results: CampaignResults) -> list[Activity]:
     """Where the time went, as far as it was measured; longest first."""
-    trained = _trained(dossier)
-    scored = [record for trial, _ in trained for record in evaluations(dossier.campaign, trial)]
-    starts = [seconds for one in trained if (seconds := _around_training(dossier, *one)) is not None]
+    trained = _trained(results)
+    scored = [record for trial, _ in trained for record in evaluations(results.campaign, trial)]
+    starts = [seconds for one in trained if (seconds := _around_training(results, *one)) is not None]
     around = [max(record.cpu_seconds - record.seconds, 0.0) for record in scored]
     validated = [record.validation_seconds for _, record in trained if record.validation_seconds]
     loops = sum(record.seconds for _, record in trained) - sum(validated)
@@ -71,31 +71,31 @@ def activities(dossier: Dossier) -> list[Activity]:
         Activity("evaluation (scoring)", len(scored), sum(record.seconds for record in scored), work=True),
         Activity("starting, loading and saving around a training", len(starts), sum(starts), work=False),
         Activity("starting and loading before an evaluation", len(around), sum(around), work=False),
-        Activity("propose", len(dossier.proposals), sum(one.seconds for one in dossier.proposals), work=False),
-        Activity("update", len(dossier.updates), sum(one.seconds for one in dossier.updates), work=False),
+        Activity("propose", len(results.proposals), sum(one.seconds for one in results.proposals), work=False),
+        Activity("update", len(results.updates), sum(one.seconds for one in results.updates), work=False),
     ]
     return sorted((one for one in found if one.times), key=lambda one: -one.seconds)
 
 
-def elapsed(dossier: Dossier) -> float:
+def elapsed(results: CampaignResults) -> float:
     """Seconds from the first decision to the newest update."""
-    first = min(one.time for one in dossier.proposals)
-    last = max(one.time for one in dossier.updates)
+    first = min(one.time for one in results.proposals)
+    last = max(one.time for one in results.updates)
     return (datetime.fromisoformat(last) - datetime.fromisoformat(first)).total_seconds()
 
 
-def _trained(dossier: Dossier) -> list[tuple[Trial, TrainRecord]]:
+def _trained(results: CampaignResults) -> list[tuple[Trial, TrainRecord]]:
     """The trials that left a model, with their records."""
     return [
         (trial, trial.record)
-        for trial in dossier.ledger.trials
+        for trial in results.ledger.trials
         if trial.record is not None and trial.record.status == "ok"
     ]
 
 
-def _around_training(dossier: Dossier, trial: Trial, record: TrainRecord) -> float | None:
+def _around_training(results: CampaignResults, trial: Trial, record: TrainRecord) -> float | None:
     """Wall seconds of the training job outside the loop, by Snakemake's own benchmark file; None without one."""
-    path = _files(dossier, trial).logs / "train.tsv"
+    path = _files(results, trial).logs / "train.tsv"
     if not path.is_file():
         return None
     with path.open(encoding="utf-8") as stream:
@@ -103,5 +103,5 @@ def _around_training(dossier: Dossier, trial: Trial, record: TrainRecord) -> flo
     return max(wall - record.seconds, 0.0)
 
 
-def _files(dossier: Dossier, trial: Trial) -> TrialLayout:
-    return trial.files(dossier.campaign.results)
+def _files(results: CampaignResults, trial: Trial) -> TrialLayout:
+    return trial.files(results.campaign.results)

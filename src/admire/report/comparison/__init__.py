@@ -1,0 +1,1 @@
+"""Recommended mixtures against others on the test split: the table, the page and the figure."""

@@ -1,0 +1,1 @@
+"""A replay on a table of finished runs: the table on the terminal, the page and the figures."""
