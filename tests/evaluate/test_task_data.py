@@ -9,8 +9,8 @@ import yaml
 from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import ConfigError
-from admire.evaluate import benchmarks
-from admire.preflight.fetch import _tasks
+from admire.evaluate import lm_eval_suite
+from admire.preflight.prefetch import _tasks
 from admire.preflight.tasks import check_tasks
 
 TASK = {
@@ -162,4 +162,4 @@ def test_consent_to_code_is_consent_to_files_and_no_consent_changes_a_score(refu
         refusal(settings, **task)
         names.add(suite_digest(refusal.campaign, "k"))
     assert len(names) == 1 and refusal({"trusts_code": True}, **task) is None
-    assert benchmarks.scores(None, refusal.campaign.evaluation["k"], tiny_model, "validation")["riddles"].n == 1
+    assert lm_eval_suite.scores(None, refusal.campaign.evaluation["k"], tiny_model, "validation")["riddles"].n == 1
