@@ -78,6 +78,7 @@ def import_what_verbs_import():
     import admire.loop.learning
     import admire.optimize.registry
     import admire.report.campaign.page
+    import admire.train.outcome
     import admire.train.pretrain
     import admire.train.run
     import admire.train.sft
