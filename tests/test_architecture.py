@@ -1,4 +1,4 @@
-"""The house stands: imports point one way, verbs start light, every module says what it is for."""
+"""The house stands: imports point one way, subcommands start light, every module says what it is for."""
 
 import ast
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from admire.cli.main import RULE_VERBS, VERBS
+from admire.cli.main import RULE_SUBCOMMANDS, SUBCOMMANDS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "admire"
@@ -163,13 +163,13 @@ def test_the_help_of_all_verbs_loads_nothing_heavy():
     assert loaded_after("from admire.cli.main import build_parser\nbuild_parser().format_help()") == []
 
 
-@pytest.mark.parametrize("verb", ["propose", "spec", "build-data", "recommend", "status", "plan"])
-def test_a_verb_starts_light(verb):
-    code = f"from admire.cli.main import main\ntry:\n    main(['{verb}', '--help'])\nexcept SystemExit:\n    pass"
+@pytest.mark.parametrize("subcommand", ["propose", "spec", "build-data", "recommend", "status", "plan"])
+def test_a_verb_starts_light(subcommand):
+    code = f"from admire.cli.main import main\ntry:\n    main(['{subcommand}', '--help'])\nexcept SystemExit:\n    pass"
     assert loaded_after(code) == []
 
 
-@pytest.mark.parametrize("verb", VERBS + RULE_VERBS)
-def test_a_verb_is_one_file(verb):
-    tree = ast.parse((PACKAGE / "cli" / f"{verb.replace('-', '_')}.py").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS + RULE_SUBCOMMANDS)
+def test_a_verb_is_one_file(subcommand):
+    tree = ast.parse((PACKAGE / "cli" / f"{subcommand.replace('-', '_')}.py").read_text(encoding="utf-8"))
     assert {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -1,4 +1,4 @@
-"""What a campaign costs beside training and evaluation, verb by verb.
+"""What a campaign costs beside training and evaluation, subcommand by subcommand.
 
 `python benchmarks/laptop/overhead.py RESULTS_FOLDER` runs config/laptop.yaml by the real Snakemake into an empty folder, on two
 cores that should have nothing else to do, and prints a table. See benchmarks/laptop/overhead.md.
@@ -27,7 +27,7 @@ TIMEFORMAT="$1 %R %U %S"
 
 
 def measure(folder: Path) -> tuple[dict[str, list[tuple[float, float]]], float, float]:
-    """Run the campaign; returns verb -> (wall, CPU) of each call, the campaign's wall time, and all its CPU time."""
+    """Run the campaign; returns subcommand -> (wall, CPU) of each call, the campaign's wall time, and all its CPU time."""
     with tempfile.TemporaryDirectory() as room:
         log, shim = Path(room, "log"), Path(room, "bin", "admire")
         shim.parent.mkdir()
@@ -54,15 +54,15 @@ def report(folder: Path) -> None:
     trials = len(calls["train"])
     loop = sum(json.loads(path.read_text())["seconds"] for path in folder.glob("trials/*/*/share_1/train.json"))
     score = sum(json.loads(path.read_text())["seconds"] for path in folder.glob("trials/*/*/share_1/evaluate/*.json"))
-    controller = cpu - sum(c for verb in calls.values() for _, c in verb)
+    controller = cpu - sum(c for subcommand in calls.values() for _, c in subcommand)
     print(f"{trials} trials, {wall:.0f} s of wall time on {CORES} cores, {cpu:.0f} CPU-seconds\n")
     print("| | calls | CPU-s a call | CPU-s a trial |\n|---|---:|---:|---:|")
-    for verb, found in sorted(calls.items(), key=lambda pair: -sum(c for _, c in pair[1])):
+    for subcommand, found in sorted(calls.items(), key=lambda pair: -sum(c for _, c in pair[1])):
         total = sum(c for _, c in found)
-        print(f"| `{verb}` | {len(found)} | {total / len(found):.2f} | {total / trials:.2f} |")
+        print(f"| `{subcommand}` | {len(found)} | {total / len(found):.2f} | {total / trials:.2f} |")
     print(f"| Snakemake | 1 | {controller:.2f} | {controller / trials:.2f} |")
-    inside = sum(c for verb in WORK for _, c in calls[verb]) - loop - score
-    outside = cpu - sum(c for verb in WORK for _, c in calls[verb])
+    inside = sum(c for subcommand in WORK for _, c in calls[subcommand]) - loop - score
+    outside = cpu - sum(c for subcommand in WORK for _, c in calls[subcommand])
     print(f"\ntraining loops {loop / trials:.2f} s a trial, scoring {score / trials:.2f}")
     print(f"starts of train and evaluate (imports, model, data) {inside / trials:.2f} CPU-s a trial")
     print(f"everything that is neither train nor evaluate {outside / trials:.2f} CPU-s a trial")

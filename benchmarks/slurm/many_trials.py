@@ -20,27 +20,27 @@ import psutil
 import yaml
 
 sys.path.append(str(Path(__file__).parents[2] / "tests/workflow"))
-from campaign_bench import ROOT, TINY, Bench
-from ready_verbs import ready_verbs
+from campaign_folder import ROOT, TINY, CampaignFolder
+from forked_commands import forked_commands
 
-from admire.cli.main import main as real_verb
+from admire.cli.main import main as real_command
 
 SLEEP = 1.0  # seconds of a training
 TENTHS = 10  # lines of the table that shows how the cost grows
 
 
 def answer(arguments):
-    """What the verb does; a training sleeps, and its score is how even the mixture is."""
+    """What the subcommand does; a training sleeps, and its score is how even the mixture is."""
     from admire.campaign.layout import TrialLayout
     from admire.trials.identity import Spec
     from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
 
-    verb, *rest = arguments
-    if verb not in ("train", "evaluate"):
-        return real_verb(arguments)
+    subcommand, *rest = arguments
+    if subcommand not in ("train", "evaluate"):
+        return real_command(arguments)
     trial = TrialLayout(Path(rest[0]))
     spec = Spec.load(trial)
-    if verb == "train":
+    if subcommand == "train":
         time.sleep(SLEEP)
         publish(trial.train(), TrainRecord(status="ok", digest=spec.digest, seconds=SLEEP))
         return 0
@@ -98,9 +98,9 @@ def campaign(folder, trials, lanes):
 def measure(trials, lanes):
     with (
         tempfile.TemporaryDirectory() as folder,
-        ready_verbs(Path(folder, "verbs"), answer, import_what_decisions_import) as verbs,
+        forked_commands(Path(folder, "subcommands"), answer, import_what_decisions_import) as subcommands,
     ):
-        bench = Bench(Path(folder, "campaign"), verbs)
+        bench = CampaignFolder(Path(folder, "campaign"), subcommands)
         bench.folder.mkdir()
         command = bench.command(where=("--cores", str(lanes + 2)), configs=(campaign(bench.folder, trials, lanes),))
         with open(bench.folder / "terminal.log", "w") as terminal:

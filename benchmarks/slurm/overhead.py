@@ -15,8 +15,8 @@ import tempfile
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "tests/slurm"))
+from cluster_campaign import ROOT, ClusterCampaign, lines_of
 from lab import cluster
-from slurm_bench import ROOT, SlurmBench, lines_of
 
 REMEMBERED = "7200"  # seconds that Slurm knows an ended job: to the end
 
@@ -24,7 +24,7 @@ REMEMBERED = "7200"  # seconds that Slurm knows an ended job: to the end
 def measure(trials):
     """A dictionary of seconds a trial: allocation, training, scoring; and from a job's end to the next submission."""
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), MINJOBAGE=REMEMBERED) as lab:
-        bench = SlurmBench(Path(folder, "campaign"), lab)
+        bench = ClusterCampaign(Path(folder, "campaign"), lab)
         bench.folder.mkdir()
         bench.profile(quick=False)
         bench.campaign(budget={"total": 0.2 * trials, "unit": "CPU-minutes"})

@@ -75,7 +75,7 @@ def tell(world, capsys):
         for key, value in more.items():
             raw[key] = {**raw[key], **value}
         write("mine", raw)
-        codes = [main([verb, "mine.yaml"]) for verb in ("preflight", "plan")]
+        codes = [main([subcommand, "mine.yaml"]) for subcommand in ("preflight", "plan")]
         said = capsys.readouterr().err.splitlines()
         assert codes[0] == codes[1] == len(said) // 2 and len({line.split(": ", 1)[1] for line in said}) <= 1
         return said[0] if said else ""

@@ -161,26 +161,26 @@ def listing(folder):
     return found
 
 
-def answer(verb, file):
+def answer(subcommand, file):
     """Exit code, standard output and standard error of a command as it is typed."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(Screen(out)), contextlib.redirect_stderr(Screen(err, bars=True)):
-        code = main([verb, file])
+        code = main([subcommand, file])
     return code, out.getvalue(), err.getvalue()
 
 
-def look(here, text, verbs=("plan", "preflight")):
+def look(here, text, subcommands=("plan", "preflight")):
     """Have commands look at a file; returns how each ended."""
     file = here / "c.yaml"
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
     watched = here.parents[1]
     before, codes = listing(watched), []
-    for verb in verbs:
-        code, out, err = answer(verb, "c.yaml")
+    for subcommand in subcommands:
+        code, out, err = answer(subcommand, "c.yaml")
         assert code in (0, 1) and "Traceback" not in out + err
         assert not CONTROLS.search(out) and not CONTROLS.search(err.replace("\r", ""))
         if code:
-            assert err.startswith(f"admire {verb}: ") and err.count("\n") == 1 and len(err) < 5000, err
+            assert err.startswith(f"admire {subcommand}: ") and err.count("\n") == 1 and len(err) < 5000, err
         codes.append(code)
     try:
         results = Path(load("c.yaml").results).absolute()

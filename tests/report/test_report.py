@@ -175,9 +175,9 @@ def test_an_early_campaign_has_a_report(early):
 
 def test_without_an_update_it_says_so(early, capsys):
     early.files.update(0, 0).unlink()
-    for verb in ("report", "recommend"):
-        assert main([verb, str(early.files.config)]) == 1
-        assert re.fullmatch(rf"admire {verb}: .*no recommendation yet.*\n", capsys.readouterr().err)
+    for subcommand in ("report", "recommend"):
+        assert main([subcommand, str(early.files.config)]) == 1
+        assert re.fullmatch(rf"admire {subcommand}: .*no recommendation yet.*\n", capsys.readouterr().err)
 
 
 def test_recommend_prints_the_newest_update(late, capsys):
@@ -197,14 +197,14 @@ def test_recommend_works_without_a_model(early, capsys):
     assert "no prediction" in out and "best observed" not in out
 
 
-@pytest.mark.parametrize("verb", ["recommend", "spec"])
-def test_verbs_that_only_read_stay_light(late, verb):
+@pytest.mark.parametrize("subcommand", ["recommend", "spec"])
+def test_verbs_that_only_read_stay_light(late, subcommand):
     trial = Ledger.read(late.campaign).trials[0]
     folder = Layout(late.campaign.results).trial(trial.model, trial.spec.digest).folder
-    what = {"recommend": late.files.config, "spec": folder}[verb]
+    what = {"recommend": late.files.config, "spec": folder}[subcommand]
     code = (
         "import json, sys; from admire.cli.main import main; "
-        f"assert main(['{verb}', '{what}']) == 0; "
+        f"assert main(['{subcommand}', '{what}']) == 0; "
         "print(json.dumps(sorted({'torch', 'datasets', 'matplotlib', 'pandas', 'scipy'} & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

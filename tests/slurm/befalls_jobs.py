@@ -182,18 +182,18 @@ def slowly(process):
 
 def full_disk(bench):
     """The disk of the results fills up: as a source is prepared, and in mid-training. Each time there is room again."""
-    ready, ballast = bench.verbs, bench.results / "ballast"
-    bench.verbs = bench.folder / "filling"
-    bench.verbs.mkdir()
-    (bench.verbs / "admire").write_text(FILLING.format(ballast=ballast, ready=ready / "admire"))
-    (bench.verbs / "admire").chmod(0o755)
+    ready, ballast = bench.subcommands, bench.results / "ballast"
+    bench.subcommands = bench.folder / "filling"
+    bench.subcommands.mkdir()
+    (bench.subcommands / "admire").write_text(FILLING.format(ballast=ballast, ready=ready / "admire"))
+    (bench.subcommands / "admire").chmod(0o755)
     with small_disk(bench):
         [card] = bench.results.glob("sources/strings/*/card.json")
         shutil.rmtree(card.parent)
         shutil.rmtree(bench.results / "campaigns")
         bench.profile(retries=0)
         bench.unprepared = bench.run("next_proposal", expect=1)
-        bench.verbs = ready
+        bench.subcommands = ready
         ballast.unlink()
         bench.run("next_proposal")
         bench.log.unlink()
@@ -267,7 +267,7 @@ def broken_node(bench):
     """On one node no training even starts."""
     admire = bench.folder / "broken/admire"
     admire.parent.mkdir()
-    admire.write_text(BROKEN.format(admire=bench.verbs / "admire"))
+    admire.write_text(BROKEN.format(admire=bench.subcommands / "admire"))
     admire.chmod(0o755)
-    bench.verbs = admire.parent
+    bench.subcommands = admire.parent
     bench.run("next_iteration")

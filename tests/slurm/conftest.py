@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 import scenarios
+from cluster_campaign import ClusterCampaign, Witness, local_commands
 from lab import Lab, cluster
-from slurm_bench import SlurmBench, Witness, local_verbs
 
 # a node is dead after 20 s
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}
@@ -31,15 +31,15 @@ def lab(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def verbs(tmp_path_factory):
-    with local_verbs(tmp_path_factory.mktemp("verbs")) as folders:
+def subcommands(tmp_path_factory):
+    with local_commands(tmp_path_factory.mktemp("subcommands")) as folders:
         yield folders
 
 
 @pytest.fixture(scope="session")
-def prepared(lab, verbs, tmp_path_factory):
+def prepared(lab, subcommands, tmp_path_factory):
     """Sources prepared by jobs on the cluster, and the first decision."""
-    bench = SlurmBench(tmp_path_factory.mktemp("prepared"), lab, verbs["nothing"])
+    bench = ClusterCampaign(tmp_path_factory.mktemp("prepared"), lab, subcommands["nothing"])
     bench.profile()
     bench.campaign()
     bench.run("next_proposal")
@@ -47,14 +47,14 @@ def prepared(lab, verbs, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def play(prepared, verbs, tmp_path_factory):
+def play(prepared, subcommands, tmp_path_factory):
     """Plays a scenario in a folder of its own, under the eyes of a witness."""
 
     def play(name, lab=prepared.lab):
         bench = prepared.copy(tmp_path_factory.mktemp(name) / "campaign")
         bench.lab = lab
         bench.log.unlink(missing_ok=True)
-        bench.verbs = verbs[scenarios.REAL.get(name, "nothing")]
+        bench.subcommands = subcommands[scenarios.REAL.get(name, "nothing")]
         witness = Witness(bench)
         witness.start()
         began = time.monotonic()

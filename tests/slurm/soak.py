@@ -21,8 +21,8 @@ import threading
 import time
 from pathlib import Path
 
+from cluster_campaign import ROOT, ClusterCampaign, Witness, lines_of
 from lab import cluster, lives, processes_of, wait_for
-from slurm_bench import ROOT, SlurmBench, Witness, lines_of
 
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}  # a node is dead after 20 s
 LANES = 2
@@ -235,7 +235,7 @@ def main():
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/slurm")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, cluster(Path(folder, "lab"), **SETTINGS) as lab:
-        bench = SlurmBench(Path(folder, "campaign"), lab)
+        bench = ClusterCampaign(Path(folder, "campaign"), lab)
         bench.folder.mkdir()
         bench.profile(**{"default-resources": {"slurm_partition": "preempt", "runtime": 10, "mem_mb": 1500}})
         # each trial costs 0.2, the final one included

@@ -6,7 +6,7 @@ import itertools
 import stat
 
 import pytest
-from slurm_bench import SECRET
+from cluster_campaign import SECRET
 
 
 def legs(bench):

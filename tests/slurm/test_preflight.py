@@ -4,7 +4,7 @@ import os
 
 import pytest
 import yaml
-from slurm_bench import ROOT, SlurmBench
+from cluster_campaign import ROOT, ClusterCampaign
 
 WELL = {"slurm_partition": "cpu", "gpu_partition": "gpu", "gpu_type": "fake", "runtime": 10, "mem_mb": 1500}
 WRONG = [
@@ -20,7 +20,7 @@ WRONG = [
 
 @pytest.fixture
 def bench(lab, tmp_path):
-    bench = SlurmBench(tmp_path, lab)
+    bench = ClusterCampaign(tmp_path, lab)
     bench.profile(**{"default-resources": WELL})
     bench.campaign()
     return bench

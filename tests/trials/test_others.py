@@ -160,12 +160,12 @@ def test_a_folder_that_everybody_may_write_to_is_said(trial, campaign):
     assert "chmod -R o-w" in found.command and "trials" in found.sentence
 
 
-@pytest.mark.parametrize("verb", [["plan"], ["status"], ["preflight"], ["preflight", "--begin"]])
-def test_what_to_know_before_a_run_is_said_by_every_command_that_looks(verb, trial, campaign, tmp_path, capsys):
+@pytest.mark.parametrize("subcommand", [["plan"], ["status"], ["preflight"], ["preflight", "--begin"]])
+def test_what_to_know_before_a_run_is_said_by_every_command_that_looks(subcommand, trial, campaign, tmp_path, capsys):
     from admire.cli.main import main
 
     (tmp_path / "shared.yaml").write_text(yaml.safe_dump(campaign.model_dump(mode="json") | {"budget": {"total": 20}}))
-    words = [*verb[:1], str(tmp_path / "shared.yaml"), *verb[1:]]
+    words = [*subcommand[:1], str(tmp_path / "shared.yaml"), *subcommand[1:]]
     assert main(words) == 0 and "open to others" not in capsys.readouterr().out
     os.chmod(campaign.results, 0o777)
     now = datetime.datetime.now(datetime.UTC).isoformat()

@@ -3,11 +3,11 @@
 import os
 import shutil
 
-from campaign_bench import Bench
+from campaign_folder import CampaignFolder
 from filelock import FileLock
 
 
-class Finished(Bench):
+class Finished(CampaignFolder):
     """A campaign that was run to its end; tests of other processes read and copy it at any time."""
 
     @property
@@ -19,7 +19,7 @@ class Finished(Bench):
         raise AssertionError("others read this campaign, so nothing may run in it: run it in a copy()")
 
 
-def finished_once(tmp_path_factory, name, run, verbs=None):
+def finished_once(tmp_path_factory, name, run, subcommands=None):
     """The campaign that `run(bench)` runs to its end, which returns what it said.
 
     Whichever process of the tests asks first runs it, with both cores; others wait meanwhile. One that fails is run again by
@@ -33,6 +33,6 @@ def finished_once(tmp_path_factory, name, run, verbs=None):
         if not folder.with_suffix(".output").exists():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            output = run(Bench(folder, verbs))
+            output = run(CampaignFolder(folder, subcommands))
             folder.with_suffix(".output").write_text(output)
-    return Finished(folder, verbs)
+    return Finished(folder, subcommands)

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import yaml
-from campaign_bench import TINY
+from campaign_folder import TINY
 
 pytestmark = pytest.mark.loop
 

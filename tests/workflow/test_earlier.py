@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from campaign_bench import Bench
+from campaign_folder import CampaignFolder
 
 pytestmark = pytest.mark.loop
 
@@ -16,10 +16,10 @@ NAMES = ("texts", "chats")
 
 
 @pytest.fixture
-def earlier(tmp_path, verbs):
+def earlier(tmp_path, subcommands):
     """A copy of what was left behind, with the times that files had."""
     shutil.unpack_archive(EARLIER, tmp_path)
-    return Bench(tmp_path, verbs)
+    return CampaignFolder(tmp_path, subcommands)
 
 
 def table(bench, name):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from campaign_bench import TINY
+from campaign_folder import TINY
 
 from admire.trials.identity import Spec
 

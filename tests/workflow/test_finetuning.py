@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from campaign_bench import ROOT, TINY
+from campaign_folder import ROOT, TINY
 from finished_once import finished_once
 
 pytestmark = pytest.mark.loop

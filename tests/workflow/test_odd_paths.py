@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from campaign_bench import ROOT, Bench
+from campaign_folder import ROOT, CampaignFolder
 
 pytestmark = pytest.mark.loop
 
@@ -48,8 +48,8 @@ def conversations(path, word):
 
 
 @pytest.fixture(scope="module")
-def odd(tmp_path_factory, verbs):
-    bench = Bench(tmp_path_factory.mktemp("odd") / ODD, verbs)
+def odd(tmp_path_factory, subcommands):
+    bench = CampaignFolder(tmp_path_factory.mktemp("odd") / ODD, subcommands)
     bench.folder.mkdir()
     here = bench.folder / ODDER
     for word in ("river", "stone"):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from campaign_bench import ROOT, Bench
+from campaign_folder import ROOT, CampaignFolder
 from finished_once import finished_once
 from miniatures import shipped, small_pile, small_tulu, write_pile, write_qwen, write_tasks, write_tokenizer, write_tulu
 
@@ -17,10 +17,10 @@ def config(name):
 
 
 @pytest.fixture
-def here(tmp_path, verbs):
+def here(tmp_path, subcommands):
     """A folder in which the relative paths of shipped configurations lead somewhere."""
     (tmp_path / "config").symlink_to(ROOT / "config")
-    return Bench(tmp_path, verbs)
+    return CampaignFolder(tmp_path, subcommands)
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
@@ -58,7 +58,7 @@ loop = pytest.mark.loop
 
 
 @pytest.fixture(scope="module")
-def tulu(tmp_path_factory, verbs):
+def tulu(tmp_path_factory, subcommands):
     def run(bench):
         hub = bench.folder / "hub"
         write_tulu(hub / "tulu-3-sft-mixture")
@@ -69,7 +69,7 @@ def tulu(tmp_path_factory, verbs):
         over |= {"optimizer": {"initial": 2}, "budget": {"total": 170, "lanes": 1}}
         return bench.snakemake(configs=(config("tulu"), bench.config(**over)))
 
-    return finished_once(tmp_path_factory, "tulu", run, verbs)
+    return finished_once(tmp_path_factory, "tulu", run, subcommands)
 
 
 def results(bench, name):

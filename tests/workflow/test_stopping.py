@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from campaign_bench import ROOT, TINY, Bench
+from campaign_folder import ROOT, TINY, CampaignFolder
 from finished_once import finished_once
 
 from admire.campaign.fidelity import fidelities
@@ -54,7 +54,7 @@ def test_the_shipped_overlay_is_a_campaign():
 
 
 @pytest.fixture(scope="module")
-def halved(tmp_path_factory, verbs):
+def halved(tmp_path_factory, subcommands):
     """A campaign of successive halving over sizes and steps, run to its end; killed once in the middle of a continuation."""
 
     def run(bench):
@@ -62,14 +62,14 @@ def halved(tmp_path_factory, verbs):
         killed_while_going_on(bench, configs)
         return bench.snakemake(configs=configs)
 
-    return finished_once(tmp_path_factory, "halved", run, verbs)
+    return finished_once(tmp_path_factory, "halved", run, subcommands)
 
 
 def killed_while_going_on(bench, configs):
     """Run until a training goes on with a shorter one, and kill everything in its middle."""
     process = subprocess.Popen(
         bench.command(configs=configs),
-        env=Bench(bench.folder).environment() | {"ADMIRE_CHECKPOINT_MINUTES": "0"},
+        env=CampaignFolder(bench.folder).environment() | {"ADMIRE_CHECKPOINT_MINUTES": "0"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,

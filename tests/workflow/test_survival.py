@@ -9,7 +9,7 @@ import time
 
 import psutil
 import pytest
-from campaign_bench import Bench
+from campaign_folder import CampaignFolder
 
 pytestmark = pytest.mark.loop
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.loop
 @pytest.fixture
 def bench(tmp_path):
     """With the real command: processes that can be killed."""
-    return Bench(tmp_path)
+    return CampaignFolder(tmp_path)
 
 
 def digests(bench):

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from campaign_bench import Bench
-from ready_verbs import ready_verbs
+from campaign_folder import CampaignFolder
+from forked_commands import forked_commands
 
 from admire.cli.main import main
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.loop
 
 # files in the campaign's folder
 BROKEN = "broken"  # its text is what every training breaks with
-FILL = "fill"  # before which verb the disk fills, and how many bytes that leaves
-TAKEN = "taken"  # which verb is killed, how often, and what its Slurm job's log says of that
+FILL = "fill"  # before which subcommand the disk fills, and how many bytes that leaves
+TAKEN = "taken"  # which subcommand is killed, how often, and what its Slurm job's log says of that
 
 
 def breaking(arguments):
@@ -41,12 +41,12 @@ def lose_the_machine():
     from admire.evaluate import run as scoring
     from admire.train import trainer_run
 
-    verb, times, said = Path(TAKEN).read_text().split(maxsplit=2)
+    subcommand, times, said = Path(TAKEN).read_text().split(maxsplit=2)
     os.environ["SLURM_JOB_ID"] = f"90{times}"
     log = Path(f".snakemake/slurm_logs/group_trial/90{times}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text(said)
-    Path(TAKEN).write_text(f"{verb} {int(times) - 1} {said}") if int(times) > 1 else Path(TAKEN).unlink()
+    Path(TAKEN).write_text(f"{subcommand} {int(times) - 1} {said}") if int(times) > 1 else Path(TAKEN).unlink()
     trainer_run.train = scoring._scored = lambda *_: os._exit(137)
 
 
@@ -58,13 +58,13 @@ def fill(results, left):
 
 @pytest.fixture(scope="module")
 def fragile(tmp_path_factory):
-    with ready_verbs(tmp_path_factory.mktemp("fragile"), answer=breaking) as folder:
+    with forked_commands(tmp_path_factory.mktemp("fragile"), answer=breaking) as folder:
         yield folder
 
 
 @pytest.fixture
 def bench(tmp_path, fragile):
-    return Bench(tmp_path, fragile)
+    return CampaignFolder(tmp_path, fragile)
 
 
 def rows(bench):
@@ -111,7 +111,7 @@ KILLED = "error: *** JOB 900 ON g1 CANCELLED AT 2026-11-24T21:52:36 DUE TO NODE 
 
 
 @pytest.mark.parametrize(
-    ("verb", "said", "ends"),
+    ("subcommand", "said", "ends"),
     [
         ("train", PREEMPTED, ["preempted"] * 4 + ["ok"]),
         ("evaluate", PREEMPTED, ["preempted"] * 4 + ["ok"]),
@@ -119,11 +119,13 @@ KILLED = "error: *** JOB 900 ON g1 CANCELLED AT 2026-11-24T21:52:36 DUE TO NODE 
     ],
     ids=["training", "evaluation", "a node that fails"],
 )
-def test_a_machine_that_is_taken_back_before_a_checkpoint_costs_no_try(bench, verb, said, ends):
-    (bench.folder / TAKEN).write_text(f"{verb} 4 {said}")  # one more than there are tries
+def test_a_machine_that_is_taken_back_before_a_checkpoint_costs_no_try(bench, subcommand, said, ends):
+    (bench.folder / TAKEN).write_text(f"{subcommand} 4 {said}")  # one more than there are tries
     over = bench.config(optimizer={"initial": 1}, budget={"total": 0.31})
     bench.snakemake(configs=(Path(__file__).parent / "tiny.yaml", over), expect=0 if ends else 1)
-    [notes] = bench.results.glob(f"trials/S/*/{'share_1/evaluate/loss-*.' if verb == 'evaluate' else ''}attempts.jsonl")
+    [notes] = bench.results.glob(
+        f"trials/S/*/{'share_1/evaluate/loss-*.' if subcommand == 'evaluate' else ''}attempts.jsonl"
+    )
     lines = [json.loads(line) for line in notes.read_text().splitlines()]
     assert [line["outcome"] for line in lines if line["event"] == "end"] == ends, lines
     status = bench.admire("status", "tiny")
@@ -145,7 +147,7 @@ def small_disk(bench):
 
 
 @pytest.mark.parametrize(
-    ("verb", "left"),
+    ("subcommand", "left"),
     [
         ("build-data", 0),
         ("train", 120_000),
@@ -153,10 +155,10 @@ def small_disk(bench):
         ("update", 0),
     ],
 )
-def test_a_full_disk_costs_no_try_and_no_row_and_the_same_command_goes_on(bench, small_disk, verb, left):
+def test_a_full_disk_costs_no_try_and_no_row_and_the_same_command_goes_on(bench, small_disk, subcommand, left):
     over = bench.config(optimizer={"initial": 2}, budget={"total": 0.45})
     configs = (Path(__file__).parent / "tiny.yaml", over)
-    (bench.folder / FILL).write_text(f"{verb} {left}")
+    (bench.folder / FILL).write_text(f"{subcommand} {left}")
     out = bench.snakemake(configs=configs, expect=1)
     assert "the disk is full" in out and "free some space" in out, out
     assert "Traceback" not in out

@@ -41,7 +41,7 @@ ATTEMPTS = 3
 
 
 def admire(*arguments, campaign):
-    """Run a verb on a campaign's merged configuration; what it refuses ends the workflow with its sentence."""
+    """Run a subcommand on a campaign's merged configuration; what it refuses ends the workflow with its sentence."""
     text = yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False)
     done = subprocess.run(
         [sys.executable, "-m", "admire.cli.main", *arguments, "-"],
@@ -103,7 +103,7 @@ wildcard_constraints:
 
 
 def config_arguments(campaign):
-    """How a job names a campaign to a verb; the configuration as this run merged it, or the base campaign's YAML. A list of words, as
+    """How a job names a campaign to a subcommand; the configuration as this run merged it, or the base campaign's YAML. A list of words, as
     every parameter of several words: each is quoted where a shell line is made of them.
     """
     if campaign in BASE_CAMPAIGNS:
@@ -291,7 +291,7 @@ def asking_campaign(wildcards):
 
 
 def resources_argument(wildcards):
-    """A model's resources as verbs take them."""
+    """A model's resources as subcommands take them."""
     return model_of(wildcards).resources.model_dump_json(exclude_defaults=True)
 
 

@@ -97,7 +97,7 @@ rule evaluate:
         TRIAL.evaluation("{suite}", "{digest8}"),
     log:
         TRIAL.logs / "evaluate-{suite}-{digest8}.log",
-    # as often as a training: the verb itself counts what broke, and ends with a record
+    # as often as a training: the subcommand itself counts what broke, and ends with a record
     retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"

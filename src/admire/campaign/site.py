@@ -52,7 +52,7 @@ class Site:
         return (self.gpu_partition if resources.gpus else None) or self.partition
 
     def as_json(self) -> str:
-        """For a verb's `--site`."""
+        """For a subcommand's `--site`."""
         return json.dumps(vars(self))
 
 

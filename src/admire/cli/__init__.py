@@ -1,1 +1,1 @@
-"""The command line: one file a verb; each parses, calls and prints. Heavy imports are local to the verb."""
+"""The command line: one file a subcommand; each parses, calls and prints. Heavy imports are local to the subcommand."""

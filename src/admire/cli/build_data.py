@@ -9,7 +9,7 @@ from admire.campaign.layout import TrialLayout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's arguments."""
+    """Add this subcommand's arguments."""
     parser.add_argument(
         "trial", type=Path, metavar="TRIAL_DIR", help="the trial's folder, results/trials/<model>/<digest>"
     )

@@ -1,4 +1,4 @@
-"""How verbs name a campaign: a YAML (or several, later over earlier, `-` for standard input), or the name of one that ran."""
+"""How subcommands name a campaign: a YAML (or several, later over earlier, `-` for standard input), or the name of one that ran."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_campaign(parser: argparse.ArgumentParser, default: str | None = None) ->
 
 
 def add_campaign_option(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add `--campaign`, for verbs that rules call with something else as their positional argument."""
+    """Add `--campaign`, for subcommands that rules call with something else as their positional argument."""
     parser.add_argument(
         "--campaign",
         nargs="+",
@@ -44,7 +44,7 @@ def resolve(args: argparse.Namespace) -> Campaign:
     Raises:
         ConfigError: if it is neither a readable YAML nor the name of a campaign that has run.
     """
-    # local, so that a verb's --help need not build the schema
+    # local, so that a subcommand's --help need not build the schema
     from pathlib import Path
 
     from admire.campaign.layout import Layout
@@ -65,7 +65,7 @@ def resolve(args: argparse.Namespace) -> Campaign:
 
 
 def add_site(parser: argparse.ArgumentParser) -> None:
-    """Add `--profile` and `--site`, for verbs that look at a cluster's profile."""
+    """Add `--profile` and `--site`, for subcommands that look at a cluster's profile."""
     parser.add_argument("--profile", help="a Slurm profile, its folder or name, for example slurm")
     parser.add_argument("--site", help="the same as the workflow knows it, JSON")
 

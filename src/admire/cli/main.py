@@ -1,4 +1,4 @@
-"""`admire VERB ...`: find the verb, run it, turn what it refuses into one sentence and exit code 1."""
+"""`admire SUBCOMMAND ...`: find the subcommand, run it, turn what it refuses into one sentence and exit code 1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from admire.errors import AdmireError
 from admire.output.screen import guard_streams, say_error, sentence
 
 # What a person types first, then what the workflow's rules type.
-VERBS = (
+SUBCOMMANDS = (
     "plan",
     "status",
     "recommend",
@@ -29,7 +29,7 @@ VERBS = (
     "prefetch",
     "supervise",
 )
-RULE_VERBS = (
+RULE_SUBCOMMANDS = (
     "train-tokenizer",
     "prepare-source",
     "propose",
@@ -41,32 +41,34 @@ RULE_VERBS = (
     "benchmark",
 )
 
-# Nothing is downloaded in a run: what is not on disk is refused at once, not asked for over and over. One verb is for that.
+# Nothing is downloaded in a run: what is not on disk is refused at once, not asked for over and over. One subcommand is for that.
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
-ONLINE_VERB = "prefetch"
+ONLINE_SUBCOMMAND = "prefetch"
 
 OTHERS_WRITE = 0o002
 REFUSED = (errno.EACCES, errno.EPERM)
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The parser, with the arguments of the verb `only` (or of all verbs, for `--help`)."""
+    """The parser, with the arguments of the subcommand `only` (or of all subcommands, for `--help`)."""
     parser = argparse.ArgumentParser(
         prog="admire",
         description="How much of each data source to train on. The workflow runs whole campaigns (`snakemake --cores 2`); "
         "these commands look at them, or are what the workflow's rules call.",
-        epilog=f"What the workflow's rules call: {', '.join(RULE_VERBS)}. `admire VERB --help` explains a verb.",
+        epilog=f"What the workflow's rules call: {', '.join(RULE_SUBCOMMANDS)}. `admire SUBCOMMAND --help` explains a subcommand.",
     )
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    for name in VERBS + RULE_VERBS:
+    subcommands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
+    for name in SUBCOMMANDS + RULE_SUBCOMMANDS:
         if only is not None and name != only:
             continue
         module = importlib.import_module(f"admire.cli.{name.replace('-', '_')}")
         doc = (module.__doc__ or "").strip()
         listed: dict[str, Any] = (
-            {"help": doc.splitlines()[0]} if name in VERBS else {}
-        )  # the rules' verbs stand in the epilogue
-        sub = verbs.add_parser(name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **listed)
+            {"help": doc.splitlines()[0]} if name in SUBCOMMANDS else {}
+        )  # the rules' subcommands stand in the epilogue
+        sub = subcommands.add_parser(
+            name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **listed
+        )
         module.add_arguments(sub)
         sub.set_defaults(run=module.run)
     return parser
@@ -75,21 +77,21 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
-    only = argv[0] if argv and argv[0] in VERBS + RULE_VERBS else None
+    only = argv[0] if argv and argv[0] in SUBCOMMANDS + RULE_SUBCOMMANDS else None
     args = build_parser(only).parse_args(argv)
-    for name in OFFLINE if args.verb != ONLINE_VERB else ():
+    for name in OFFLINE if args.subcommand != ONLINE_SUBCOMMAND else ():
         os.environ.setdefault(name, "1")
     try:
         return args.run(args) or 0
     except AdmireError as error:
-        say_error(f"admire {args.verb}: {sentence(str(error))}")
+        say_error(f"admire {args.subcommand}: {sentence(str(error))}")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         said = _of_files(error, Path(getattr(args, "results", None) or "results"))
         if said is None:
             raise
-        say_error(f"admire {args.verb}: {sentence(said)}")
+        say_error(f"admire {args.subcommand}: {sentence(said)}")
     return 1
 
 
@@ -106,10 +108,10 @@ def _of_files(error: Exception, results: Path) -> str | None:
 
 
 def command() -> int:
-    """`admire` as it is typed: a process with a single verb.
+    """`admire` as it is typed: a process with a single subcommand.
 
-    Most of what a verb imports stays to its end, and Python looks through all of it for garbage, while it is imported and once
-    more at the end: a quarter of the time that a short one takes (docs/decisions.md).
+    Most imported objects live until the end. Garbage collection would look through all of them, during the imports and once more at
+    the end: a quarter of the time of a short subcommand (docs/decisions.md).
     """
     gc.set_threshold(10_000)
     guard_streams()

@@ -8,7 +8,7 @@ from admire.cli.campaigns import add_campaign_option, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's arguments."""
+    """Add this subcommand's arguments."""
     parser.add_argument("source", metavar="SOURCE", help="a source's name in the campaign's YAML")
     parser.add_argument(
         "--threads", type=int, default=1, metavar="N", help="processes that tokenise side by side (default: 1)"

@@ -10,7 +10,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
+    """Add the subcommand's arguments."""
     parser.add_argument("--results", default="results", help="the results folder (default: results)")
     parser.add_argument("--dry-run", "-n", action="store_true", help="only say what would be removed")
 

@@ -23,7 +23,7 @@ from admire.cli.trials import add_trial, resolve_trial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the verb's arguments."""
+    """Add the subcommand's arguments."""
     add_trial(parser)
     parser.add_argument(
         "--checkpoint-minutes",

@@ -8,7 +8,7 @@ from admire.cli.campaigns import add_campaign_option, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this verb's arguments."""
+    """Add this subcommand's arguments."""
     add_campaign_option(parser)
 
 

@@ -1,4 +1,4 @@
-"""How verbs name a trial: its folder, and the share of its steps that it is trained to."""
+"""How subcommands name a trial: its folder, and the share of its steps that it is trained to."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
 
 
 def begin(campaign: Campaign) -> list[str]:
-    """A real run starts: write the merged configuration that its verbs read, and freeze what decides outcomes.
+    """A real run starts: write the merged configuration that its subcommands read, and freeze what decides outcomes.
 
     Returns:
         What is to be said of a campaign of a version that froze less; nothing as a rule.

@@ -1,7 +1,7 @@
 """Typed outcomes: what a training and an evaluation leave behind, with their provenance.
 
 Snakemake deletes a declared output when it thinks a job incomplete (a killed controller leaves such marks). So the
-authority is an undeclared copy in `kept/`; the declared file is written from it, and a verb that finds it there only
+authority is an undeclared copy in `kept/`; the declared file is written from it, and a subcommand that finds it there only
 restores the file. That is what makes a finished trial impossible to retrain by accident.
 """
 

@@ -88,18 +88,18 @@ def _starting_points(campaign: Campaign) -> None:
 
 def _directions(campaign: Campaign) -> None:
     weights = {metric: weight for metric, weight in campaign.objective.items() if weight}
-    verbs = {metric: "maximise" if weight > 0 else "minimise" for metric, weight in weights.items()}
+    asked = {metric: "maximise" if weight > 0 else "minimise" for metric, weight in weights.items()}
     for metric, meant in campaign.directions.items():
-        if metric not in verbs:
-            raise ValueError(f"directions.{metric}: the objective gives it no weight; it has {', '.join(verbs)}")
-        if meant != verbs[metric]:
+        if metric not in asked:
+            raise ValueError(f"directions.{metric}: the objective gives it no weight; it has {', '.join(asked)}")
+        if meant != asked[metric]:
             raise ValueError(
                 f"directions.{metric}: {meant} contradicts objective.{metric}, whose weight {weights[metric]:g} "
-                f"{verbs[metric]}s it; write {-weights[metric]:g} there, or {verbs[metric]} here"
+                f"{asked[metric]}s it; write {-weights[metric]:g} there, or {asked[metric]} here"
             )
-    for metric, verb in verbs.items():
+    for metric, direction in asked.items():
         suite = campaign.evaluation[metric.partition("/")[0]]
-        if isinstance(suite, DomainLoss) and verb == "maximise" and metric not in campaign.directions:
+        if isinstance(suite, DomainLoss) and direction == "maximise" and metric not in campaign.directions:
             raise ValueError(
                 f"objective.{metric}: weight {weights[metric]:g} maximises a loss, which is better when lower; write "
                 f"{-weights[metric]:g}, or say directions: {{{metric}: maximise}} if that is meant"

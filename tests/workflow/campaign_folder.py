@@ -14,19 +14,19 @@ TINY = Path(__file__).with_name("tiny.yaml")
 
 
 @dataclass
-class Bench:
+class CampaignFolder:
     """A folder in which campaigns run.
 
     Args:
-        verbs: where the workflow finds `admire`; on the path when None.
+        subcommands: where the workflow finds `admire`; on the path when None.
     """
 
     folder: Path
-    verbs: Path | None = None
+    subcommands: Path | None = None
 
     def environment(self):
         found = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
-        return found | {"PATH": f"{self.verbs}:{found['PATH']}"} if self.verbs else found
+        return found | {"PATH": f"{self.subcommands}:{found['PATH']}"} if self.subcommands else found
 
     def command(self, *arguments, where=("--cores", "2"), configs=(TINY,)):
         return [
@@ -40,7 +40,7 @@ class Bench:
         return self._called(self.command(*arguments, configs=configs), expect)
 
     def admire(self, *arguments, before=(), expect=0):
-        """A verb, with whatever stands `before` it."""
+        """A subcommand, with whatever stands `before` it."""
         return self._called([*before, sys.executable, "-m", "admire.cli.main", *map(str, arguments)], expect)
 
     def _called(self, command, expect):
@@ -60,7 +60,7 @@ class Bench:
 
     def copy(self, folder):
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Bench(folder, self.verbs)
+        return CampaignFolder(folder, self.subcommands)
 
     def trainings(self):
         """Trial folder -> how many attempts trained it to the end."""

@@ -1,8 +1,8 @@
-"""A process that has imported what verbs import, and answers each call of `admire` by a fork of itself: the same code in a
+"""A process that has imported what subcommands import, and answers each call of `admire` by a fork of itself: the same code in a
 process of its own, without the seconds that imports take.
 
-What a verb's process is killed for, or signalled, does not reach the fork: tests of that call the real command, for all verbs
-or for those that may be signalled.
+What a subcommand's process is killed for, or signalled, does not reach the fork: tests of that call the real command, for all
+subcommands or for those that may be signalled.
 """
 
 import contextlib
@@ -15,12 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-from admire.cli.main import OFFLINE, RULE_VERBS, VERBS, main
+from admire.cli.main import OFFLINE, RULE_SUBCOMMANDS, SUBCOMMANDS, main
 
 # stands before the real command on the path: hands its place, arguments and terminal to the process that is ready
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
-if sys.argv[1] not in {verbs!r}:
+if sys.argv[1] not in {subcommands!r}:
     os.execv({real!r}, ["admire", *sys.argv[1:]])
 ready = socket.socket(socket.AF_UNIX)
 ready.connect({address!r})
@@ -38,11 +38,11 @@ class Ready(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     request_queue_size = 64
 
     def __init__(self, address, answer):
-        super().__init__(address, Verb)
+        super().__init__(address, Subcommand)
         self.answer = answer
 
 
-class Verb(socketserver.BaseRequestHandler):
+class Subcommand(socketserver.BaseRequestHandler):
     """One call of `admire`, in a fork."""
 
     def handle(self):
@@ -64,7 +64,7 @@ class Verb(socketserver.BaseRequestHandler):
         self.request.sendall(f"{code}\n".encode())
 
 
-def import_what_verbs_import():
+def import_for_all():
     """Some libraries put parts off until a name is asked for."""
     import lm_eval.models.huggingface
     import transformers
@@ -89,24 +89,24 @@ def import_what_verbs_import():
     )
 
 
-def client(path, address, verbs):
-    """Write an `admire` whose calls of some verbs are answered by whoever serves at an address."""
+def client(path, address, subcommands):
+    """Write an `admire` whose calls of some subcommands are answered by whoever serves at an address."""
     real = str(Path(sys.executable).with_name("admire"))
-    path.write_text(CLIENT.format(python=sys.executable, address=str(address), verbs=verbs, real=real))
+    path.write_text(CLIENT.format(python=sys.executable, address=str(address), subcommands=subcommands, real=real))
     path.chmod(0o755)
 
 
 @contextlib.contextmanager
-def ready_verbs(folder, answer=main, prepare=import_what_verbs_import, verbs=VERBS + RULE_VERBS):
-    """Yields a folder to put before the path; in it stands an `admire` that is answered from here if it is one of these verbs."""
+def forked_commands(folder, answer=main, prepare=import_for_all, subcommands=SUBCOMMANDS + RULE_SUBCOMMANDS):
+    """Yields a folder to put before the path: its `admire` is answered from here for these subcommands."""
     address, admire = folder / "ready", folder / "bin/admire"
     admire.parent.mkdir(parents=True)
-    client(admire, address, verbs)
+    client(admire, address, subcommands)
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(str(address), answer, prepare))
     server.start()
     try:
         while not address.exists():
-            assert server.is_alive(), "the verbs' process did not come up"
+            assert server.is_alive(), "the subcommands' process did not come up"
             time.sleep(0.1)
         yield admire.parent
     finally:

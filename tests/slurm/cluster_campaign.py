@@ -15,8 +15,8 @@ import yaml
 from lab import PATIENCE, lives, wait_for
 
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))  # the scripts of this folder run without pytest
-from campaign_bench import ROOT, TINY, Bench
-from ready_verbs import client, ready_verbs
+from campaign_folder import ROOT, TINY, CampaignFolder
+from forked_commands import client, forked_commands
 
 WHERE = {"default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 # waits that only a real cluster needs; nothing else of the shipped profile is changed
@@ -33,23 +33,23 @@ LOCAL = ("propose", "update", "spec", "build-data", "report")
 
 
 @contextlib.contextmanager
-def local_verbs(folder):
+def local_commands(folder):
     """Yields folders to put before the path, by what is the real command in jobs: both (training and scoring), only the training
     (where Slurm signals and kills it), or nothing. The rest, and what a controller does itself, is answered by forks."""
-    with ready_verbs(folder, verbs=(*LOCAL, "train", "evaluate")) as every:
+    with forked_commands(folder, subcommands=(*LOCAL, "train", "evaluate")) as every:
         found = {"nothing": every}
-        for real, verbs in (("both", LOCAL), ("train", (*LOCAL, "evaluate"))):
+        for real, subcommands in (("both", LOCAL), ("train", (*LOCAL, "evaluate"))):
             found[real] = folder / real
             found[real].mkdir()
-            client(found[real] / "admire", folder / "ready", verbs)
+            client(found[real] / "admire", folder / "ready", subcommands)
         yield found
 
 
-class SlurmBench(Bench):
+class ClusterCampaign(CampaignFolder):
     """A campaign's folder, `admire` and `snakemake --profile slurm` in it."""
 
-    def __init__(self, folder, lab, verbs=None):
-        super().__init__(Path(folder), verbs)
+    def __init__(self, folder, lab, subcommands=None):
+        super().__init__(Path(folder), subcommands)
         self.lab, self.checkpoint_minutes = lab, 0.02
         self.asleep = set()  # processes that live and can do nothing
         self.variables = {"SOONER": "2"}  # of the environment, see interpreter/sitecustomize.py
@@ -117,7 +117,7 @@ class SlurmBench(Bench):
 
     def copy(self, folder):
         super().copy(folder)
-        return SlurmBench(folder, self.lab, self.verbs)
+        return ClusterCampaign(folder, self.lab, self.subcommands)
 
     def move(self, folder):
         self.folder = self.folder.rename(folder)
