@@ -62,7 +62,9 @@ def earlier(results: Layout, kind: str) -> Contents:
     except FileNotFoundError:
         return _found(results.root.absolute(), kind)
     written = _written(results.contents.absolute(), modified)
-    return written[kind] if kind in written else _found(results.root.absolute(), kind)
+    if kind == LOADING and kind not in written:  # a file that was written before this kind was known
+        return _found(results.root.absolute(), kind)
+    return written.get(kind, {})
 
 
 def to_write_down(results: Layout, tokenizer: str | None) -> dict[str, Contents]:
