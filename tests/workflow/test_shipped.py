@@ -51,7 +51,7 @@ def test_what_is_not_on_this_machine_is_said_in_one_line_before_anything_is_spen
 
 def test_fetching_may_begin_while_things_are_missing(here):
     out = here.snakemake("prefetch", configs=(config("pile"),), expect=1)
-    assert "HF_HUB_OFFLINE is set, which forbids what prefetch is for" in out and "not on this machine yet" not in out
+    assert "HF_HUB_OFFLINE is set, which forbids every download" in out and "not on this machine yet" not in out
 
 
 loop = pytest.mark.loop

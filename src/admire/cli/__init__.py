@@ -1,1 +1,1 @@
-"""The command line: one file a subcommand; each parses, calls and prints. Heavy imports are local to the subcommand."""
+"""The command line: one file per subcommand, which parses, calls and prints. Heavy packages are imported inside `run`."""

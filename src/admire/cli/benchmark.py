@@ -1,6 +1,6 @@
-"""Compare the recommended mixture with others on the test split: table and picture of a finished benchmark.
+"""Write the table and the picture of a finished comparison: the recommended mixture against others, on the test split.
 
-`snakemake benchmark` trains what is compared and calls this at its end.
+`snakemake benchmark` trains the mixtures that are compared and runs this subcommand at its end.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from admire.cli.campaigns import add_campaign, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign, where to write."""
+    """Add the campaign and the folder to write to."""
     add_campaign(parser)
     parser.add_argument("--out", type=Path, help="the folder to write (default: results/benchmarks/<name>)")
 

@@ -1,4 +1,4 @@
-"""Draw a trial's rows from the prepared sources: an index and a manifest, no data is copied."""
+"""Draw a trial's rows from the prepared sources. An index of rows and a manifest are written; no data is copied."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Build."""
+    """Write the index and the manifest into the trial's folder."""
     from admire.data.mixing import build_data
 
     build_data(TrialLayout(args.trial))

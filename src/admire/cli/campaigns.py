@@ -1,4 +1,4 @@
-"""How subcommands name a campaign: a YAML (or several, later over earlier, `-` for standard input), or the name of one that ran."""
+"""How subcommands name a campaign: by its YAML files (later ones override earlier ones), or by the name of one that has run."""
 
 from __future__ import annotations
 
@@ -11,30 +11,31 @@ if TYPE_CHECKING:
 
 
 def add_campaign(parser: argparse.ArgumentParser, default: str | None = None) -> None:
-    """Add the positional CAMPAIGN (which may be left out where there is a default) and `--results`."""
+    """Add the positional CAMPAIGN, which is optional if there is a default, and `--results`."""
     parser.add_argument(
         "campaign",
         nargs="*" if default else "+",
         default=[default],
         metavar="CAMPAIGN",
-        help="a campaign's YAML, several of them (later keys win), - for standard input, or the name of one that has run",
+        help="the campaign's YAML file; several files, of which later ones override keys of earlier ones; - for standard input; "
+        "or the name of a campaign that has run",
     )
     parser.add_argument(
-        "--results", help="the results folder (default: the campaign's own; results for a campaign given by name)"
+        "--results", help="the results folder (default: the one in the YAML; `results` for a campaign given by name)"
     )
 
 
 def add_campaign_option(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Add `--campaign`, for subcommands that rules call with something else as their positional argument."""
+    """Add `--campaign`, for subcommands whose positional argument is something else."""
     parser.add_argument(
         "--campaign",
         nargs="+",
         required=required,
         metavar="CAMPAIGN",
-        help="the campaign's YAML, or the name of one that has run",
+        help="the campaign's YAML file, or the name of a campaign that has run",
     )
     parser.add_argument(
-        "--results", help="the results folder (default: the campaign's own; results for a campaign given by name)"
+        "--results", help="the results folder (default: the one in the YAML; `results` for a campaign given by name)"
     )
 
 
@@ -44,7 +45,7 @@ def resolve(args: argparse.Namespace) -> Campaign:
     Raises:
         ConfigError: if it is neither a readable YAML nor the name of a campaign that has run.
     """
-    # local, so that a subcommand's --help need not build the schema
+    # These imports are local because building the schema takes time that `--help` need not spend.
     from pathlib import Path
 
     from admire.campaign.layout import Layout
@@ -65,13 +66,15 @@ def resolve(args: argparse.Namespace) -> Campaign:
 
 
 def add_site(parser: argparse.ArgumentParser) -> None:
-    """Add `--profile` and `--site`, for subcommands that look at a cluster's profile."""
-    parser.add_argument("--profile", help="a Slurm profile, its folder or name, for example slurm")
-    parser.add_argument("--site", help="the same as the workflow knows it, JSON")
+    """Add `--profile` and `--site`, for subcommands that take a cluster's profile into account."""
+    parser.add_argument(
+        "--profile", help="the Snakemake profile of a Slurm cluster: its folder or name, for example slurm"
+    )
+    parser.add_argument("--site", help="the settings of that profile as JSON; the workflow passes them in this form")
 
 
 def resolve_site(args: argparse.Namespace) -> Site | None:
-    """The cluster that the arguments name; None when they name none."""
+    """The cluster that the arguments name, or None if they name none."""
     import json
 
     from admire.campaign.site import Site, read_site

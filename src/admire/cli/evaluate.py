@@ -1,13 +1,15 @@
 """Score a trained trial on one suite of a campaign.
 
-Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder (share_0.25/ with `--share 0.25`). A trial whose
-training failed is recorded as skipped; a record that is there already is restored and nothing is computed.
+Writes share_1/evaluate/<suite>-<digest8>.json in the trial's folder (share_0.25/ with `--share 0.25`). If the training
+failed, the suite is recorded as skipped. If the suite was scored before, that record is restored and nothing is computed.
 
-With `--attempts 3` a suite that cannot be scored becomes a result, with exit code 0: it is recorded as failed with its reason,
-at once where another attempt would end in the same way, else after the third attempt that broke or was killed. What a full disk
-ended is left without an outcome, with exit code 0; the campaign then ends and the same command goes on.
+With `--attempts 3` a suite that cannot be scored is a result: it is recorded as failed with the reason, and the exit code is 0.
+That happens at the first attempt if another one would fail in the same way, otherwise after the third attempt that broke or was
+killed. If the disk is full, the suite is left without an outcome and the exit code is 0; the campaign then stops, and the command
+that runs it continues with this suite.
 
-With `--resources '{"gpus": 8, "evaluation_processes": 8}'` it starts a process a GPU, as torchrun does; they share the items.
+With `--resources '{"gpus": 8, "evaluation_processes": 8}'` eight processes are started, one per GPU as by torchrun, and share
+the suite's items.
 """
 
 from __future__ import annotations
@@ -27,18 +29,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split",
         choices=("validation", "test"),
         default="validation",
-        help="held-out data: validation for campaigns (default), test for benchmarks",
+        help="which held-out data to score on: validation (default; decisions use it) or test (for comparisons)",
     )
     parser.add_argument(
         "--resources",
         default="{}",
         metavar="JSON",
-        help="a model's `resources` as in the campaign's YAML: how many processes share the items",
+        help="the model's `resources` from the campaign's YAML, which say how many processes share the items",
     )
     parser.add_argument(
         "--attempts",
         type=int,
-        help="after so many that broke or were killed, record the suite as failed, with the reason",
+        metavar="N",
+        help="record the suite as failed, with the reason, after N attempts that broke or were killed (default: report the error)",
     )
 
 

@@ -1,7 +1,8 @@
-"""Write a campaign's finished trials as one CSV that others can read.
+"""Write a campaign's finished trials as one CSV file that other tools can read.
 
-FORMAT table is what `admire replay table` reads: run, size, cost, weight:<source> ..., metric:<name> ..., stderr:<name> ... (sizes
-as the campaign names them). FORMAT admire-ift has the columns of the published ADMIRE IFT Runs.
+`--format table` writes the columns that `admire replay table` reads: run, size, cost, weight:<source> ..., metric:<name> ...,
+stderr:<name> ...; sizes have their names from the campaign's YAML. `--format admire-ift` writes the columns of the published
+ADMIRE IFT Runs.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ FORMATS = ("table", "admire-ift")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign, the format, where to write."""
+    """Add the campaign, the format and the file to write."""
     add_campaign(parser)
     parser.add_argument("--format", choices=FORMATS, default="table", help="table (default) or admire-ift")
     parser.add_argument("--out", type=Path, help="the file to write (default: standard output)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the table, and say what is in it."""
+    """Write the table; with `--out` also print how many trials it holds."""
     campaign = resolve(args)
     from admire.replay.export import FORMATS as writers
     from admire.trials.atomic_files import write_text

@@ -1,4 +1,4 @@
-"""`admire SUBCOMMAND ...`: find the subcommand, run it, turn what it refuses into one sentence and exit code 1."""
+"""`admire SUBCOMMAND ...`: find the subcommand, run it, and turn its refusals into one sentence and exit code 1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from admire.errors import AdmireError
 from admire.output.screen import guard_streams, say_error, sentence
 
-# What a person types first, then what the workflow's rules type.
+# People type SUBCOMMANDS, so `--help` explains each; RULE_SUBCOMMANDS are run by the workflow's rules and only listed by name.
 SUBCOMMANDS = (
     "plan",
     "status",
@@ -41,7 +41,7 @@ RULE_SUBCOMMANDS = (
     "benchmark",
 )
 
-# Nothing is downloaded in a run: what is not on disk is refused at once, not asked for over and over. One subcommand is for that.
+# Only `prefetch` may download. Offline, a missing file is refused at once instead of after repeated requests to the hub.
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 ONLINE_SUBCOMMAND = "prefetch"
 
@@ -50,12 +50,13 @@ REFUSED = (errno.EACCES, errno.EPERM)
 
 
 def build_parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The parser, with the arguments of the subcommand `only` (or of all subcommands, for `--help`)."""
+    """The parser with the subcommand `only`, so that the others need not be imported; with all of them if `only` is None."""
     parser = argparse.ArgumentParser(
         prog="admire",
-        description="How much of each data source to train on. The workflow runs whole campaigns (`snakemake --cores 2`); "
-        "these commands look at them, or are what the workflow's rules call.",
-        epilog=f"What the workflow's rules call: {', '.join(RULE_SUBCOMMANDS)}. `admire SUBCOMMAND --help` explains a subcommand.",
+        description="ADMIRE finds how much of each data source a language model should be trained on. `snakemake --cores 2` runs a "
+        "whole campaign; the subcommands below plan, inspect, repair and export campaigns.",
+        epilog="`admire SUBCOMMAND --help` explains a subcommand. The workflow's rules run these further ones: "
+        f"{', '.join(RULE_SUBCOMMANDS)}.",
     )
     subcommands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
     for name in SUBCOMMANDS + RULE_SUBCOMMANDS:
@@ -63,9 +64,8 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
             continue
         module = importlib.import_module(f"admire.cli.{name.replace('-', '_')}")
         doc = (module.__doc__ or "").strip()
-        listed: dict[str, Any] = (
-            {"help": doc.splitlines()[0]} if name in SUBCOMMANDS else {}
-        )  # the rules' subcommands stand in the epilogue
+        # argparse lists only subcommands that have a help text; those of the rules are named in the epilogue.
+        listed: dict[str, Any] = {"help": doc.splitlines()[0]} if name in SUBCOMMANDS else {}
         sub = subcommands.add_parser(
             name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter, **listed
         )
@@ -75,7 +75,7 @@ def build_parser(only: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run one subcommand; returns the exit code, which is 1 after a refusal."""
     argv = sys.argv[1:] if argv is None else argv
     only = argv[0] if argv and argv[0] in SUBCOMMANDS + RULE_SUBCOMMANDS else None
     args = build_parser(only).parse_args(argv)
@@ -96,30 +96,31 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _of_files(error: Exception, results: Path) -> str | None:
-    """What an error says of a disk or of permissions, in a sentence; None when it is of something else."""
+    """A sentence about a full disk or a missing permission, if that is what the error is about; otherwise None."""
     from admire.trials import storage
 
     if (full := storage.trouble(error, results)) is not None:
         return str(full)
     if isinstance(error, OSError) and error.errno in REFUSED:
-        mend = "make it writable, or set `results:` to a folder that is"
-        return f"{error.filename or results}: permission is denied; {mend}. Nothing finished was lost"
+        fix = "make it writable, or set `results:` to a folder that is"
+        return f"{error.filename or results}: permission is denied; {fix}. Nothing finished was lost"
     return None
 
 
 def command() -> int:
-    """`admire` as it is typed: a process with a single subcommand.
+    """The entry point of the `admire` command: a process that runs a single subcommand and ends.
 
-    Most imported objects live until the end. Garbage collection would look through all of them, during the imports and once more at
-    the end: a quarter of the time of a short subcommand (docs/decisions.md).
+    Most imported objects live until the process ends, and a garbage collection looks through all of them. Collections during the
+    imports and at the end took a quarter of the time of a short subcommand (docs/decisions.md), so they are made rare
+    and the last one is skipped.
     """
     gc.set_threshold(10_000)
     guard_streams()
-    os.umask(os.umask(0o077) | OTHERS_WRITE)  # what campaigns write is never for everybody to change
+    os.umask(os.umask(0o077) | OTHERS_WRITE)  # Not everybody on the machine may change a campaign's files.
     try:
         return main()
     finally:
-        # one of several that train together leaves its process group, and that one's threads, to Python
+        # A worker of a distributed training still has a process group with threads, which Python's own collection has to end.
         if os.environ.get("WORLD_SIZE", "1") == "1":
             gc.freeze()
 

@@ -1,4 +1,4 @@
-"""List the methods that `optimizer.method` can name: what each is, where it comes from, what it needs."""
+"""List the methods that `optimizer.method` in a campaign's YAML can name, with their sources and their requirements."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from admire.optimize.registry import METHODS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """Add nothing: this subcommand takes no arguments."""
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print one line a method."""
+    """Print one line per method."""
     width = max(map(len, METHODS))
     for name, entry in METHODS.items():
         print(f"{name:<{width}}  {entry.what}. From: {entry.source}. Needs: {entry.needs}.")

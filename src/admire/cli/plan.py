@@ -1,9 +1,10 @@
-"""What a campaign will cost: trials a size, cost, jobs, wall time, disk; what is spent, committed, reserved.
+"""Print what a campaign will cost: trials per size, cost, jobs, wall time and disk, and how its budget stands.
 
-What a run would refuse is refused here too. It is the safe first look at a campaign file that is not yours: nothing in the file
-is evaluated, while Snakemake runs code that stands in one with `__use_yte__: true` before it reads the workflow.
+A campaign that a run would refuse is refused here too. This is the safe first look at a campaign file from somebody else: `admire
+plan` executes nothing in the file, whereas Snakemake, before it reads the workflow, executes code in a file with
+`__use_yte__: true`.
 
-Every dry run of the workflow prints the same.
+Every dry run of the workflow (`snakemake -n`) prints the same plan.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from admire.cli.campaigns import add_campaign, add_site, resolve, resolve_site
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign, the cluster, and trainings side by side."""
+    """Add the campaign, the cluster, and how many trainings run at the same time."""
     add_campaign(parser)
     add_site(parser)
-    parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
-    parser.add_argument("--queue-minutes", type=float, help="how long a job is expected to wait in the cluster's queue")
-    parser.add_argument("--concurrency", type=int, help="trainings side by side (default: the campaign's lanes)")
+    parser.add_argument("--origin", help="the name that messages give to a configuration from standard input")
+    parser.add_argument("--queue-minutes", type=float, help="expected minutes that a job waits in the cluster's queue")
+    parser.add_argument(
+        "--concurrency", type=int, help="trainings that run at the same time (default: the campaign's lanes)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

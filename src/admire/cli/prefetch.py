@@ -1,7 +1,7 @@
-"""Fetch what a campaign takes from the hub: models, tokenizers, datasets, the benchmarks' data.
+"""Download everything that a campaign needs from the hub: models, tokenizers, datasets, and the evaluation tasks' data.
 
-On a login node, once. Everything after it is offline. Weights are fetched as safetensors only; what is in the caches already
-is not fetched again.
+Run this once, on a machine with internet access such as a login node; everything after it works offline. Model weights are
+downloaded as safetensors only. Files that are already in the caches are not downloaded again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from admire.cli.campaigns import add_campaign, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign."""
+    """Add the campaign."""
     add_campaign(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch, and say what is there."""
+    """Download, and print one line per item."""
     campaign = resolve(args)
     from admire.errors import ConfigError
     from admire.preflight.hub import missing, needs, to_install
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
 
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         if os.environ.get(name, "0") not in ("", "0"):
-            raise ConfigError(f"{name} is set, which forbids what prefetch is for; unset it")
+            raise ConfigError(f"{name} is set, which forbids every download; unset it for `admire prefetch`")
     wanted = needs(campaign)
     if install := to_install(wanted):
         raise ConfigError(f"first {install}")

@@ -1,12 +1,16 @@
-"""Refuse what cannot work before anything is spent: sources, caps, budget, method, tasks, models, the hub's data, the folder.
+"""Check a campaign before anything is spent: sources, budget, method, tasks, models, downloads, results folder.
 
-With --profile also what Slurm would never run: asked by sbatch --test-only for each kind of job. What it refuses for now
-(a limit of submitted jobs is full, a partition is drained) is said and stops nothing: submissions wait for it.
+The first thing that cannot work is refused in one sentence.
 
-What stops nothing and somebody should know before a run (a results folder that is open to others, a disk that is nearly full, a
-node that breaks trainings) is said as `plan` and `status` say it.
+With --profile, `sbatch --test-only` also tests one job of each kind, and a job that Slurm would never run is refused. If Slurm
+refuses a job only for now (a limit on submitted jobs is reached, a partition is drained), that is printed and stops nothing,
+because submissions wait until it passes.
 
-What only reading all of a source can tell (a broken line of a JSONL file) ends its preparation instead.
+Troubles that stop nothing but that you should know before a run (a results folder that others may write to, a disk that is nearly
+full, a node on which trainings break) are printed as `plan` and `status` print them.
+
+Faults that are found only by reading a whole source (a broken line of a JSONL file) are not found here; they end the
+preparation of that source.
 
 With --begin the campaign's settings are frozen (lock.json) and the merged configuration is written; the workflow does
 that when a real run starts.
@@ -24,21 +28,35 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign, whether it begins, and on which cluster."""
+    """Add the campaign, the cluster, and what to do besides the checks."""
     add_campaign(parser, default="config/laptop.yaml")
     add_site(parser)
-    parser.add_argument("--from-a-job", action="store_true", help="submit one that looks whether nodes see the results")
-    parser.add_argument("--waits", action="store_true", help="print only which jobs Slurm refuses for now")
-    parser.add_argument("--origin", help="how messages name a configuration that comes from standard input")
-    parser.add_argument("--unfetched", action="store_true", help="what `prefetch` brings may be missing still")
     parser.add_argument(
-        "--again", action="store_true", help="open what an earlier run left without an outcome: a run starts"
+        "--from-a-job",
+        action="store_true",
+        help="with --profile: also submit a short job that checks whether the nodes see the results folder and this Python",
     )
-    parser.add_argument("--begin", action="store_true", help="freeze the campaign's settings: a real run starts")
+    parser.add_argument(
+        "--waits", action="store_true", help="with --profile: print only the jobs that Slurm refuses for now"
+    )
+    parser.add_argument("--origin", help="the name that messages give to a configuration from standard input")
+    parser.add_argument(
+        "--unfetched", action="store_true", help="accept that files which `admire prefetch` downloads are still missing"
+    )
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="let the next run train or score the trials that an earlier run left without an outcome; the workflow passes this",
+    )
+    parser.add_argument(
+        "--begin",
+        action="store_true",
+        help="freeze the campaign's settings; the workflow passes this when a real run starts",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, and say that all is well."""
+    """Check, and print what was found, or that nothing stands in the way."""
     campaign = resolve(args)
     from admire.health.check import findings
     from admire.preflight.check import begin, check
@@ -61,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _again(campaign: Campaign) -> None:
-    """What an earlier run left without an outcome is open again, unless another one is at work."""
+    """Release the trials that an earlier run left without an outcome, unless a controller is running now."""
     from pathlib import Path
 
     from admire.campaign.layout import Layout

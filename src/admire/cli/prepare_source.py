@@ -1,4 +1,4 @@
-"""Tokenise one of the campaign's sources into Arrow, split and described by a card."""
+"""Tokenise one of the campaign's sources into Arrow files, one folder per split, and write a card that describes them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this subcommand's arguments."""
     parser.add_argument("source", metavar="SOURCE", help="a source's name in the campaign's YAML")
     parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="processes that tokenise side by side (default: 1)"
+        "--threads", type=int, default=1, metavar="N", help="how many processes tokenise in parallel (default: 1)"
     )
     add_campaign_option(parser)
 
 
 def run(args: argparse.Namespace) -> None:
-    """Prepare and print what came out."""
+    """Prepare the source; print its rows, tokens and bytes per split and the rows that were left out or cut."""
     from admire.errors import ConfigError
 
     if args.threads < 1:

@@ -1,7 +1,10 @@
-"""Decide which trials come next and write the proposal.
+"""Decide which trials come next, and write the decision as a proposal. The workflow's rules run this.
 
-DECISION is step_KKKK/lane_L (the optimiser's), final_KKKK (the target on the recommended mixture), base (models that
-fine-tuning starts from) or benchmark (fresh replicates of the mixtures to compare). The workflow's rules call this.
+DECISION is one of:
+  step_KKKK/lane_L  the optimiser chooses mixtures and model sizes
+  final_KKKK        the target is trained on the recommended mixture
+  base              the models are trained that fine-tuning starts from
+  benchmark         the mixtures to compare are trained with new seeds
 """
 
 from __future__ import annotations
@@ -12,13 +15,13 @@ from admire.cli.campaigns import add_campaign_option, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """DECISION and the campaign."""
-    parser.add_argument("decision", metavar="DECISION", help="e.g. step_0003/lane_0")
+    """Add the decision and the campaign."""
+    parser.add_argument("decision", metavar="DECISION", help="for example step_0003/lane_0")
     add_campaign_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Decide, and print one line a trial."""
+    """Decide, and print one line with the trials, their cost and, if they share one, their reason."""
     campaign = resolve(args)
     from admire.campaign.fidelity import label
     from admire.loop.decisions import decide

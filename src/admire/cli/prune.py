@@ -1,7 +1,7 @@
-"""Remove trained weights that no campaign wants any more; scores and records stay.
+"""Remove trained model weights that no campaign needs any more; scores and records stay.
 
-Kept are the weights of trials with an evaluation to come, of base models, of final trainings and of benchmarks. A suite
-that is added later cannot score a trial whose weights are gone.
+Model weights are kept for trials that have still to be evaluated, for base models, for final trainings and for comparisons. A
+suite that you add to the YAML later cannot score a trial whose model weights were removed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import argparse
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     parser.add_argument("--results", default="results", help="the results folder (default: results)")
-    parser.add_argument("--dry-run", "-n", action="store_true", help="only say what would be removed")
+    parser.add_argument("--dry-run", "-n", action="store_true", help="only print what would be removed")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Remove, or say what would be removed."""
+    """Remove model weights, or with `--dry-run` print which would be removed."""
     import shutil
     from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""Print the current recommendation: the mixture beside the prior, its predicted score with an interval, how sure it is.
+"""Print the recommended mixture beside the baseline mixture, with its predicted score, interval and probabilities.
 
-Reads files only; it can run at any time, beside a running campaign.
+This only reads files, so it can be run at any time, also while the campaign is running.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from admire.cli.campaigns import add_campaign, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign."""
+    """Add the campaign."""
     add_campaign(parser)
 
 
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     if update is None:
         raise TrialError(f"{files.folder}: campaign '{campaign.name}' has no recommendation yet; run it first")
     recommendation, problem = update.recommendation, problem_of(campaign, read_cards(campaign))
-    header = ("source", "prior %", "recommended %", "90 % range", "cap %")
+    header = ("source", "baseline %", "recommended %", "90 % range", "cap %")
     rows = words.weights_table(campaign, problem, recommendation)
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     print(f"campaign {campaign.name}: recommended mixture for {campaign.target.name}, after {update.seen} trials\n")
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         )
     print(f"\npredicted score      {words.score_in_words(recommendation)}")
     if recommendation.beats_prior is not None:
-        print(f"beats the prior      with probability {recommendation.beats_prior:.2f}")
+        print(f"beats the baseline   with probability {recommendation.beats_prior:.2f}")
     chances = recommendation.is_best, recommendation.observed_is_best
     if (best := update.observed_best) is not None:
         print(

@@ -1,9 +1,12 @@
-"""Play methods on a table of runs that others paid for: how soon would they have known the best mixture?
+"""Replay methods on a table of finished runs: at which cost would each have found the best mixture?
 
-FORMAT is regmix (RegMix's CSV files on The Pile), admire-ift (the ADMIRE IFT Runs), or table (your own, one CSV with the
-columns run, size, cost, weight:<source> ..., metric:<name> ..., optional stderr:<name> ..., steps; docs/replay.md has an
-example). Every seed shuffles the rows; all methods meet the same problems. Costs are those of everything bought. observed: when
-the best row had been trained at the target; recommended: when it was first recommended.
+FORMAT is regmix (RegMix's CSV files on The Pile), admire-ift (the ADMIRE IFT Runs) or table (your own CSV file with the columns
+run, size, cost, weight:<source> ..., metric:<name> ... and optionally stderr:<name> ... and steps; docs/replay.md has an example).
+A method trains nothing: it buys rows of the table at their cost and sees only the scores of rows that it bought.
+
+Each seed makes one problem of the table, with the rows in another order; all methods are played on the same problems. In the
+output, `observed` is the cost of everything bought until the best row was bought at the target size, and `recommended` the cost
+until the method first recommended that row.
 """
 
 from __future__ import annotations
@@ -25,63 +28,80 @@ OBJECTIVES = {"regmix": "mean", "admire-ift": "id+ood", "table": "mean"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The table, the methods, how problems are made of it, where to write."""
+    """Add the table, the methods, how problems are made of the table, and the folder to write to."""
     parser.add_argument("format", metavar="FORMAT", choices=FORMATS, help="regmix, admire-ift or table")
     parser.add_argument(
-        "path", metavar="PATH", type=Path, help="the folder that holds the published files, or your CSV"
+        "path", metavar="PATH", type=Path, help="the folder with the published files, or your own CSV file"
     )
-    parser.add_argument("--methods", default="all", help="comma-separated names (`admire methods`), or all (default)")
-    parser.add_argument("--seeds", type=int, default=5, help="problems a method is played on (default 5)")
-    parser.add_argument("--objective", help="a group (id+ood, id, ood, mean), a metric, or several with commas between")
+    parser.add_argument(
+        "--methods", default="all", help="names separated by commas, as `admire methods` lists them, or all (default)"
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="number of problems per method (default: 5)")
+    parser.add_argument(
+        "--objective",
+        help="what is maximised: the mean of a group (id+ood, id, ood, mean), or one or several metrics, separated by commas",
+    )
     parser.add_argument(
         "--pool",
         choices=("paper", "random", "all"),
         default="paper",
-        help="rows of the target that can be bought: the published study's (default), as many drawn by seed, or all",
+        help="which rows of the target size can be bought: those of the published study (default), as many drawn at random with "
+        "the seed, or all",
     )
     parser.add_argument(
         "--metric-weights",
         choices=("fixed", "dirichlet"),
         default="fixed",
-        help="dirichlet: the objective's weights are drawn by seed, another problem for each",
+        help="the weights of the objective's metrics: fixed (default), or drawn anew with each seed from a Dirichlet distribution",
     )
     parser.add_argument(
         "--mislead",
         choices=("negated", "independent"),
         nargs="?",
         const="negated",
-        help="smaller sizes say the opposite (default when given without a word), or nothing",
+        help="test robustness: change the scores of the smaller sizes so that they mislead: negated (mirrored at their mean; this "
+        "if no word is given) or independent (shuffled between mixtures)",
     )
     parser.add_argument(
         "--truth",
         choices=("gp", "trees"),
-        help="tables drawn by seed from a model of this one, whose truth is known: true regret",
+        help="instead of the table's scores, play on scores drawn with each seed from a model of the table (a Gaussian process or "
+        "trees), so that the true best mixture and the true regret are known",
     )
-    parser.add_argument("--unit", help="format table: what costs are in, for the pictures' labels, such as GPU-hours")
-    parser.add_argument("--target-size", help="format table: the size that is recommended for")
-    parser.add_argument("--lower-is-better", action="store_true", help="format table: metrics are losses")
+    parser.add_argument("--unit", help="format table: the unit of costs, for the labels of pictures, such as GPU-hours")
+    parser.add_argument("--target-size", help="format table: the model size that a mixture is recommended for")
     parser.add_argument(
-        "--budget", type=float, help="stop a run at this cost (default: what the target's whole pool costs)"
+        "--lower-is-better", action="store_true", help="format table: the metrics are losses, so lower is better"
     )
     parser.add_argument(
-        "--until", type=float, help="go on to this cost after the best row was found (default: the last mark)"
+        "--budget",
+        type=float,
+        help="the cost at which a run stops (default: the cost of all rows of the target size that can be bought)",
     )
-    parser.add_argument("--cores", type=int, help="processes (default: all cores); the numbers are the same")
+    parser.add_argument(
+        "--until",
+        type=float,
+        help="after the best row was found, continue a run up to this cost (default: the last of the costs that the summary shows)",
+    )
+    parser.add_argument(
+        "--cores", type=int, help="number of processes (default: one per core); it does not change the numbers"
+    )
     parser.add_argument(
         "--calibration",
         action="store_true",
-        help="play nothing: how often do admire's 90%% intervals hold rows of the target that it has not seen?",
+        help="play no methods; instead measure how often admire's 90%% intervals contain the scores of rows of the target size "
+        "that it has not seen",
     )
     parser.add_argument(
         "--out",
         type=Path,
-        help="a folder for README.md, summary.csv, curves.csv, purchases.csv, pictures, settings.json, and runs.jsonl: "
-        "a replay that was ended goes on from it",
+        help="a folder to write README.md, summary.csv, curves.csv, purchases.csv, settings.json and pictures to; its runs.jsonl "
+        "holds finished runs, from which an interrupted replay resumes",
     )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Play, print the table, write the files."""
+    """Play the methods, print the summary table and, with `--out`, write the files."""
     from admire.replay.instance import make_instance
     from admire.replay.on_table import plan_replay, run_replay
     from admire.report.replay import files, terminal_table
@@ -90,7 +110,7 @@ def run(args: argparse.Namespace) -> None:
     methods = None if args.methods == "all" else [name.strip() for name in args.methods.split(",") if name.strip()]
     _check_names(methods or [])
     table, config = _table(args), _config(args)
-    make_instance(table, config, 0)  # what is impossible is refused before the folder is made
+    make_instance(table, config, 0)  # An impossible problem is refused here, before the output folder is made.
     _make_folder(args.out)
     if args.calibration:
         _say_pool(table, config)
@@ -109,7 +129,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_names(methods: list[str]) -> None:
-    """Refuse an unknown method before the table is read, which can take a while."""
+    """Refuse an unknown method now, because reading the table can take a while."""
     from admire.optimize.registry import check_name
 
     for name in methods:
@@ -117,7 +137,7 @@ def _check_names(methods: list[str]) -> None:
 
 
 def _say_pool(table: Table, config: ReplayConfig) -> None:
-    """Print what can be bought, and what the table says of itself."""
+    """Print which rows can be bought, and the notes that came with the table."""
     from admire.replay.instance import make_instance
 
     pool = make_instance(table, config, 0).problem.pool
@@ -153,7 +173,7 @@ def _check_numbers(args: argparse.Namespace) -> None:
 
 
 def _make_folder(out: Path | None) -> None:
-    """Make the folder now, if there is to be one: a replay may take hours."""
+    """Make the output folder now, so that a wrong path is refused before a replay of hours."""
     from admire.errors import TableError
 
     if out is not None:
@@ -170,7 +190,7 @@ def _table(args: argparse.Namespace) -> Table:
 
     if args.format == "table":
         if args.target_size is None:
-            raise TableError("--target-size is missing: the size that is recommended for")
+            raise TableError("--target-size is missing: the model size that a mixture is recommended for")
         return long_form(args.path, args.target_size, args.lower_is_better, args.unit or "cost units")
     for name in ("target_size", "lower_is_better", "unit"):
         if getattr(args, name):
@@ -191,7 +211,7 @@ def _config(args: argparse.Namespace) -> ReplayConfig:
 
 
 def _describe(table: Table, pool: tuple) -> list[str]:
-    """What can be bought, and how many of the target's rows cannot."""
+    """Sentences on the rows that can be bought and on the target's rows that cannot; `pool` has one array of rows per size."""
     sizes = ", ".join(
         f"{len(rows)} at {size} ({cost:.4g})" for rows, size, cost in zip(pool, table.sizes, table.costs, strict=True)
     )

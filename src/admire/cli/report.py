@@ -1,6 +1,6 @@
-"""Write a campaign's report: report.html, figures/, recommendation.yaml and results.csv, in its folder.
+"""Write a campaign's report into its folder: report.html, figures/, recommendation.yaml and results.csv.
 
-Needs one update; works on a campaign that is still running.
+The campaign may still be running; it must have finished at least one step of a lane.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from admire.cli.campaigns import add_campaign, resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign."""
+    """Add the campaign."""
     add_campaign(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the report and say where it is."""
+    """Write the report and print where it is."""
     campaign = resolve(args)
     from pathlib import Path
 
@@ -25,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     from admire.report.campaign.results import CampaignResults
     from admire.trials.ledger import Ledger, locked
 
-    # the last update was before the target's final training: the table is written once more
+    # The last update wrote results.csv before the target's final training, so the table is written once more.
     with locked(Layout(Path(campaign.results)).campaign(campaign.name)):
         Ledger.read(campaign).write_table()
     results = CampaignResults.read(campaign)

@@ -1,8 +1,8 @@
-"""Open failed trials again, so that the next run of their campaign trains them once more, or scores them where only that failed.
+"""Open failed trials again: the next run of their campaign repeats the training, or only the evaluation if only that failed.
 
-DIGEST ... names trials; `--all` takes every one that failed, `--reason TEXT` those whose reason holds TEXT, of the campaigns that
-are named or of all in the results folder. What failed is archived, not lost. Only failed trials can be opened: a finished one is
-never trained again.
+Name trials by their digests, as `admire status` prints them. Or select failed trials with `--all` or `--reason TEXT`; then the
+positional arguments are names of campaigns, and without any the whole results folder is searched. The records of the failed
+attempts are archived. A trial that succeeded cannot be opened and is never trained again.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="DIGEST",
-        help="the trials' digests, or enough digits of them; with --all or --reason the names of campaigns",
+        help="digests of trials, or enough first digits of them; with --all or --reason the names of campaigns",
     )
-    parser.add_argument("--all", action="store_true", help="every trial that failed")
+    parser.add_argument("--all", action="store_true", help="open every failed trial")
     parser.add_argument(
-        "--reason", metavar="TEXT", help="every trial whose reason holds TEXT, as `admire status` shows it"
+        "--reason",
+        metavar="TEXT",
+        help="open every failed trial whose reason, as `admire status` shows it, contains TEXT",
     )
     parser.add_argument("--results", default="results", help="the results folder (default: results)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Archive the records and say what comes next."""
+    """Archive the records of the failed attempts and print what to do next; returns 1 if a trial was busy."""
     import sys
     from pathlib import Path
 

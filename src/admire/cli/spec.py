@@ -1,7 +1,4 @@
-"""Copy a trial's spec out of the proposal that decided it.
-
-TRIAL_DIR is results/trials/<model>/<digest>. The workflow's rules call this.
-"""
+"""Copy a trial's spec from the proposal that decided it into the trial's folder. The workflow's rules run this."""
 
 from __future__ import annotations
 
@@ -10,8 +7,10 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """TRIAL_DIR."""
-    parser.add_argument("trial", metavar="TRIAL_DIR", type=Path, help="results/trials/<model>/<digest>")
+    """Add the trial's folder."""
+    parser.add_argument(
+        "trial", metavar="TRIAL_DIR", type=Path, help="the trial's folder, results/trials/<model>/<digest>"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

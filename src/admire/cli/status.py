@@ -1,6 +1,7 @@
-"""Where a campaign stands: trials by state, what runs now, failures with their reasons, Slurm jobs, spent and left.
+"""Print the state of a campaign: trials by state, running trainings, failures with reasons, Slurm jobs, budget.
 
-Only looks; it can run at any time, beside a running campaign. In the folder where the workflow runs it also asks Slurm.
+This changes nothing, so it can be run at any time, also while the campaign is running. Slurm jobs are listed if the current
+folder is the one in which the workflow runs.
 """
 
 from __future__ import annotations
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The campaign, and whether only to judge it."""
+    """Add the campaign, and whether only to check it."""
     add_campaign(parser)
     parser.add_argument(
         "--check",
         action="store_true",
-        help="print nothing; a sentence and exit code 1 when trials were left without an outcome (a full disk), or a size was "
-        "tried and no trial of it came to its end",
+        help="print nothing if all is well; print one sentence and exit with code 1 if trials were left without an "
+        "outcome (say after a full disk) or if every trial of a size failed",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the standing."""
+    """Print the state; with `--check` only check it.
+
+    Raises:
+        TrialError: with `--check`, for trials without an outcome or a size of which every trial failed.
+    """
     campaign = resolve(args)
     if args.check:
         _check(campaign)
@@ -94,7 +99,7 @@ def _check(campaign: Campaign) -> None:
 
 
 def _silence(lease: Lease) -> str:
-    """What is to be said of a holder that should have renewed its lease long ago: one look cannot tell more."""
+    """A warning that a lease's holder may be gone, if the lease was not renewed in time; a single look cannot say more."""
     from admire.loop.progress import duration
     from admire.trials.lease import BEATS, PERIOD
 
@@ -111,7 +116,7 @@ def _where(holder: dict[str, Any] | None) -> str:
 
 
 def _print_jobs(controlled: bool) -> None:
-    """The workflow's jobs in Slurm, and what they wait for."""
+    """Print the workflow's jobs in Slurm, and the reasons for which pending ones wait."""
     from pathlib import Path
 
     from admire.trials import slurm_jobs

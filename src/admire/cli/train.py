@@ -1,16 +1,17 @@
-"""Train one trial, or go on from its last checkpoint.
+"""Train one trial, or resume its training from the last checkpoint.
 
-A finished trial is never trained again, and while another process trains it this one waits. SIGTERM, SIGURG and Ctrl-C
-write a checkpoint and end with exit code 75; the same command then goes on (a Slurm job has itself requeued). A training
-that breaks down by itself (its loss is not a number, or diverges) is a result: it is recorded as failed, with exit code 0.
+A finished trial is never trained again. While another process trains the trial, this one waits. SIGTERM, SIGURG and Ctrl-C make
+the training write a checkpoint and end with exit code 75; the same command then resumes it (a Slurm job requeues itself). A
+training whose loss diverges or is not a number is a result: it is recorded as failed, and the exit code is 0.
 
-With `--share 0.25` it stops at a quarter of its steps, with a decay of its own; a longer share goes on from before that decay.
+With `--share 0.25` the training stops after a quarter of its steps, with a decay of the learning rate of its own. A later training
+to a longer share resumes from the checkpoint before that decay.
 
-With `--resources '{"gpus": 8}'` it starts a process a GPU, as torchrun does; in a Slurm job with `"nodes": 2`, typed on each
-node (srun), those of all nodes train together.
+With `--resources '{"gpus": 8}'` eight processes are started, one per GPU as by torchrun. For `"nodes": 2` run the command on each
+node of a Slurm job (srun); the processes of all nodes then train together.
 
-With `--campaign` a trial is left without an outcome, with exit code 0, where that campaign's next decision is going to refuse to go
-on: one that was never begun after the first ones of its size failed with the same error, and any that a full disk ended.
+With `--campaign` a trial can be left without an outcome, with exit code 0, so that the campaign can stop and later continue with
+it. This happens if the trial has not begun and the first trials of its size failed with one error, and if the disk is full.
 """
 
 from __future__ import annotations
@@ -29,29 +30,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint-minutes",
         type=float,
         default=os.environ.get("ADMIRE_CHECKPOINT_MINUTES", 10),
-        help="time between two checkpoints (default: the variable ADMIRE_CHECKPOINT_MINUTES, or 10)",
+        help="minutes between two checkpoints (default: the environment variable ADMIRE_CHECKPOINT_MINUTES, or 10)",
     )
     parser.add_argument(
         "--resources",
         default="{}",
         metavar="JSON",
-        help="a model's `resources` as in the campaign's YAML: how many processes train, and how they use their machines",
+        help="the model's `resources` from the campaign's YAML, which say how many processes train and how they use their machines",
     )
     parser.add_argument(
         "--validation",
         metavar="JSON",
-        help="a campaign's `validation`, with `sources`: name -> digest of each source whose held-out rows are scored meanwhile",
+        help="the campaign's `validation`, and `sources`, which maps the name of each source to its digest; the held-out rows of "
+        "these sources are scored during the training",
     )
     add_campaign_option(parser, required=False)
-    parser.add_argument("--attempt", type=int, default=1, help="which attempt this is, from 1")
-    parser.add_argument("--memory-mb", type=int, help="the memory it is given, to be named when it was too little")
     parser.add_argument(
-        "--attempts", type=int, help="the attempt that trains no more but records the trial as failed, with the reason"
+        "--attempt", type=int, default=1, metavar="N", help="the number of this attempt, from 1 (default: 1)"
+    )
+    parser.add_argument(
+        "--memory-mb",
+        type=int,
+        help="the memory that was requested for the job, named in the error if it was too little",
+    )
+    parser.add_argument(
+        "--attempts",
+        type=int,
+        metavar="N",
+        help="the number of the attempt that does not train any more but records the trial as failed, with the reason",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train."""
+    """Train the trial; returns the exit code."""
     from admire.campaign.loading import parse_argument
     from admire.campaign.schema.resources import Resources
     from admire.campaign.validation_plan import ValidationPlan
@@ -70,16 +81,15 @@ def run(args: argparse.Namespace) -> int:
         return train_trial(trial, args.checkpoint_minutes, args.attempt, args.attempts, args.memory_mb, resources, plan)
     except (StorageError, OSError) as error:
         full = storage.trouble(error, trial.folder)
-        alone = (
-            os.environ.get("WORLD_SIZE", "1") == "1" and args.campaign
-        )  # one of several leaves that to who launched it
+        # A worker only reports the full disk; the process that launched the workers leaves the trial without an outcome.
+        alone = os.environ.get("WORLD_SIZE", "1") == "1" and args.campaign
         if full is None or not alone or not left_waiting(trial.train(), full):
             raise
         return 0
 
 
 def _kept_back(args: argparse.Namespace) -> bool:
-    """Whether the campaign asks for no further trial of this size."""
+    """Whether the circuit breaker of the campaign keeps this trial from being begun; if so, print why."""
     import sys
 
     from admire.trials.breaker import keeps_back

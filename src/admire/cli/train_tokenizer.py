@@ -1,4 +1,4 @@
-"""Train the campaign's tokenizer on its own sources (nothing to do when it uses a ready one)."""
+"""Train the campaign's tokenizer on the campaign's own sources; if the YAML names an existing tokenizer, do nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Train and save."""
+    """Train and save the tokenizer; print its folder."""
     campaign = resolve(args)
     from admire.data.tokenizers import train_tokenizer
 

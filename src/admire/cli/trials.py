@@ -1,4 +1,4 @@
-"""How subcommands name a trial: its folder, and the share of its steps that it is trained to."""
+"""How subcommands name a trial: its folder, and the fraction of its steps after which it stops."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from admire.campaign.layout import TrialLayout
 def add_trial(parser: argparse.ArgumentParser) -> None:
     """Add the positional TRIAL_DIR and `--share`."""
     parser.add_argument(
-        "trial", type=Path, metavar="TRIAL_DIR", help="results/trials/<model>/<digest>, which holds spec.json"
+        "trial", type=Path, metavar="TRIAL_DIR", help="the trial's folder, results/trials/<model>/<digest>"
     )
     parser.add_argument(
         "--share",
         type=_share,
         default=1.0,
-        help="of the training steps, as in share_0.25; 1, the whole training (default)",
+        metavar="FRACTION",
+        help="the fraction of the training steps after which the training stops (default: 1, the whole training)",
     )
 
 

@@ -1,6 +1,6 @@
-"""Learn from a decision's trials: recommendation, what is left of the budget, results.csv.
+"""Refit the model of the scores to a decision's finished trials and write the new recommendation, budget and results.csv.
 
-DECISION is step_KKKK/lane_L. The workflow's rules call this; it prints the campaign's progress line.
+DECISION is step_KKKK/lane_L. The workflow's rules run this; it prints the campaign's progress line.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from admire.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """DECISION and the campaign."""
-    parser.add_argument("decision", metavar="DECISION", help="e.g. step_0003/lane_0")
+    """Add the decision and the campaign."""
+    parser.add_argument("decision", metavar="DECISION", help="for example step_0003/lane_0")
     add_campaign_option(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Learn, and print the campaign's progress line."""
+    """Refit, and print the campaign's progress line."""
     campaign = resolve(args)
     from admire.loop.decisions import LANE
     from admire.loop.learning import learn
