@@ -1,4 +1,4 @@
-"""The reference of the YAML's keys, `config/README.md`, rendered from the schema.
+"""Render `config/README.md`, the reference of the YAML's keys, from the schema.
 
 Run `python -m admire.campaign.key_reference > config/README.md` after a change of the schema; a test compares the two.
 """
@@ -24,9 +24,9 @@ sources:
   papers: {dataset: my-org/papers, split: train}
 tokenizer: {vocabulary: 4096}
 mixture:
-  rows: 20000          # windows of training.sequence_length tokens a trial
+  rows: 20000          # windows of training.sequence_length tokens per trial
   max_epochs: 2        # no row is drawn more often than this
-  prior: natural       # the mixture to beat
+  prior: natural       # the baseline mixture, which is the mixture to beat
 models:                # cheapest first
   - name: small
     cost: 0.2
@@ -47,9 +47,9 @@ budget: {total: 60, unit: GPU-hours}
 HEAD = """\
 # Configuration
 
-A campaign is one YAML file, and that file is all its configuration; what differs between clusters lives in
-`profiles/`. `snakemake --cores 2 --configfile config/<campaign>.yaml` runs it, `admire plan config/<campaign>.yaml`
-says what it will cost. A second file given with `--configfile` overrides single keys of the first. Unknown keys are
+A campaign is one YAML file, which holds its whole configuration; settings that differ between clusters are in
+`profiles/`. `snakemake --cores 2 --configfile config/<campaign>.yaml` runs it, and `admire plan config/<campaign>.yaml`
+prints what it will cost. A second file after `--configfile` overrides single keys of the first. Unknown keys are
 refused.
 
 This page is made from `src/admire/campaign/schema/` by `python -m admire.campaign.key_reference > config/README.md`.
@@ -69,7 +69,7 @@ def render() -> str:
 
 
 def _section(model: type[Strict]) -> str:
-    """What a model is for and a table of its keys."""
+    """The description of one model of the schema, and a table of its keys."""
     lines = [_plain(model.__doc__), "", "| key | type | default | meaning |", "|---|---|---|---|"]
     for key, field in model.model_fields.items():
         meaning = _plain(field.description)
@@ -78,7 +78,7 @@ def _section(model: type[Strict]) -> str:
 
 
 def _places(model: type[Strict], prefix: str = "") -> list[tuple[str, type[Strict]]]:
-    """Every mapping below `model` with its place in the YAML, depth first: `models[].resources`, `sources.<name>`."""
+    """Every mapping below `model` with its place in the YAML, such as `models[].resources` or `sources.<name>`, depth first."""
     found = []
     for key, field in model.model_fields.items():
         for inner, mark in _models(field.annotation):
@@ -92,7 +92,7 @@ def _places(model: type[Strict], prefix: str = "") -> list[tuple[str, type[Stric
 
 
 def _models(annotation: Any, mark: str = "") -> list[tuple[type[Strict], str]]:
-    """The models in an annotation, each with how the YAML leads to it: `[]` in a list, `.<name>` in a mapping."""
+    """The models in an annotation, each with the suffix that its place in the YAML gets: `[]` in a list, `.<name>` in a mapping."""
     if isinstance(annotation, type) and issubclass(annotation, Strict):
         return [(annotation, mark)]
     mark = {list: "[]", dict: ".<name>"}.get(typing.get_origin(annotation), mark)
@@ -104,7 +104,7 @@ def _type(field: FieldInfo) -> str:
 
 
 def _words(annotation: Any, bounds: list[Any]) -> str:
-    """A type in words."""
+    """A type in plain words, such as `list of text` or `integer > 0`."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return _words(parts[0], list(parts[1:]))
@@ -123,10 +123,10 @@ def _words(annotation: Any, bounds: list[Any]) -> str:
 
 
 def _bounds(metadata: list[Any]) -> str:
-    """Limits of a number: ` ≥ 0`."""
+    """The limits of a number with a leading blank, such as ` ≥ 0`; empty if there are none."""
     found = []
     for bound in metadata:
-        # pydantic's own types keep their limits in a nested annotation
+        # Types that pydantic itself defines, such as PositiveInt, keep their limits in a nested annotation.
         for limit in getattr(bound, "metadata", None) or [bound]:
             match limit:
                 case Gt(gt=value):
@@ -141,7 +141,7 @@ def _bounds(metadata: list[Any]) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """The default as it would stand in the YAML."""
+    """The default value, spelt as in the YAML."""
     if field.is_required():
         return "**required**"
     value = field.get_default(call_default_factory=True)

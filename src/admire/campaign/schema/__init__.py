@@ -1,1 +1,1 @@
-"""The schema of a campaign, a file per section of the YAML; `consistency.py` is what they want of each other."""
+"""The schema of a campaign: one file per section of the YAML. `consistency.py` checks the sections against each other."""

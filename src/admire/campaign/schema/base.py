@@ -1,4 +1,4 @@
-"""What every section of the schema is made of: strict models, and the names that users choose."""
+"""The base of every section of the schema: the strict model, and the type of names that users choose."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-LONGEST_NAME = 100  # a file system takes 255 bytes, and names stand beside digests and each other in files' names
+# File systems allow 255 bytes per file name, and some file names join several of these names and a digest.
+LONGEST_NAME = 100
 
 
 def no_refrain(name: str) -> str:
-    """Snakemake takes a name with a piece that stands 20 times in a row for a loop of its rules."""
+    """Refuse a name in which one part is repeated 20 times in a row: Snakemake mistakes that for an endless loop of its rules."""
     if re.search(r"(.+)\1{19}", name):
         raise ValueError("a part of this name stands 20 times in a row; choose another")
     return name
@@ -24,6 +25,6 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Strict(BaseModel):
-    """Unknown keys are refused, values are finite, nothing changes after loading."""
+    """A model that refuses unknown keys and numbers that are not finite, and that cannot be changed after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)

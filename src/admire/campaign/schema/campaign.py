@@ -1,4 +1,4 @@
-"""The whole of a campaign, and the numbers that follow from it."""
+"""The whole schema of a campaign, and the numbers that are derived from it."""
 
 from __future__ import annotations
 
@@ -23,36 +23,36 @@ class Campaign(Strict):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=LONGEST_NAME), AfterValidator(no_refrain)]
     """Names the folder `results/campaigns/<name>`."""
     results: ResultsPath = "results"
-    """Where everything is written; on a cluster, on a file system that all nodes share."""
+    """The folder into which everything is written; on a cluster it must lie on a file system that all nodes share."""
     sources: dict[Name, Source]
-    """The data sources, two or more."""
+    """The data sources that are mixed, two or more."""
     tokenizer: Tokenizer = Tokenizer()
-    """The tokenizer; left out: the base model's (`models[].path` or `models[].base`)."""
+    """The tokenizer. If left out, that of the base model is used (`models[].path` or `models[].base`)."""
     held_out: HeldOut = HeldOut()
-    """What is kept from training."""
+    """The documents that are never trained on, so that models can be scored on them."""
     mixture: Mixture
-    """What a mixture is made of."""
+    """The size of a mixture, its limits, and the baseline mixture."""
     models: list[Model]
     """The model sizes, cheapest first, one of them the target."""
     training: Training
     """How a trial is trained."""
     validation: Validation | None = None
-    """Held-out losses while trials are trained; left out: none."""
+    """Held-out losses that are measured while trials are trained. If left out, none are."""
     fidelity: Stops = Stops()
-    """Where a trial may stop early: cheaper fidelities than whole trainings, beside the smaller models."""
+    """The steps at which a trial may stop early. Short trainings are cheaper fidelities, as smaller models are."""
     evaluation: dict[Name, Suite]
-    """Evaluation suites by name; a suite added later is evaluated without training anything again."""
+    """Evaluation suites by name. A suite that is added later is evaluated on the existing models; nothing is trained again."""
     objective: dict[str, float]
-    """Metric (`<suite>/<metric>`) -> signed weight: positive, higher is better; negative, lower is better. The objective is
+    """Metric (`<suite>/<metric>`) -> signed weight: positive if higher is better, negative if lower is better. The objective is
     the weighted sum divided by the sum of absolute weights; it is maximised."""
     directions: dict[str, Literal["maximise", "minimise"]] = Field(default_factory=dict)
-    """Consent to an unusual sign, metric by metric: a loss that is maximised, or a metric against what its task says."""
+    """Metric -> direction, to confirm an unusual sign: a loss that is maximised, or a metric whose task file says the opposite."""
     optimizer: Optimizer = Optimizer()
     """How the next trial is chosen."""
     budget: Budget
-    """What may be spent."""
+    """How much may be spent, and in which portions."""
     benchmark: Comparison = Comparison()
-    """What the recommendation is compared with."""
+    """The mixtures and methods that the recommendation is compared with."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Campaign:
@@ -63,26 +63,26 @@ class Campaign(Strict):
 
     @property
     def total(self) -> float:
-        """What the campaign may spend in all: `budget.total`, or what the design and the final trainings cost."""
+        """The cost that the campaign may spend in all: `budget.total`, or else the cost of the design and the final trainings."""
         stated = self.budget.total
         return money.total([self.design_cost, self.reserve]) if stated is None else stated
 
     @property
     def design_counts(self) -> tuple[int, ...]:
-        """How many mixtures of the design each model trains; no numbers where no design was asked for."""
+        """The number of design mixtures per model, in the order of `models`; empty without a design."""
         design = self.optimizer.design
         return tuple(design.trials.get(model.name, 0) for model in self.models) if design else ()
 
     @property
     def design_cost(self) -> float:
-        """What the design's trials cost in all; 0 where no design was asked for."""
+        """The nominal cost of all trials of the design; 0 without a design."""
         return money.total(
             money.times(n, model.cost) for n, model in zip(self.design_counts, self.models, strict=False)
         )
 
     @property
     def reserve(self) -> float:
-        """What the target's final trainings cost; it is kept from the start."""
+        """The nominal cost of the target's final trainings, which is reserved from the start."""
         return money.times(self.budget.final_replicates, self.target.cost)
 
     @property
@@ -92,7 +92,7 @@ class Campaign(Strict):
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Every metric that the suites measure, as `<suite>/<metric>`."""
+        """All metrics that the suites measure, as `<suite>/<metric>`."""
         found = []
         for name, suite in self.evaluation.items():
             parts = (suite.sources or list(self.sources)) if isinstance(suite, DomainLoss) else list(suite.tasks)
@@ -101,7 +101,7 @@ class Campaign(Strict):
 
     @property
     def deciding_suites(self) -> tuple[str, ...]:
-        """The suites that the objective needs; decisions wait for these only."""
+        """The suites whose metrics have a weight in the objective. Decisions wait for these suites only."""
         needed = {metric.split("/")[0] for metric, weight in self.objective.items() if weight}
         return tuple(name for name in self.evaluation if name in needed)
 
@@ -113,15 +113,15 @@ class Campaign(Strict):
         raise KeyError(name)
 
     def rows(self, model: Model) -> int:
-        """Rows of a trial at this size."""
+        """The number of rows that a trial of this model size draws."""
         return model.rows or self.mixture.rows
 
     def training_of(self, model: Model) -> Training:
-        """The training of a trial at this size: `training` with the model's overrides."""
+        """The training settings of a trial of this model size: `training` with the model's overrides."""
         return self.training.model_copy(update=model.training.model_dump(exclude_none=True))
 
     def rival(self, method: str) -> Campaign:
-        """The same campaign decided by another method, under a name of its own (for the benchmark)."""
-        options = dict.fromkeys(self.optimizer.options)  # those are for this campaign's method
+        """The same campaign under another method and the name `<name>-<method>`, for the benchmark."""
+        options = dict.fromkeys(self.optimizer.options)  # The options belong to this campaign's own method.
         optimizer = self.optimizer.model_copy(update={"method": method, "design": None, **options})
         return self.model_copy(update={"name": f"{self.name}-{method}", "optimizer": optimizer})

@@ -1,4 +1,4 @@
-"""What the sections of a campaign want of each other; each section checks itself alone."""
+"""Checks that involve several sections of a campaign; checks within one section stand in that section's file."""
 
 from __future__ import annotations
 

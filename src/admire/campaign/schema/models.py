@@ -1,4 +1,4 @@
-"""The section `models`: the sizes that are trained, and what they start from."""
+"""The section `models`: the model sizes that are trained, and the architecture or weights that they start from."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from admire.campaign.schema.training import TrainingOverride
 
 
 class Base(Strict):
-    """A base model that the workflow itself pre-trains: one model of another campaign, trained on that campaign's prior."""
+    """A base model that the workflow itself pre-trains: one model of another campaign, on that campaign's baseline mixture."""
 
     campaign: FilePath
     """The other campaign's YAML."""
     model: Name
-    """The model's name there."""
+    """The model's name in that campaign."""
 
 
 class Model(Strict):
-    """One model size: exactly one of `architecture`, `path` or `base`."""
+    """One model size, which starts from exactly one of `architecture`, `path` or `base`."""
 
     name: Name
-    """Its label in tables and paths."""
+    """The model's name in tables and paths."""
     cost: PositiveFloat
-    """Nominal cost of one trial in `budget.unit`; budget, reservation and acquisition use this number."""
+    """Nominal cost of one trial in `budget.unit`. The budget, the reserve and the acquisition function use this number."""
     target: bool = False
-    """Exactly one model is the target: the recommendation is for it."""
+    """Exactly one model is the target, for which the mixture is recommended."""
     rows: PositiveInt | None = None
-    """Rows of a trial at this size, instead of `mixture.rows`."""
+    """Number of rows per trial of this model, instead of `mixture.rows`."""
     architecture: dict[str, Any] | None = None
     """A transformers configuration to start from random weights: `model_type` and its fields."""
     path: FilePath | None = None
     """Weights to start from: a local folder or a name on the hub."""
     base: Base | None = None
-    """Weights to start from that the workflow pre-trains itself."""
+    """A base model to start from that the workflow pre-trains itself."""
     training: TrainingOverride = TrainingOverride()
-    """What this size does otherwise."""
+    """Keys of `training` that have other values for this model."""
     resources: Resources = Resources()
-    """What a machine must give."""
+    """The hardware and time that a training of this model needs."""
 
     @model_validator(mode="after")
     def _one_origin(self) -> Model:

@@ -1,4 +1,4 @@
-"""The sections that say how a trial is trained: `training`, `validation` and `fidelity`."""
+"""The sections that describe how a trial is trained: `training`, `validation` and `fidelity`."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class Training(Strict):
     kind: Literal["pretrain", "sft"] = "pretrain"
     """Pre-training from random weights (Hugging Face `Trainer`) or supervised fine-tuning (TRL `SFTTrainer`)."""
     sequence_length: PositiveInt
-    """Tokens in a window (pre-training), or the length a conversation is cut to (fine-tuning)."""
+    """Number of tokens per window (pre-training), or to which a conversation is cut (fine-tuning)."""
     batch_size: PositiveInt
-    """Rows in one optimiser step, over all processes."""
+    """Number of rows per optimiser step, over all processes."""
     learning_rate: PositiveFloat
     """The peak learning rate."""
     schedule: Literal["cosine", "linear", "constant_with_warmup", "warmup_stable_decay"] = "cosine"
-    """How the learning rate changes."""
+    """The schedule of the learning rate after the warm-up."""
     warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Share of the steps in which the learning rate rises."""
+    """Fraction of the steps over which the learning rate rises to its peak."""
     weight_decay: NonNegativeFloat = 0.1
     """AdamW's weight decay."""
     adam_beta2: Share = 0.95
@@ -31,19 +31,19 @@ class Training(Strict):
     max_grad_norm: PositiveFloat = 1.0
     """Gradients are clipped to this norm."""
     epochs: PositiveInt = 1
-    """Passes over the mixture."""
+    """Number of passes over the mixture."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Precision of the computation."""
     loss_on: Literal["all", "assistant"] = "assistant"
-    """Fine-tuning: which tokens count in the loss."""
+    """Fine-tuning: the tokens that count in the loss, all of them or those of the assistant's turns."""
     diverged_above: PositiveFloat = 20.0
-    """A training whose loss (nats a token) is above this after the warm-up is recorded as failed."""
+    """A training whose loss (nats per token) exceeds this after the warm-up is recorded as failed."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of weights, data subsets and order; a replicate r uses `seed + r`."""
+    """Seed of initial weights, data subsets and their order. Replicate r uses `seed + r`."""
 
 
 class TrainingOverride(Strict):
-    """Keys of `training` that one model does otherwise."""
+    """Keys of `training` that have other values for one model."""
 
     batch_size: PositiveInt | None = None
     """Instead of `training.batch_size`."""
@@ -58,26 +58,27 @@ class TrainingOverride(Strict):
 
 
 class Validation(Strict):
-    """Held-out loss of each source while a trial is trained, into the trial's `validation.csv`. It changes no weight, enters no
-    trial's identity and steers nothing; it may change at any time."""
+    """Held-out loss of each source, measured while a trial is trained and written to the trial's `validation.csv`. It changes no
+    model weight, enters no trial's identity and influences no decision; it may change at any time."""
 
     times: PositiveInt = 10
-    """How often in a training, at equal distances; the last time at its end."""
+    """Number of measurements per training, evenly spaced; the last one is at the end."""
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of each source's validation rows that is scored, the same rows each time."""
+    """Fraction of each source's validation rows that is scored; the rows are the same each time."""
     batch_size: PositiveInt = 8
-    """Rows that a process scores at once."""
+    """Number of rows that a process scores at once."""
 
 
 class Stops(Strict):
-    """Where a trial may stop early, and what it then costs. Going on later costs the difference: the steps not taken yet, and those
-    in which the shorter training let its learning rate fall."""
+    """The steps at which a trial may stop early, and the cost of a trial that does. Resuming it later costs the difference: the
+    steps that are left, and those in which the shorter training let its learning rate decay, which are repeated."""
 
     steps: list[Annotated[float, Field(ge=0.01, le=1)]] = Field(default_factory=lambda: [1.0])
-    """Shares of the training steps, ascending, the last one 1; shares below 1 need `training.schedule: warmup_stable_decay`."""
+    """Fractions of the training steps, in ascending order, the last one 1. Fractions below 1 need
+    `training.schedule: warmup_stable_decay`."""
 
     fixed: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The part of a model's cost that does not shrink with the steps: process starts, and the scoring."""
+    """The fraction of a model's cost that does not shrink with the steps: the start of processes, and the scoring."""
 
     @model_validator(mode="after")
     def _ascending(self) -> Stops:
