@@ -1,6 +1,7 @@
 """A template that fails is one sentence with task, file and key: those of task files and the chat template alike."""
 
 import json
+import tracemalloc
 
 import pytest
 import yaml
@@ -99,3 +100,15 @@ def test_a_chat_template_that_fails_at_a_prompt_is_named(error):
     ) as said:
         model.apply_chat_template([{"role": "user"}])
     assert "\n" not in str(said.value)
+
+
+@pytest.mark.parametrize("key", ["doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix"])
+def test_looking_at_a_template_works_nothing_out(suite, key):
+    """Jinja would make of constants what they come to while it reads a template."""
+    lm_eval_suite.check_tasks(suite())
+    tracemalloc.start()
+    try:
+        lm_eval_suite.check_tasks(suite(**{key: "{{ 'x' * 300000000 }}"}))
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()

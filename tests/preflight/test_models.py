@@ -345,3 +345,48 @@ def test_a_base_model_is_looked_at_as_one_of_the_campaigns_own(weights, capsys, 
 def test_what_is_no_template(weights, capsys, template):
     Path("mine.jinja").write_text("{# {% generation %} #}" + template)
     assert "mine.jinja, line 1: this is no valid Jinja template" in refused(capsys, chat_template="mine.jinja")
+
+
+BLOCK = "{% generation %}x{% endgeneration %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{{ raise_exception('never in this house') }}", "never in this house"),
+        ("{% for turn in messages %}{{ turn.speaker.name }}{% endfor %}", "has no attribute 'speaker'"),
+        ("{{ messages[9].content }}", "has no element 9"),
+        ("{{ messages.append(1) }}", "access to attribute 'append'"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ 'x' * 9999999999 }}", "takes more than"),
+        (
+            "{% for a in messages * 9999999 %}{% for b in messages * 9999999 %}{% endfor %}{% endfor %}",
+            "takes more than",
+        ),
+    ],
+)
+def test_a_template_that_refuses_every_conversation_is_refused_in_its_own_words(
+    weights, capsys, monkeypatch, template, reason
+):
+    monkeypatch.setattr("admire.preflight.chat_example.SECONDS", 1)
+    Path("mine.jinja").write_text(template + BLOCK)
+    said = refused(capsys, chat_template="mine.jinja")
+    assert "tokenizer.chat_template: that of mine.jinja" in said and reason in said
+    own = {"chat_template": template + BLOCK}
+    Path("weights/tokenizer_config.json").write_text(json.dumps(own))
+    said = refused(capsys)
+    assert "tokenizer.chat_template: that of weights" in said and reason in said
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no orders') }}{% endif %}",
+        "{% if messages[0].role != 'system' %}{{ raise_exception('orders') }}{% endif %}",
+        "{% if messages | length > 2 %}{{ raise_exception('one turn') }}{% endif %}",
+        "{{ bos_token + eos_token + pad_token }}",
+    ],
+)
+def test_a_template_that_takes_some_conversations_passes(weights, capsys, template):
+    Path("mine.jinja").write_text(template + BLOCK)
+    assert refused(capsys, chat_template="mine.jinja") == ""

@@ -11,6 +11,7 @@ from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from lm_eval.models.huggingface import HFLM
 
 KEYS = ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")  # what lm-eval renders of a task's file
@@ -31,9 +32,24 @@ def check_templates(suite: Benchmarks) -> None:
     for task, leaf in _leaves(suite):
         for key, text in _texts(leaf):
             try:
-                lm_eval.utils.env.from_string(text)
+                _check_text(lm_eval.utils.env, text)
             except (TemplateSyntaxError, RecursionError) as error:
                 raise ConfigError(_sentence(task, leaf, key, error)) from None
+
+
+def _check_text(environment: Environment, text: str) -> None:
+    """Parse a template, and look for the filters and tests that it names: compiling would work out what is constant, also
+    `'x' * 10**10`."""
+    from jinja2 import TemplateAssertionError, nodes
+
+    tree = environment.parse(text)
+    for kind, node, known in (
+        ("filter", nodes.Filter, environment.filters),
+        ("test", nodes.Test, environment.tests),
+    ):
+        for found in tree.find_all(node):
+            if found.name not in known:
+                raise TemplateAssertionError(f"No {kind} named {found.name!r}.", found.lineno)
 
 
 @contextlib.contextmanager

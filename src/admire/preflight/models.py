@@ -17,6 +17,7 @@ from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.data.chat_template import GENERATION
 from admire.errors import ConfigError
+from admire.preflight.chat_example import check_rendering
 from admire.preflight.hub import model_file, on_hub
 from admire.preflight.vocabulary import check_tokenizer_files, check_vocabulary
 from admire.preflight.weights import check_files, check_kind, check_settings, check_tensors, read_json_file
@@ -196,24 +197,12 @@ def _check_template(campaign: Campaign, origin: str) -> None:
                 f"{origin}: tokenizer.chat_template: the tokenizer of {ready} has no chat template; name a Jinja file"
             )
         template, where = own, ready
-    _check_syntax(template, f"{origin}: tokenizer.chat_template: that of {where}")
     if campaign.training.loss_on == "assistant" and not GENERATION.search(template):
         raise ConfigError(
             f"{origin}: tokenizer.chat_template: that of {where} does not mark the assistant's turns by {{% generation %}}; name a "
             "Jinja file that does, or set training.loss_on: all"
         )
-
-
-def _check_syntax(template: str, place: str) -> None:
-    """Refuse what is no Jinja template."""
-    from jinja2 import TemplateSyntaxError
-    from transformers.utils.chat_template_utils import _compile_jinja_template
-
-    try:
-        _compile_jinja_template(template)
-    except (TemplateSyntaxError, RecursionError) as error:
-        line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
-        raise ConfigError(f"{place}{line}: this is no valid Jinja template ({error}); correct it") from None
+    check_rendering(template, ready_tokenizer(campaign), f"{origin}: tokenizer.chat_template: that of {where}")
 
 
 def own_template(path: str) -> str | None:
