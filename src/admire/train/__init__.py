@@ -1,1 +1,1 @@
-"""examples -> model: one trial's training, with its checkpoints, its attempts and its record."""
+"""Examples -> model: one trial's training, with its checkpoints, its attempts and its record."""

@@ -1,4 +1,4 @@
-"""What a training says on the terminal, or in its job's log."""
+"""The lines that a training prints on the terminal, or into its job's log."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def say(trial: TrialLayout, words: str) -> None:
 
 
 def finished(trial: TrialLayout) -> int:
-    """Say what came out, and return the exit code of a finished trial.
+    """Print the result of a finished trial, and return its exit code, which is 0 for a recorded failure too.
 
     Raises:
-        TrialError: if there is no record.
+        TrialError: if the trial has no record.
     """
     record = finished_training(trial.train())
     if record.status == "failed":
@@ -31,11 +31,11 @@ def finished(trial: TrialLayout) -> int:
 
 
 def waiting(trial: TrialLayout, holder: dict[str, Any]) -> None:
-    """Say who holds the trial's lease."""
+    """Print which process holds the trial's lease."""
     job = f", Slurm job {holder['job']}" if holder.get("job") else ""
     say(trial, f"process {holder['pid']} on {holder['host']}{job} is training it; waiting")
 
 
 def name(trial: TrialLayout) -> str:
-    """A trial in a few letters: its model, the beginning of its digest, and its share."""
+    """A short name of a trial: its model, the beginning of its digest, and its fraction of the training steps."""
     return label(f"{trial.folder.parent.name}/{trial.folder.name[:8]}", trial.share)

@@ -1,4 +1,4 @@
-"""A spec's training in the words of `transformers.TrainingArguments`, the same for pre-training and fine-tuning."""
+"""Translates a spec's training into `transformers.TrainingArguments`, in the same way for pre-training and fine-tuning."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from admire.trials.identity import Spec
 
 
 def steps_of(spec: Spec, share: float = 1.0) -> Steps:
-    """Optimiser steps of the training to a share.
+    """The optimiser steps of a training that stops after a fraction of them.
+
+    Args:
+        share: the fraction, in (0, 1].
 
     Raises:
-        TrialError: if its schedule does not let it stop early.
+        TrialError: if the learning rate schedule does not allow the training to stop early.
     """
     training = spec.training
     if share != 1 and training.schedule != SCHEDULE:
@@ -29,7 +32,7 @@ def steps_of(spec: Spec, share: float = 1.0) -> Steps:
 
 
 def warmup_steps(spec: Spec) -> int:
-    """Optimiser steps in which the learning rate rises, to whatever share the trial is trained."""
+    """Optimiser steps in which the learning rate rises: a part of the whole training, whichever fraction of it is trained."""
     return round(spec.training.warmup_share * steps_of(spec).whole)
 
 
@@ -37,7 +40,7 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
     """Keyword arguments for `TrainingArguments` and its subclasses.
 
     Args:
-        batch: this process's share of one.
+        batch: this process's part of a batch, as rows per pass and passes per step.
     """
     training, steps = spec.training, steps_of(spec, float(trial.share))
     schedule = training.schedule
@@ -57,20 +60,20 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
         "bf16": training.dtype == "bfloat16",
         "use_cpu": on_cpu(spec),
         "seed": training.seed,
-        # the one order is ours
+        # The rows are in training order already, so the library must not shuffle them.
         "train_sampling_strategy": "sequential",
         "remove_unused_columns": False,
         "dataloader_pin_memory": not on_cpu(spec),
-        # every step is logged: the loss curve is part of the record, and a NaN is known by its step
+        # Every step is logged, because the loss curve is part of the record and a NaN is reported with its step.
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
-        "log_level": "warning",  # counted, not printed (`admire.trials.complaints`)
+        "log_level": "warning",  # Warnings must be emitted, because `admire.trials.complaints` counts them.
         "disable_tqdm": True,
         "report_to": "none",
-        # checkpoints are requested by admire.train.callbacks
+        # The callbacks in `admire.train.callbacks` request the checkpoints.
         "save_strategy": "no",
         "save_total_limit": KEEP,
-        # every weight has a gradient in each step
+        # Every weight has a gradient in each step, so a search for unused weights would only cost time.
         "ddp_find_unused_parameters": False,
         "use_liger_kernel": resources.liger,
         **_memory(resources),
@@ -78,7 +81,7 @@ def training_arguments(spec: Spec, trial: TrialLayout, batch: Batch, resources: 
 
 
 def _memory(resources: Resources) -> dict[str, Any]:
-    """How weights, optimiser state and activations are kept."""
+    """The arguments that decide how weights, optimiser state and activations are held in memory."""
     if resources.sharding == "none":
         return {"activation_checkpointing": resources.activation_checkpointing}
     return {
@@ -86,14 +89,14 @@ def _memory(resources: Resources) -> dict[str, Any]:
         "fsdp": True,
         "fsdp_config": {
             "activation_checkpointing": resources.activation_checkpointing,
-            # each process writes its own part of a checkpoint
+            # Each process writes its own part of a checkpoint, so none has to hold the whole state.
             "state_dict_type": "SHARDED_STATE_DICT",
-            # one process of a node reads the weights, or each would need main memory for all of them
+            # One process per node reads the weights; otherwise each process would need main memory for all of them.
             "cpu_ram_efficient_loading": True,
         },
     }
 
 
 def on_cpu(spec: Spec) -> bool:
-    """Whether the trial trains on CPU; then the number of threads is part of its identity."""
+    """Whether the trial trains on CPU: only then has its spec a number of threads, which is part of the trial's identity."""
     return spec.threads is not None

@@ -1,4 +1,4 @@
-"""One attempt at a training, under the trial's lease: whatever ends it stands in `attempts.jsonl`, and its reason in words."""
+"""One attempt at a training, made while holding the trial's lease. However it ends, `attempts.jsonl` gets outcome and reason."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ from admire.trials.identity import Spec
 from admire.trials.lease import Lease
 from admire.trials.records import restore
 
-REASON_LENGTH = 300  # characters of an error's message that enter records
+REASON_LENGTH = 300  # Records keep so many characters of an error's message, because some messages run over pages.
 
 
 def under_the_lease(order: Order, lease: Lease, ranks: Ranks) -> int:
-    """One attempt, unless the process that we waited for finished the trial; returns the exit code.
+    """Wait for the trial's lease, then make one attempt unless the previous holder finished the trial.
+
+    Returns:
+        The exit code.
 
     Raises:
         TrialError: if the training broke.
-        StorageError: if nothing could be written any more.
+        StorageError: if files could no longer be written.
     """
     trial = order.trial
     held = lease.hold(wait=True, waiting=lambda holder: announce.waiting(trial, holder))
@@ -41,7 +44,7 @@ def under_the_lease(order: Order, lease: Lease, ranks: Ranks) -> int:
 
 
 def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
-    """Train under the lease, and note in `attempts.jsonl` how it went."""
+    """Train, and record the attempt's outcome in `attempts.jsonl`. The caller holds the lease."""
     trial, spec = order.trial, Spec.load(order.trial)
     attempts = Attempts(trial.attempts)
     steps = steps_of(spec, float(trial.share))
@@ -50,10 +53,12 @@ def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
     diary = Diary(attempts, order.attempt, tally)
     if ranks.first:
         if attempts.running and storage.full(trial.folder):
-            attempts.take_back()  # killed in a write, as likely as not: no try
+            # The disk is full, so the previous attempt was probably killed by a failed write, which does not count.
+            attempts.take_back()
         diary.begin(start.step)
     try:
-        with Interruption() as interruption:  # a signal while the model is saved must not cost it
+        # Signals are also caught while the model is saved: otherwise one would end the process and lose the model.
+        with Interruption() as interruption:
             return _train(Given(order, spec, steps, start, lease, ranks), diary, interruption)
     except KeyboardInterrupt:
         if ranks.first:
@@ -70,8 +75,9 @@ def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
 
 
 def _train(given: Given, diary: Diary, interruption: Interruption) -> int:
-    """Train, and record what came out. Both load the libraries, which takes seconds in which signals are heard already."""
-    if given.ranks.size == 1:  # a process has one GPU: the library would give each one that it sees a batch
+    """Train, and record the result. The imports take seconds and stand here because signals are caught by now."""
+    if given.ranks.size == 1:
+        # A single process trains on one GPU. If the library saw more of them, it would give each a batch of its own.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     from admire.train import outcome, trainer_run
 
@@ -80,13 +86,13 @@ def _train(given: Given, diary: Diary, interruption: Interruption) -> int:
 
 
 def _noted(error: Exception, trial: TrialLayout, diary: Diary, ranks: Ranks) -> AdmireError:
-    """What broke the training, noted in `attempts.jsonl`; the traceback goes to a log unless the error says it all."""
+    """Record an error in `attempts.jsonl` and return the error to raise. The traceback of an unexpected one goes to a log file."""
     reason = _in_a_line(error)
     log = trial.logs / f"attempt_{diary.attempts.count}.log"
     if ranks.size > 1:
         log = log.with_stem(f"{log.stem}_process_{ranks.rank}")
-    with contextlib.suppress(OSError):  # a full disk must not hide what happened
-        # of several processes, the first one that breaks knows why
+    with contextlib.suppress(OSError):  # A full disk must not hide the error itself.
+        # The process that broke first knows the cause; the others only report that they lost their connection to it.
         if diary.attempts.running and not ranks.lost_another(error):
             diary.end("error", reason)
     if isinstance(error, AdmireError):
@@ -97,7 +103,7 @@ def _noted(error: Exception, trial: TrialLayout, diary: Diary, ranks: Ranks) -> 
 
 
 def _make_room(trial: TrialLayout) -> None:
-    """Remove what storage left half written: it would only be in the way of the attempt that comes when there is space again."""
+    """Remove half-written checkpoints and model files, so that they take no space from the next attempt."""
     checkpoints.newest(trial.checkpoints)
     shutil.rmtree(model_folder.partial(trial), ignore_errors=True)
 

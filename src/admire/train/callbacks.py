@@ -1,5 +1,5 @@
-"""What ADMIRE adds to the library's training loop: checkpoints by time and on request, the end of a hopeless training,
-the loss curve, progress."""
+"""The callbacks that ADMIRE adds to the library's training loop: checkpoints at intervals and upon signals, a stop when the
+training cannot succeed, the loss curve, and progress."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ from admire.train.interruption import Interruption
 from admire.train.order import Given
 from admire.trials.atomic_files import write_text
 
-QUIET = 10.0  # seconds between lines of progress where there is no terminal
+SECONDS_BETWEEN_LINES = 10.0  # Progress is printed this rarely without a terminal, so that job logs stay short.
 
 
 class Checkpoints(TrainerCallback):
-    """Saves every so many minutes and when the training is interrupted; stops when interrupted or when the lease is lost.
-    Several processes do each of this at the same step, whichever of them had the reason.
+    """Saves a checkpoint at intervals and when the training is interrupted, and stops the training when it is interrupted or
+    the lease is lost. All processes of a training do so at the same step, even if only one of them noticed the cause.
 
     Args:
-        tally: which it keeps.
+        given: the attempt; its order has the minutes between two checkpoints.
+        tally: the steps and seconds of the attempt, which this callback counts.
+        interruption: the signals that were caught.
     """
 
     def __init__(self, given: Given, tally: Tally, interruption: Interruption) -> None:
         self.given, self.tally, self.interruption = given, tally, interruption
         self.ranks = given.ranks
-        self.period = 60 * given.order.checkpoint_minutes  # seconds
+        self.period_seconds = 60 * given.order.checkpoint_minutes
         self.saved = 0.0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -43,14 +45,14 @@ class Checkpoints(TrainerCallback):
         self.saved = time.perf_counter()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Ask for a checkpoint when it is time, for one and an end when interrupted, for an end alone without the lease."""
+        """Stop without a checkpoint if the lease is lost; else save and stop if interrupted; else save when a checkpoint is due."""
         self.tally.count(state.global_step)
-        due = time.perf_counter() - self.saved > self.period
-        lost, told, now = self.ranks.all_reduce_max(self.given.lease.lost, self.interruption.number, due)
+        due = time.perf_counter() - self.saved > self.period_seconds
+        lost, signalled, now = self.ranks.all_reduce_max(self.given.lease.lost, self.interruption.number, due)
         if lost:
             control.should_training_stop = True
-        elif told:
-            self.interruption.number = told  # whichever process heard it
+        elif signalled:
+            self.interruption.number = signalled  # Another process of the training may have caught it.
             control.should_save = control.should_training_stop = True
         elif now:
             control.should_save = True
@@ -60,9 +62,9 @@ class Checkpoints(TrainerCallback):
         self.tally.end()
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Declare the checkpoint whole, and bring the loss curve up to it."""
+        """Mark the checkpoint as whole, and write the loss curve up to its step."""
         step = state.global_step
-        self.ranks.barrier()  # each has written its part
+        self.ranks.barrier()  # The mark lists all files, so every process must have written its part.
         if self.ranks.first:
             folder = self.given.trial.checkpoints / f"checkpoint-{step}"
             start = self.given.start
@@ -72,11 +74,12 @@ class Checkpoints(TrainerCallback):
 
 
 class Health(TrainerCallback):
-    """Stops a training that is beyond help; `reason` then says why. The same spec would fail the same way again.
+    """Stops a training whose loss or gradient is not finite, or that diverged, and puts the reason into `reason`. Another attempt
+    at the same spec would fail in the same way.
 
     Args:
-        limit: a loss above this, nats a token, is divergence,
-        after: once so many steps are done.
+        limit: the loss (nats per token) above which a training has diverged.
+        after: the step after which divergence is checked; the loss may be higher during warm-up.
     """
 
     def __init__(self, limit: float, after: int) -> None:
@@ -84,7 +87,7 @@ class Health(TrainerCallback):
         self.reason: str | None = None
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any) -> None:
-        """Look at the step's loss and gradient norm."""
+        """Check the step's loss and gradient norm."""
         logs = passed["logs"]
         loss = logs.get("loss")
         if loss is None:
@@ -100,7 +103,7 @@ class Health(TrainerCallback):
 
 
 class Progress(TrainerCallback):
-    """A bar on a terminal, a line now and then elsewhere."""
+    """Shows progress: a bar on a terminal, elsewhere a line every SECONDS_BETWEEN_LINES seconds or more."""
 
     def __init__(self, title: str) -> None:
         self.title, self.spoke, self.began, self.first = title, 0.0, 0.0, 0
@@ -123,7 +126,7 @@ class Progress(TrainerCallback):
         if self.bar is not None:
             self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
             self.bar.update(state.global_step - self.bar.n)
-        elif time.perf_counter() - self.spoke > QUIET or state.global_step == state.max_steps:
+        elif time.perf_counter() - self.spoke > SECONDS_BETWEEN_LINES or state.global_step == state.max_steps:
             self.spoke = time.perf_counter()
             left = (self.spoke - self.began) / (state.global_step - self.first) * (state.max_steps - state.global_step)
             print(
@@ -139,12 +142,12 @@ class Progress(TrainerCallback):
 
 
 def logged_losses(state: TrainerState) -> list[dict[str, Any]]:
-    """One entry a step. The state is part of every checkpoint, so a resumed training goes on with what led to it."""
+    """One entry per step. Every checkpoint contains the state, so a resumed training also has the entries of earlier attempts."""
     return [entry for entry in state.log_history if "loss" in entry]
 
 
 def write_curve(path: Path, state: TrainerState) -> None:
-    """Write step, loss (nats a token), learning rate and tokens seen; a row a step."""
+    """Write a CSV with one row per step: step, loss (nats per token), learning rate and tokens seen."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["step", "loss", "learning_rate", "tokens"])

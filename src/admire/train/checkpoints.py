@@ -1,7 +1,8 @@
-"""Which checkpoints of a trial are whole, and which one a training resumes from.
+"""Decides which checkpoints of a trial are whole, and from which one a training resumes.
 
-A checkpoint counts only when a mark, written last, fits its files: their names, sizes and contents. Libraries read some of them
-as pickles, which can run code, so what was changed or added since is a broken checkpoint, and the one before it counts.
+The last file to be written into a checkpoint is a mark with the names, sizes and contents of the others. A checkpoint whose files
+differ from its mark is broken, and the training resumes from the checkpoint before it. Contents are compared because libraries
+read some of the files as pickles, which can run code: a file that was changed or added later must not be loaded.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from typing import Any
 from admire.campaign.layout import TrialLayout
 from admire.trials.atomic_files import read_json, write_json
 
-KEEP = 2
+KEEP = 2  # The older one is there in case the newest one is broken.
 MARK = "whole.json"
-# Libraries read these as data only (safetensors, or torch.load with weights_only). Their ends are enough: an index lies there.
+# Libraries read these files as data only (safetensors, or torch.load with weights_only), so they cannot run code. To find a torn
+# one it is enough to hash ENDS bytes at its beginning and at its end, where the format keeps its index.
 DATA_ONLY = {".safetensors", ".pt", ".pth"}
-ENDS = 4 << 20  # bytes
-# What a sharded checkpoint holds; of these some are unpickled without a check.
+ENDS = 4 << 20
+# A sharded checkpoint consists of these files, and torch unpickles some of them without a check.
 SHARDED = {".distcp", ".metadata"}
 
 
@@ -33,8 +35,8 @@ class Checkpoint:
 
     Attributes:
         step: optimiser steps done.
-        seconds: wall time inside the training loop that led to it, all attempts, since `continued_from`.
-        continued_from: the step of the shorter training's checkpoint that this one went on from; 0: it began anew.
+        seconds: wall time that all attempts spent in the training loop to get here from the step `continued_from`.
+        continued_from: the step of the shorter training's checkpoint that this training continued from; 0 if from none.
     """
 
     folder: Path
@@ -44,25 +46,29 @@ class Checkpoint:
 
 
 def mark(folder: Path, step: int, seconds: float, continued_from: int = 0) -> None:
-    """Flush a finished checkpoint to disk and declare it whole."""
+    """Flush a finished checkpoint to disk and mark it as whole.
+
+    Args:
+        step, seconds, continued_from: as in `Checkpoint`.
+    """
     names = _names(folder)
     for name in names:
         with open(folder / name, "rb") as stream:
             os.fsync(stream.fileno())
     sizes = {name: (folder / name).stat().st_size for name in names}
-    told = {"step": step, "seconds": seconds, "continued_from": continued_from}
-    write_json(folder / MARK, {**told, "files": sizes, "contents": _contents(folder, names)})
+    progress = {"step": step, "seconds": seconds, "continued_from": continued_from}
+    write_json(folder / MARK, {**progress, "files": sizes, "contents": _contents(folder, names)})
 
 
 @dataclass(frozen=True)
 class Start:
-    """Where an attempt begins; the defaults are the beginning of a training.
+    """Where an attempt begins; the defaults mean step 0.
 
     Attributes:
-        folder: the checkpoint to resume from; None: there is none.
-        step: optimiser steps done before.
-        seconds: wall time inside the training loop that led to it, all attempts, since `continued_from`.
-        continued_from: the step of the shorter training's checkpoint that the training went on from; 0: it began anew.
+        folder: the checkpoint to resume from; None if there is none.
+        step: optimiser steps that were done before this attempt.
+        seconds: wall time that earlier attempts spent in the training loop to get here from the step `continued_from`.
+        continued_from: the step of the shorter training's checkpoint that this training continued from; 0 if from none.
     """
 
     folder: Path | None = None
@@ -72,13 +78,13 @@ class Start:
 
 
 def start(trial: TrialLayout, stable_end: int) -> Start:
-    """The newest whole checkpoint of a training, its own or one from the stable phase of shorter ones; or its beginning.
+    """Where a training resumes: at the newest whole checkpoint, its own or one that a shorter training left at the end of its
+    stable phase, or else at step 0. Only the holder of the trial's lease may call this.
 
-    What led to another training's checkpoint was paid for there: time counts from it. To be called by the holder of the
-    trial's lease.
+    A longer training is not charged for the steps that a shorter one has done: its seconds count from the shared checkpoint.
 
     Args:
-        stable_end: the step after which this training's own decay begins.
+        stable_end: the last step of this training's stable phase; checkpoints of shorter trainings count up to it.
     """
     shared = newest(trial.stable_checkpoints, until=stable_end)
     if shared is not None and shared.step < stable_end:
@@ -91,8 +97,8 @@ def start(trial: TrialLayout, stable_end: int) -> Start:
 
 
 def newest(root: Path, until: int | None = None) -> Checkpoint | None:
-    """The newest whole checkpoint under `root`, of a step up to `until`. Those that are not whole are removed: they only take
-    up the places of those that are kept. To be called by the holder of the trial's lease."""
+    """The newest whole checkpoint under `root`, of a step up to `until`. Checkpoints that are not whole are removed, because the
+    library would count them among the KEEP that it keeps. Only the holder of the trial's lease may call this."""
     whole = []
     for folder in root.glob("checkpoint-*"):
         found = _read(folder)
@@ -114,8 +120,8 @@ def _read(folder: Path) -> Checkpoint | None:
 
 
 def _fits(folder: Path, found: dict[str, Any]) -> bool:
-    """Whether a checkpoint's files are those of its mark. Marks of earlier versions hold no contents; they count where nothing is
-    unpickled without a check.
+    """Whether a checkpoint's files match its mark. Marks of earlier versions have no contents; they are accepted unless the
+    checkpoint is sharded, because the files of such a one are unpickled without a check.
     """
     names = _names(folder)
     if set(names) != set(found["files"]):
@@ -128,22 +134,22 @@ def _fits(folder: Path, found: dict[str, Any]) -> bool:
 
 
 def _names(folder: Path) -> list[str]:
-    """A checkpoint's files, relative to it; links count as files, so that none goes unseen."""
+    """A checkpoint's files as sorted relative paths. Links are listed as files, so that an added link is noticed too."""
     found = (path for path in folder.rglob("*") if path.name != MARK and (path.is_symlink() or not path.is_dir()))
     return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def _contents(folder: Path, names: list[str]) -> dict[str, str]:
-    """The sha256 of each file, or of its ends where it is data only; several files at once."""
+    """File name -> sha256 of the file, or of its two ends if it is a large file of a DATA_ONLY format."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         return dict(zip(names, pool.map(functools.partial(_sha256, folder), names), strict=True))
 
 
 def _sha256(folder: Path, name: str) -> str:
-    """Never through a link: what lies behind one may change after it was looked at.
+    """The sha256 of one file. Links are refused, because their target may change after this check.
 
     Raises:
-        OSError: if the file is one.
+        OSError: if the file is a link, or cannot be read.
     """
     path = folder / name
     with open(path, "rb", opener=lambda place, flags: os.open(place, flags | os.O_NOFOLLOW)) as stream:

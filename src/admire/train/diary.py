@@ -8,11 +8,11 @@ from admire.trials.attempts import Attempts, Outcome
 
 
 class Tally:
-    """Steps and time of one attempt, known from its beginning to its end, whatever becomes of the trainer.
+    """Counts the steps and the time of one attempt outside the trainer, so that they are known even after the trainer broke.
 
     Attributes:
-        step: optimiser steps done, of all attempts; 0 until the training loop has begun.
-        first_step: when this attempt's first step was done, by the wall clock; None until then.
+        step: optimiser steps that all attempts together have done; 0 until the training loop has begun.
+        first_step: when this attempt's first step was done, in seconds since the epoch; None until then.
     """
 
     def __init__(self) -> None:
@@ -23,44 +23,45 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """Wall time of this attempt inside the training loop, so far."""
+        """Wall time in seconds that this attempt has spent in the training loop."""
         if self._began is None:
             return 0.0
         return (time.perf_counter() if self._ended is None else self._ended) - self._began
 
     def begin(self, step: int) -> None:
-        """The loop begins after `step` steps of earlier attempts."""
+        """Note that the loop begins, after `step` steps of earlier attempts."""
         self.step, self._began = step, time.perf_counter()
 
     def count(self, step: int) -> None:
-        """A step is done."""
+        """Note that a step is done."""
         self.step = step
         if self.first_step is None:
             self.first_step = time.time()
 
     def end(self) -> None:
-        """The loop ends."""
+        """Note that the loop has ended."""
         self._ended = time.perf_counter()
 
 
 class Diary:
-    """The lines of one attempt in its trial's `attempts.jsonl`, which its first process writes.
+    """Writes the lines of one attempt into its trial's `attempts.jsonl`. Only the first process of a training uses it.
 
     Args:
-        number: which attempt this is, from 1, as its scheduler counts.
+        number: the number of this attempt, from 1, as the scheduler counts.
     """
 
     def __init__(self, attempts: Attempts, number: int, tally: Tally) -> None:
         self.attempts, self.number, self.tally = attempts, number, tally
 
     def begin(self, resumed_step: int) -> None:
-        """Note that it begins, from the checkpoint of that step."""
+        """Record that the attempt begins, from the checkpoint of that step (0 if from none)."""
         self.attempts.begin(self.number, resumed_step)
 
     def end(self, outcome: Outcome, reason: str | None) -> None:
-        """Note how it ended."""
+        """Record how the attempt ended."""
         self.attempts.end(self.number, outcome, self.tally.step, self.tally.seconds, reason)
 
     def stopped_by_storage(self, reason: str) -> None:
-        """Note that it ended because nothing could be written, or that it never began."""
+        """Record that the attempt ended because files could not be written; if that cannot be written either, remove its
+        beginning from the file."""
         self.attempts.stopped_by_storage(self.number, self.tally.step, self.tally.seconds, reason)

@@ -1,9 +1,10 @@
 """DoReMi's proxy (Xie et al. 2023, arXiv:2305.10429, algorithm 1): a model trained by group distributionally robust
-optimisation over sources. What it leaves behind is not the model but the weights of the sources, averaged over its steps.
+optimisation over sources. Its result is not the model but the weights of the sources, averaged over the steps.
 
-Each step raises the weight of a source by how much worse the proxy is there than a reference model that was trained as usual,
-and then learns from the sources by those weights. A source that a batch lacks keeps its last excess loss, as in the
-authors' code.
+The excess loss of a token is the proxy's loss minus that of a reference model, which was trained in the usual way, or 0 if that is
+negative; the excess loss of a source is the mean over its tokens. Each step first raises the weights of the sources with large
+excess losses and then trains on the loss under the new weights. A source that is absent from a batch keeps its last excess loss,
+as in the authors' code.
 """
 
 from __future__ import annotations
@@ -34,16 +35,17 @@ from admire.train.trainers import Built, Ingredients
 from admire.trials.atomic_files import read_json, write_json
 from admire.trials.identity import Dro, Spec
 
-FILE = "source_weights.json"  # in a checkpoint
+FILE = "source_weights.json"  # Each checkpoint has this file beside those of the library.
 IGNORED = NOTHING["labels"][-1]
 
 
 class SourceWeights(TrainerCallback):
-    """The weights of G sources while a proxy is trained; part of every checkpoint.
+    """The weights of G sources while a proxy is trained. Every checkpoint contains them.
 
     Args:
-        step_size: of the exponentiated gradient.
-        smoothing: share of the uniform distribution that is mixed in at every step.
+        groups: G, the number of sources.
+        step_size: step size of the exponentiated gradient ascent.
+        smoothing: fraction of the uniform distribution that is mixed in at every step.
         checkpoints: the folder of the training's checkpoints.
     """
 
@@ -56,15 +58,19 @@ class SourceWeights(TrainerCallback):
 
     @property
     def mean(self) -> np.ndarray:
-        """G weights, averaged over the steps: what DoReMi recommends."""
+        """G weights, averaged over the steps. This is the mixture that DoReMi recommends."""
         return self.total / max(self.updates, 1)
 
     def update(self, excess: np.ndarray, share_of_step: float = 1.0) -> np.ndarray:
-        """One step of algorithm 1, line 8 to 9; returns the new weights.
+        """Update the weights as in lines 8 and 9 of algorithm 1.
 
         Args:
-            excess: G mean excess losses (nats a token, 0 or more), NaN for sources without a token.
-            share_of_step: of the step's rows that were looked at (gradient accumulation).
+            excess: G mean excess losses (nats per token, 0 or more), NaN for sources without a token in the batch.
+            share_of_step: fraction of the optimiser step's rows that `excess` is computed from; below 1 with gradient
+                accumulation.
+
+        Returns:
+            The G new weights.
         """
         self.excess = np.where(np.isnan(excess), self.excess, excess)
         raised = self.now * np.exp(self.step_size * share_of_step * self.excess)
@@ -74,14 +80,14 @@ class SourceWeights(TrainerCallback):
         return self.now
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Go on from the checkpoint that the training resumes from."""
+        """Read the weights from the checkpoint that the training resumes from."""
         if state.global_step:
             kept = read_json(self.checkpoints / f"checkpoint-{state.global_step}" / FILE)
             self.now, self.total, self.excess = (np.array(kept[name]) for name in ("now", "total", "excess"))
             self.updates = kept["updates"]
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Into the checkpoint, before it is declared whole; all processes hold the same."""
+        """Write the weights into the checkpoint, before it is marked as whole. All processes hold the same ones, so one writes."""
         if not state.is_world_process_zero:
             return
         kept = {name: getattr(self, name).tolist() for name in ("now", "total", "excess")}
@@ -90,15 +96,14 @@ class SourceWeights(TrainerCallback):
 
 
 class Proxy(Trainer):
-    """A `Trainer` whose loss weighs sources, and moves their weights."""
+    """A `Trainer` whose loss is weighted by source, and which updates these weights at every batch."""
 
     def __init__(self, *args: Any, reference: torch.nn.Module, source_weights: SourceWeights, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.source_weights = source_weights
         self.reference = reference.to(self.args.device).eval().requires_grad_(False)
-        self.model_accepts_loss_kwargs = (
-            False  # the loss is a mean of its own: the library divides it among micro-batches
-        )
+        # The loss is already a mean per batch. With False the library divides it by the number of accumulated batches.
+        self.model_accepts_loss_kwargs = False
 
     def compute_loss(
         self,
@@ -107,11 +112,12 @@ class Proxy(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, Any]:
-        """Mean loss (nats a token) of each source in the batch, weighed by the weights that this batch has moved.
+        """The weighted sum of the sources' mean losses (nats per token) in the batch, under the weights after this batch's update.
+        The weights are scaled to sum 1 over the sources that are present.
 
         Args:
-            inputs: `input_ids` (b x L), `source` (b), the number of each row's source, and `labels` (b x L), those of a row that
-                counts for nothing.
+            inputs: `input_ids` (b x L); `source` (b), the number of each row's source; and `labels` (b x L), of which only
+                the last column is read: it is IGNORED in rows that count for nothing.
         """
         tokens, source = inputs["input_ids"], inputs["source"]
         outputs = model(input_ids=tokens)
@@ -134,12 +140,12 @@ class Proxy(Trainer):
         return (loss, outputs) if return_outputs else loss
 
     def _everywhere(self, values: torch.Tensor) -> torch.Tensor:
-        """Their sum over all processes."""
+        """The elementwise sum of a tensor over all processes, in the tensor's shape."""
         return self.accelerator.reduce(values, "sum")
 
 
 def build(of: Ingredients, dro: Dro) -> Built:
-    """A trainer on windows whose sources it weighs.
+    """A trainer of DoReMi's proxy on windows of equal length.
 
     Raises:
         TrialError: if the reference model's weights are not there, or transformers refuses the architecture.
@@ -164,7 +170,7 @@ def build(of: Ingredients, dro: Dro) -> Built:
 
 
 class _Labelled(Dataset):
-    """Rows with the number of their source; a new column would copy the rows."""
+    """Adds to each row the number of its source, without a new column, which would copy the rows."""
 
     def __init__(self, rows: Any, sources: np.ndarray) -> None:
         self.rows, self.sources = rows, sources
@@ -173,12 +179,13 @@ class _Labelled(Dataset):
         return len(self.rows)
 
     def __getitem__(self, i: int) -> dict[str, Any]:
-        source = int(self.sources[i]) if i < len(self.sources) else 0  # rows that fill the last batch have none
+        # Rows without tokens, which fill the last batch, have no source. They count for nothing, so any number will do.
+        source = int(self.sources[i]) if i < len(self.sources) else 0
         return {**self.rows[i], "source": source}
 
 
 def _labelled_windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """b windows of L tokens, the numbers of their sources, and labels, which say which rows count."""
+    """Makes a batch: `input_ids` and `labels` (b x L) and `source` (b), with labels that mark a row without tokens as ignored."""
     windows = filled(rows)
     if not windows:
         return {name: torch.tensor([tokens]) for name, tokens in NOTHING.items()} | {"source": torch.tensor([0])}
@@ -187,7 +194,7 @@ def _labelled_windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def _token_losses(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-    """b x (L - 1) losses in nats."""
+    """The loss of each predicted token in nats, b x (L - 1), from b x L tokens."""
     return cross_entropy(logits[:, :-1].float().transpose(1, 2), tokens[:, 1:], reduction="none")
 
 

@@ -1,6 +1,6 @@
-"""Rows that count for nothing, so that each process of a training has as many batches as the others.
+"""Rows without tokens, added so that all processes of a training have the same number of batches. They do not count in the loss.
 
-The library would repeat the first rows instead, and the last step of a pass would depend on the number of processes.
+Without them the library would repeat the first rows, and the last step of an epoch would depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import Any
 
 from datasets import Dataset, concatenate_datasets
 
-# as a model takes it: two tokens, the second predicted from the first, and that does not count in the loss
+# A model cannot compute an empty batch, so this row stands in for it: one prediction, whose label excludes it from the loss.
 NOTHING = {"input_ids": [0, 0], "labels": [-100, -100]}
 
 
 def fill(rows: Dataset, multiple: int) -> Dataset:
-    """The rows, and after them rows without tokens up to a multiple."""
+    """Append rows without tokens until the number of rows is a multiple of `multiple`."""
     missing = -len(rows) % multiple
     if not missing:
         return rows
@@ -23,5 +23,5 @@ def fill(rows: Dataset, multiple: int) -> Dataset:
 
 
 def filled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A batch's rows with tokens."""
+    """The rows of a batch that have tokens."""
     return [row for row in rows if len(row["input_ids"])]

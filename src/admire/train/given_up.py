@@ -1,4 +1,4 @@
-"""The record of a trial that no attempt could finish."""
+"""The record of a trial that is given up because no attempt could finish it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from admire.trials.records import TrainRecord, provenance, publish, restore
 
 
 def give_up(trial: TrialLayout, lease: Lease, memory_mb: int | None) -> int:
-    """Record as failed what no attempt could finish, with the reason of the last one; returns the exit code.
+    """Record a trial as failed, with the reason why its last attempt ended, and return the exit code.
 
     Args:
-        memory_mb: the memory that an attempt was given, to be named when it was too little.
+        memory_mb: the memory that an attempt had, in MB; the reason names it if the attempt needed more.
     """
     with lease.hold(wait=True, waiting=lambda holder: announce.waiting(trial, holder)):
         if restore(trial.train()):

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGURG (a scheduler's warning) and the first Ctrl-C ask a training to write a checkpoint and stop."""
+"""Catches SIGTERM, SIGURG (a scheduler's warning) and the first Ctrl-C, after which a training writes a checkpoint and stops."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from admire.distributed.torchrun import SIGNALS
 
-EXIT_CODE = 75  # EX_TEMPFAIL: try again, the work so far is kept
+EXIT_CODE = 75  # This is EX_TEMPFAIL of sysexits.h: a later run of the same command resumes the work.
 
 
 class Interruption:
-    """Hears the signals inside a `with` block.
+    """Catches the signals inside a `with` block and keeps the last one; a Ctrl-C after another signal raises KeyboardInterrupt.
 
     Attributes:
-        number: the signal that came, here or in another process of the training; 0 until then.
+        number: the signal that was caught, here or by another process of the training; 0 until then.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Interruption:
 
     @property
     def reason(self) -> str | None:
-        """What happened, in words; None until it did."""
+        """The interruption as text; None until a signal was caught."""
         return f"interrupted by {signal.Signals(self.number).name}" if self.number else None
 
     def __exit__(self, *_: object) -> None:
@@ -36,6 +36,7 @@ class Interruption:
             signal.signal(number, handler)
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        if self.number and number == signal.SIGINT:  # asked for twice: at once
+        # A person who presses Ctrl-C again wants the training to end without a checkpoint.
+        if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = int(number)

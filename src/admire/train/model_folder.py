@@ -1,4 +1,4 @@
-"""The folder of a trained model: there whole, or not at all."""
+"""Saves a trained model in one step: its folder either has all files or does not exist."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def partial(trial: TrialLayout) -> Path:
-    """Where a model is written until it is whole."""
+    """The folder into which a model is written before it is renamed to its final place."""
     return trial.model().with_name(f".{trial.model().name}.partial")
 
 
 def save(given: Given, trainer: Trainer) -> None:
-    """Save weights and tokenizer; all processes call it, because each may hold a part of the weights."""
+    """Save weights and tokenizer. All processes must call this, because each may hold a part of the weights."""
     trial, ranks = given.trial, given.ranks
     final, growing = trial.model(), partial(trial)
     if ranks.first:
@@ -31,10 +31,10 @@ def save(given: Given, trainer: Trainer) -> None:
     trainer.save_model(str(growing))
     if not ranks.first:
         return
-    (growing / "training_args.bin").unlink(missing_ok=True)  # a pickle; the spec says it all
+    (growing / "training_args.bin").unlink(missing_ok=True)  # It is a pickle, and the spec has the same settings.
     for path in growing.iterdir():
-        shutil.copymode(growing / "config.json", path)  # safetensors makes files that only their owner can read
+        shutil.copymode(growing / "config.json", path)  # Only the owner could read the files that safetensors makes.
         with open(path, "rb") as stream:
             os.fsync(stream.fileno())
-    shutil.rmtree(final, ignore_errors=True)  # of an attempt that died before its record was written
+    shutil.rmtree(final, ignore_errors=True)  # An earlier attempt may have died between this rename and its record.
     os.rename(growing, final)

@@ -1,4 +1,4 @@
-"""What a process is to train, and what one attempt at it is given."""
+"""The arguments of a training (`Order`), and those of one attempt at it (`Given`)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from admire.trials.lease import Lease
 
 @dataclass(frozen=True)
 class Order:
-    """A trial that is to be trained, and how.
+    """A trial to be trained, with the settings that do not change its result.
 
     Attributes:
-        checkpoint_minutes: time between two checkpoints.
-        attempt: which attempt this is, from 1.
+        checkpoint_minutes: minutes between two checkpoints.
+        attempt: the number of this attempt, from 1.
         resources: how many processes train, and how they use their machines.
-        validation: which held-out rows are scored meanwhile, and when; None: none.
+        validation: which held-out rows are scored during the training, and when; None if none are.
     """
 
     trial: TrialLayout
@@ -32,7 +32,7 @@ class Order:
     validation: ValidationPlan | None = None
 
     def arguments(self) -> list[str]:
-        """The same on the command line of a process of several."""
+        """The order as arguments of `admire train`, for each process of a training of several."""
         words = [
             str(self.trial.folder),
             f"--share={self.trial.share}",
@@ -45,11 +45,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Given:
-    """What one attempt at a trial is given, in each of its processes.
+    """The arguments of one attempt at a trial, the same in each of its processes but for `ranks`.
 
     Attributes:
-        start: where it begins.
-        lease: which the first process holds.
+        start: the checkpoint and step from which the attempt begins.
+        lease: the trial's lease, which only the first process holds.
     """
 
     order: Order

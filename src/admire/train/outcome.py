@@ -1,4 +1,4 @@
-"""What comes out of an attempt: a model and its record, the record of a failure that is final, or a checkpoint to go on from."""
+"""Saves the result of an attempt: a model and its record, the record of a final failure, or a checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from admire.train.order import Given
 from admire.train.trainer_run import Trained
 from admire.trials.records import TrainRecord, provenance, publish
 
-LOSS_WINDOW = 20  # steps whose mean is the record's training loss
+LOSS_WINDOW = 20  # The record's training loss is the mean of so many last steps, since the loss of one step is noisy.
 
 
 def finish(given: Given, trained: Trained, diary: Diary, interruption: Interruption) -> int:
-    """Record what came out; returns the exit code. All processes come here and find the same; the first one writes it down."""
+    """Save the result and return the exit code. All processes call this and take the same branch; only the first writes records."""
     trial, ranks, step = given.trial, given.ranks, diary.tally.step
     ours = ranks.broadcast(ranks.first and not given.lease.lost and given.lease.held())
     if ours and (trained.whole or trained.hopeless is not None):
@@ -30,7 +30,7 @@ def finish(given: Given, trained: Trained, diary: Diary, interruption: Interrupt
         if not ranks.first:
             return 0
         record = _record(given, trained, diary)
-        publish(trial.train(), record)  # first: it is what makes the trial finished
+        publish(trial.train(), record)  # The record comes first, because the trial counts as finished from then on.
         diary.end(record.status, record.reason)
         shutil.rmtree(trial.checkpoints, ignore_errors=True)
         return announce.finished(trial)
@@ -40,7 +40,7 @@ def finish(given: Given, trained: Trained, diary: Diary, interruption: Interrupt
         diary.end("interrupted", "another process took the trial's lease")
         return EXIT_CODE
     diary.end("interrupted", f"{interruption.reason} at step {step}")
-    announce.say(trial, f"{interruption.reason}: a checkpoint of step {step} is kept, the same command goes on")
+    announce.say(trial, f"{interruption.reason}: a checkpoint of step {step} is kept, the same command resumes it")
     return EXIT_CODE
 
 
@@ -74,8 +74,9 @@ def _record(given: Given, trained: Trained, diary: Diary) -> TrainRecord:
 
 
 def _first_step_seconds(given: Given, diary: Diary) -> float | None:
-    """From the start of the process that was called to the end of this attempt's first step; None where it took none."""
+    """Seconds from the start of the command to the end of this attempt's first step; None if it took no step."""
     if diary.tally.first_step is None:
         return None
+    # With several processes, the command is the parent that launched them.
     called = psutil.Process(os.getppid() if given.ranks.size > 1 else None)
     return diary.tally.first_step - called.create_time()

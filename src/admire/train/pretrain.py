@@ -1,4 +1,4 @@
-"""Pre-training from random weights, by the `Trainer` of Hugging Face, on windows of equal length."""
+"""Pre-training from random weights with the `Trainer` of Hugging Face, on windows of equal length."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ PACKAGES = ("torch", "transformers", "accelerate", "datasets", "tokenizers")
 
 
 def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase, attention: str) -> PreTrainedModel:
-    """The architecture with weights drawn from the trial's seed; the vocabulary is the tokenizer's."""
+    """A model of the spec's architecture, with weights drawn from the trial's seed and the tokenizer's vocabulary size.
+
+    Raises:
+        TrialError: if transformers refuses the architecture.
+    """
     architecture = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -47,7 +51,7 @@ def random_model(spec: Spec, tokenizer: PreTrainedTokenizerBase, attention: str)
 
 
 def build(of: Ingredients) -> Built:
-    """A trainer on windows.
+    """A trainer of a model with random weights.
 
     Raises:
         TrialError: if transformers refuses the architecture.
@@ -64,7 +68,7 @@ def build(of: Ingredients) -> Built:
 
 
 def _windows(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-    """b windows of L tokens as two b x L tensors; the model shifts the labels itself."""
+    """Makes a batch of b windows of L tokens: `input_ids` and `labels`, both b x L and equal, since the model shifts the labels."""
     windows = filled(rows)
     if not windows:
         return {name: torch.tensor([tokens]) for name, tokens in NOTHING.items()}

@@ -1,9 +1,9 @@
-"""One trial's training from its spec to its record: never twice, never beside another, never further back than its last
-checkpoint. One attempt is in `attempt`, what a Slurm job does besides in `queueing`, the training itself in `loop`; heavy imports
-happen only when something is trained.
+"""Trains one trial, from its spec to its record. A finished trial is not trained again, no two processes train it at the same time,
+and an interrupted training resumes from its last checkpoint. One attempt is in `attempt`, the use of Slurm's queue in `queueing`,
+the training loop in `trainer_run`. Heavy packages are imported only when a training begins.
 
-A training of several processes runs this file twice: the process that was called looks and launches (`several_processes`), and
-of those that it starts the first holds the lease and writes, while the others only compute.
+With several processes, `train_trial` runs at two levels: the command checks whether there is anything to train and launches the
+processes (`several_processes`). Each of these calls `train_trial` again; the first one holds the lease and writes all files.
 """
 
 from __future__ import annotations
@@ -34,26 +34,27 @@ def train_trial(
     resources: Resources | None = None,
     validation: ValidationPlan | None = None,
 ) -> int:
-    """Train a trial to its share of the steps, unless that is finished, and write `train.json`. A longer training goes on from
-    what a shorter one left of the stable phase.
+    """Train a trial to its fraction of the steps and write `train.json`, unless that is there already. A longer training resumes
+    from the checkpoint that a shorter one left at the end of its stable phase.
 
     Args:
-        checkpoint_minutes: time between two checkpoints.
-        attempt: which attempt this is, from 1.
-        last_attempt: from this attempt on nothing is trained any more: the trial is recorded as failed, with the reason
-            why the attempts before ended.
-        memory_mb: the memory that an attempt is given, to be named when one had too little.
+        trial: the files of the trial, with the fraction.
+        checkpoint_minutes: minutes between two checkpoints.
+        attempt: the number of this attempt, from 1.
+        last_attempt: an attempt with this number or a larger one trains nothing. It records the trial as failed, with the
+            reason why the attempt before it ended. None: no limit.
+        memory_mb: the memory that an attempt has, in MB; the record of a failure names it if an attempt needed more.
         resources: how many processes train, and how they use their machines.
-        validation: which held-out rows are scored meanwhile, and when; none when left out.
+        validation: which held-out rows are scored during the training, and when; None if none are.
 
     Returns:
-        The exit code: 0 when there is a record (of a model, or of a failure that would repeat itself), 75 when the
-        training was interrupted after a checkpoint. A process that another one launched returns 0 either way: a launcher
-        takes everything else for a failure and ends the others at once.
+        The exit code: 0 if there is a record (of a model, or of a failure that would happen again), 75 if the training was
+        interrupted after a checkpoint. A process that another one launched returns 0 in both cases, because the launcher
+        takes any other code for a failure and ends the remaining processes at once.
 
     Raises:
         TrialError: if the training broke; the traceback is in the trial's logs.
-        StorageError: if nothing could be written any more, which is no try at the training.
+        StorageError: if files could no longer be written. This does not count as an attempt.
     """
     order = Order(trial, checkpoint_minutes, attempt, resources or Resources(), validation)
     ranks, lease = Ranks(), Lease(trial.lease)
@@ -76,12 +77,13 @@ def train_trial(
 
 
 def _train(order: Order, lease: Lease, ranks: Ranks) -> int:
-    """One attempt, in this process or in several."""
+    """Make one attempt, in this process or in several, and return the exit code."""
     if order.resources.world == 1:
         return under_the_lease(order, lease, ranks)
     try:
         return train_in_processes(order)
-    except TrialError:  # what ended the one that broke
+    except TrialError:
+        # The launcher only reports that a process broke. Whether storage was the cause, that process wrote into the attempts.
         if (said := Attempts(order.trial.attempts).storage) is not None:
             raise StorageError(said) from None
         raise

@@ -1,4 +1,4 @@
-"""A training of several processes: the same command in each, and what they left behind as an exit code."""
+"""Launches a training of several processes, which all run the same command, and derives the exit code from the files they wrote."""
 
 from __future__ import annotations
 

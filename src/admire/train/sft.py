@@ -1,4 +1,4 @@
-"""Supervised fine-tuning of a base model, by the `SFTTrainer` of TRL, on conversations that are tokenised already."""
+"""Supervised fine-tuning of a base model with the `SFTTrainer` of TRL, on conversations that are already tokenised."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from admire.train.trainers import Built, Ingredients
 from admire.trials.identity import Spec
 
 PACKAGES = ("torch", "transformers", "trl", "accelerate", "datasets", "tokenizers")
-IGNORED = -100  # label of a token that does not count in the loss
+IGNORED = -100  # PyTorch's cross entropy leaves tokens with this label out of the loss.
 
 
 def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
-    """The weights to start from: a folder or hub name, or the model of a base trial.
+    """The model to start from: from a folder, from the hub, or the trained model of a base trial.
 
     Raises:
-        TrialError: if they are not there, or others than those that the trial was decided with, or not whole.
+        TrialError: if its weights are missing, incomplete, or not those with which the trial was decided.
     """
     path = _starts_from(spec, results)
     if isinstance(path, Path) and not path.is_dir():
@@ -45,7 +45,11 @@ def base_model(spec: Spec, results: Layout, attention: str) -> PreTrainedModel:
 
 
 def _starts_from(spec: Spec, results: Layout) -> str | Path:
-    """Where the weights lie, of which only the content is sure."""
+    """The folder or hub name of the weights. The spec identifies weights by their content, so it is compared here.
+
+    Raises:
+        TrialError: if the content is not that with which the trial was decided.
+    """
     origin = spec.decides["model"]
     if "base" in origin:
         return TrialLayout(results.root / spec.labels["base"]).model()
@@ -61,10 +65,10 @@ def _starts_from(spec: Spec, results: Layout) -> str | Path:
 
 
 def build(of: Ingredients) -> Built:
-    """A trainer on conversations.
+    """A trainer that fine-tunes a base model.
 
     Raises:
-        TrialError: if the weights to start from are not there, not whole, or others than the trial was decided with.
+        TrialError: if the base model's weights are missing, incomplete, or not those with which the trial was decided.
     """
     tokenizer, padding_free = of.tokenizer, of.resources.padding_free
     set_seed(of.spec.seed)
@@ -72,8 +76,8 @@ def build(of: Ingredients) -> Built:
         enable_fsdp_ram_efficient_loading()
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    # made before the model, because it says how weights are loaded. TRL's own preparation would drop rows and cache a copy of
-    # the data: ours is ready as it is
+    # The configuration must exist before the model, because it decides how weights are loaded. TRL's own preparation is skipped:
+    # the rows are prepared already, and it would drop some of them and cache a copy of the data.
     config = SFTConfig(
         **of.arguments,
         dataset_kwargs={"skip_prepare_dataset": True},
@@ -93,10 +97,12 @@ def build(of: Ingredients) -> Built:
 
 
 class Conversations:
-    """Makes a batch of b conversations: padded, or end to end (then positions and boundaries say where each begins).
+    """Makes a batch of b conversations, either padded to one length or concatenated (padding-free).
 
     Args:
-        assistant_only: only tokens with `assistant_masks` count in the loss.
+        pad_token_id: the token that fills up shorter conversations.
+        assistant_only: whether only tokens whose `assistant_masks` is 1 count in the loss.
+        padding_free: whether conversations are concatenated; position ids then tell where each begins.
     """
 
     def __init__(self, pad_token_id: int, assistant_only: bool, padding_free: bool = False) -> None:
@@ -104,8 +110,8 @@ class Conversations:
         self.assistant_only = assistant_only
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """`input_ids`, `labels` and `attention_mask`, each b x the longest conversation's length; end to end, 1 x all tokens
-        and no mask."""
+        """`input_ids`, `labels` and `attention_mask`, each b x the length of the longest conversation. Concatenated: 1 x the number
+        of all tokens, and no attention mask."""
         said = [{"input_ids": row["input_ids"], "labels": self._labels(row)} for row in filled(rows)]
         return self.collate(said or [NOTHING])
 

@@ -1,7 +1,8 @@
-"""The stable phase of a trial: its trainings to every share have it in common, up to where the shortest one's learning rate falls.
+"""Keeps a checkpoint of the stable phase of a trial for its longer trainings. Trainings to different fractions take the same steps
+until the learning rate of the shorter one begins to fall.
 
-A training that stops early leaves its checkpoint from before the decay, the trainer's whole state, in the trial's `trunk/`. A
-longer one goes on from it and ends in the bits in which it would have ended without the stop.
+A training that stops early leaves a checkpoint of its last step before the decay, with the trainer's whole state, in the trial's
+`trunk/`. A longer training resumes from it, and its result has the same bits as without the shorter one.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from admire.distributed.ranks import Ranks
 
 
 class StablePhase(TrainerCallback):
-    """Saves a checkpoint at the end of the stable phase and keeps it apart from those that end with the training. It comes after
-    the callback that declares checkpoints whole.
+    """Saves a checkpoint at the end of the stable phase and moves it to a folder that survives the training. It must come after the
+    callback that marks checkpoints as whole.
 
     Args:
         end: the last step of the stable phase.
@@ -27,11 +28,11 @@ class StablePhase(TrainerCallback):
         self.ranks, self.trial, self.end = ranks, trial, end
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Ask for the checkpoint."""
+        """Request the checkpoint."""
         control.should_save |= state.global_step == self.end
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Move it, whole as it is."""
+        """Move the checkpoint, which is marked as whole by now."""
         if state.global_step == self.end and self.ranks.first:
             name = f"checkpoint-{self.end}"
             self.trial.stable_checkpoints.mkdir(exist_ok=True)

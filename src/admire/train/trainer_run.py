@@ -1,4 +1,4 @@
-"""The training itself: a trainer with what ADMIRE adds to it, run until it ends, for whatever reason."""
+"""The training loop: builds a trainer with ADMIRE's callbacks and runs it until it finishes, is interrupted or cannot succeed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from admire.trials.complaints import counted
 
 @dataclass(frozen=True)
 class Trained:
-    """A training loop that has ended: at its last step, by an interruption, or because it was beyond help.
+    """A training loop that has ended: after its last step, by an interruption, or because it could not succeed.
 
     Attributes:
-        hopeless: why it was beyond help; None unless it was.
-        validation_seconds: that scoring held-out rows took, of all attempts.
-        warnings: kind -> how often.
+        hopeless: the reason why it could not succeed (see `Health`); None in the other cases.
+        validation_seconds: seconds in which all attempts together scored held-out rows.
+        warnings: kind of warning -> how often this attempt emitted it.
     """
 
     built: Built
@@ -49,7 +49,7 @@ class Trained:
 
     @property
     def whole(self) -> bool:
-        """Whether all its steps were taken."""
+        """Whether all steps were taken."""
         return self.trainer.state.global_step >= self.trainer.state.max_steps
 
 
@@ -96,7 +96,8 @@ def _build(given: Given, callbacks: list[TrainerCallback]) -> Built:
     check_tokenizer(tokenizer, spec.decides["tokenizer"], place)
     arguments = training_arguments(spec, given.trial, batch, resources)
     built = build(Ingredients(spec, given.trial, rows, tokenizer, arguments, callbacks, resources))
-    if built.trainer.args.world_size != size:  # each would train on all rows, alone
+    # Processes that do not see each other would each train a model of their own, on all rows.
+    if built.trainer.args.world_size != size:
         raise TrialError(
             f"resources.gpus: {size} processes were started and see no GPU; look at `nvidia-smi`, or install a GPU build of "
             "PyTorch (README, GPU builds)"
@@ -106,11 +107,12 @@ def _build(given: Given, callbacks: list[TrainerCallback]) -> Built:
 
 
 def _quieten_and_repeat(given: Given) -> None:
-    """The libraries' progress is not shown beside ours, and on CPU a training ends in the same bits each time."""
+    """Switch off the libraries' progress bars, and on CPU make the training deterministic to the bit."""
     datasets.disable_progress_bars()
     transformers.utils.logging.disable_progress_bar()
     if given.spec.threads is not None:
         keep_freed_memory()
         torch.set_num_threads(given.spec.threads)
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a debugging aid that costs time
+        # This debugging aid is on by default in deterministic mode, and costs time.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

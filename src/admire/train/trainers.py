@@ -1,4 +1,4 @@
-"""What the trainers of the three kinds have in common: what they are made from, and what comes out."""
+"""The common interface of the three kinds of trainers (pre-training, fine-tuning, DoReMi's proxy): their input and their output."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a trainer is made from.
+    """The arguments from which a trainer is built.
 
     Attributes:
-        rows: the trial's rows in training order, filled up to whole batches.
+        rows: the trial's rows in training order; for several processes followed by rows without tokens up to whole batches.
         arguments: keyword arguments for `TrainingArguments` and its subclasses.
-        resources: of these the attention, and whether conversations are padded.
+        resources: read for the attention implementation and for whether conversations are padded.
     """
 
     spec: Spec
@@ -35,17 +35,18 @@ class Ingredients:
 
     @property
     def results(self) -> Layout:
-        """The results folder that the trial lies in."""
+        """The results folder that contains the trial."""
         return self.trial.results
 
 
 @dataclass(frozen=True)
 class Built:
-    """A trainer that is ready to run, or to resume.
+    """A trainer that is ready to run or resume.
 
     Attributes:
-        packages: distributions whose versions matter.
-        learned: after the training, the sha256 of a source -> the weight that a proxy of DoReMi arrived at; nothing elsewhere.
+        packages: the Python distributions whose versions go into the record.
+        learned: to be called after the training; for DoReMi's proxy it returns sha256 of a source -> learned weight, for other
+            kinds an empty dict.
     """
 
     trainer: Trainer
@@ -54,10 +55,11 @@ class Built:
 
 
 def build(of: Ingredients) -> Built:
-    """The trainer of the trial's kind.
+    """Build the trainer of the trial's kind.
 
     Raises:
-        TrialError: if the architecture is refused, or weights to start from are not there, not whole or others.
+        TrialError: if transformers refuses the architecture, or if the weights to start from are missing, incomplete or not
+            those with which the trial was decided.
     """
     if of.spec.dro is not None:
         from admire.train import doremi

@@ -1,4 +1,4 @@
-"""Held-out losses while a training goes on: a row of `validation.csv` every so many steps. No weight depends on it."""
+"""Scores held-out rows during a training and writes a row of `validation.csv` each time. The trained model is unaffected."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ from admire.trials.validation_table import BITS, read_validation, write_validati
 
 
 class Validation(TrainerCallback):
-    """Scores held-out rows at equal distances, the last time at the training's end. A step that has its row is not scored again.
+    """Scores held-out rows after equal numbers of steps, for the last time at the end of the training. A step whose row is in the
+    table already is not scored again.
 
     Args:
+        plan: how often rows are scored, and in batches of which size.
         held_out: source -> the rows that are scored.
         path: the table that gets a row each time.
-        clock: seconds inside the training loop so far, of all attempts.
+        clock: returns the seconds that all attempts together have spent in the training loop.
     """
 
     def __init__(
@@ -39,12 +41,13 @@ class Validation(TrainerCallback):
     ) -> None:
         self.plan, self.held_out, self.ranks, self.path, self.clock = plan, held_out, ranks, path, clock
         self.rows: list[dict[str, Any]] = []
-        self.seconds = 0.0  # that scoring took, of all attempts, as far as the training goes on from them
+        # Scoring took so many seconds, over all attempts, up to the step that the training has reached.
+        self.seconds = 0.0
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any
     ) -> None:
-        """Read what is there, and score what was due at the step where the training was stopped."""
+        """Read the table, and score now if that was due at the step at which the training was stopped."""
         self.rows = self.ranks.broadcast(read_validation(self.path) if self.ranks.first else [])
         self.seconds = sum(
             float(row["validation_seconds"]) for row in self.rows if int(row["step"]) <= state.global_step
@@ -52,7 +55,7 @@ class Validation(TrainerCallback):
         self._score_if_due(state, passed["model"])
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **passed: Any) -> None:
-        """Score when it is time; not when a checkpoint must be written at once."""
+        """Score if this step is due, unless the training is about to stop early: then the checkpoint must not wait."""
         if not control.should_training_stop or state.global_step >= state.max_steps:
             self._score_if_due(state, passed["model"])
 
@@ -74,7 +77,7 @@ class Validation(TrainerCallback):
 
 
 def held_out_rows(plan: ValidationPlan, results: Layout) -> dict[str, Dataset]:
-    """Source -> its share of the validation rows, the first ones; a source that keeps none is left out.
+    """Source -> the first rows of its validation split, a fraction `plan.share` of them. A source without such a split is left out.
 
     Raises:
         SourceError: if a source is not prepared.
