@@ -1,1 +1,1 @@
-"""Several processes of one command: how they are started, and what they tell each other."""
+"""Several processes of one command: how they are started, and how they exchange values."""

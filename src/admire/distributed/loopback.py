@@ -1,4 +1,5 @@
-"""Processes of one node meet on the loopback interface: torch's own rendezvous listens on every interface of the machine."""
+"""A rendezvous for the processes of one node that listens only on the loopback interface. Torch's own rendezvous listens on every
+interface of the machine, so that other machines could connect."""
 
 from __future__ import annotations
 
@@ -18,10 +19,11 @@ WAIT = timedelta(seconds=60)
 
 
 def use_loopback() -> str:
-    """Make the rendezvous known to torch's launcher, and have gradients pass over the loopback too.
+    """Register the rendezvous with torch's launcher, and have gradients exchanged over the loopback interface too, unless the
+    environment already names another one.
 
     Returns:
-        The rendezvous backend's name, for `LaunchConfig`.
+        The name of the rendezvous backend, for `LaunchConfig`.
     """
     from torch.distributed.elastic.rendezvous import rendezvous_handler_registry
 
@@ -36,7 +38,7 @@ def _handler(parameters: RendezvousParameters) -> RendezvousHandler:
     from torch.distributed.elastic.rendezvous import RendezvousHandler, RendezvousInfo, RendezvousStoreInfo
 
     class Loopback(RendezvousHandler):
-        """A group of one node, whose store is a socket that only this machine reaches."""
+        """A group of one node, whose store listens on a socket that only this machine can reach."""
 
         def __init__(self, run: str) -> None:
             self._run, self._closed = run, False

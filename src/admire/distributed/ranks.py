@@ -1,5 +1,5 @@
-"""The processes of one training or evaluation, and the values that they exchange: few and small things, on a channel of their own
-that waits as long as it takes (a training's first process may wait for hours until another trainer of the trial is gone).
+"""The processes of one training or evaluation, and the few small values that they exchange. These use a process group of their own
+with a timeout of PATIENCE, because a training's first process may wait for hours until another one has released the trial.
 """
 
 from __future__ import annotations
@@ -8,20 +8,20 @@ import datetime
 import os
 from typing import Any, TypeVar
 
-Told = TypeVar("Told")
+Value = TypeVar("Value")
 
 PATIENCE = datetime.timedelta(days=30)
-# what gloo and NCCL say when another process is gone
+# Errors of gloo and NCCL have one of these texts when another process is gone.
 GONE = ("closed by peer", "reset by peer", "Broken pipe", "remote process exited")
 
 
 class Ranks:
-    """This process among those that torchrun started; one that was started alone has nobody to talk to.
+    """This process among those that torchrun started. In a process that was started alone, all methods return at once.
 
     Attributes:
-        rank: its number.
-        local: its number on this node, and that of its GPU.
-        size: how many there are.
+        rank: the number of this process, from 0.
+        local: its number among the processes of this node, which is also the number of its GPU.
+        size: the number of processes on all nodes.
     """
 
     def __init__(self) -> None:
@@ -39,11 +39,11 @@ class Ranks:
 
     @property
     def first(self) -> bool:
-        """Whether this process is the one that holds the lease, writes and speaks."""
+        """Whether this is process 0, the only one that holds the lease, writes files and prints."""
         return self.rank == 0
 
-    def broadcast(self, value: Told) -> Told:
-        """The first process's value, on all."""
+    def broadcast(self, value: Value) -> Value:
+        """Return the value of the first process. All processes must call this."""
         if self.size == 1:
             return value
         from torch import distributed
@@ -52,8 +52,8 @@ class Ranks:
         distributed.broadcast_object_list(values, src=0, group=self._channel)
         return values[0]
 
-    def gather(self, value: Told) -> list[Told]:
-        """The values of all processes, in their order; all get the same."""
+    def gather(self, value: Value) -> list[Value]:
+        """Return the values of all processes in the order of their numbers. All processes must call this."""
         if self.size == 1:
             return [value]
         from torch import distributed
@@ -63,7 +63,7 @@ class Ranks:
         return values
 
     def all_reduce_max(self, *values: int) -> tuple[int, ...]:
-        """The largest of each value over all processes; all get the same."""
+        """Return for each of the values its maximum over all processes. All processes must call this."""
         if self.size == 1:
             return values
         import torch
@@ -74,15 +74,15 @@ class Ranks:
         return tuple(numbers.tolist())
 
     def barrier(self) -> None:
-        """Return when all processes have come here."""
+        """Return when all processes have called this."""
         self.all_reduce_max(0)
 
     def lost_another(self, error: Exception) -> bool:
-        """Whether an error says only that another process is gone: that one knows why, or was killed."""
+        """Whether an error only reports that another process is gone. The cause is then known there, or that one was killed."""
         return self.size > 1 and any(words in str(error) for words in GONE)
 
     def leave(self) -> None:
-        """Take leave of the others at the end."""
+        """Leave the process group at the end. Torch warns about processes that exit without doing so."""
         if self.size > 1:
             from torch import distributed
 

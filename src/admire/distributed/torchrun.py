@@ -1,7 +1,8 @@
-"""Start the processes of a training or an evaluation on this node by torchrun's own launcher, and say how it went.
+"""Starts the processes of a training or an evaluation on this node with torchrun's launcher, waits for them, and reports failures.
 
-It runs in this process, which Slurm started and tells of its warning, rather than in the command `torchrun`: that one exits
-with 1 for an interruption as for a failure, and a second signal makes it leave its processes alone in their last checkpoint.
+The launcher runs inside this process, which Slurm started and sends its signals to, and not in the command `torchrun`. That command
+exits with 1 both after an interruption and after a failure, and upon a second signal it exits at once, while its processes are
+still writing their last checkpoint.
 """
 
 from __future__ import annotations
@@ -21,20 +22,19 @@ from admire.distributed.loopback import ADDRESS, use_loopback
 from admire.errors import TrialError
 from admire.trials import slurm_jobs
 
-# that are passed on to the processes
+# These signals are forwarded to the processes, which write a checkpoint and stop.
 SIGNALS = (signal.SIGTERM, signal.SIGURG, signal.SIGINT)
-# for the other nodes to come
-JOINED_WITHIN = 900
-# a job's own port on its first node
+JOIN_SECONDS = 900  # Nodes of a job may start minutes apart; after so long the others are not waited for any more.
+# Each job gets a port of this range on its first node by its number, because two jobs may share that node.
 FIRST_PORT, PORTS = 20_000, 20_000
 
 
 class ProcessEndedError(Exception):
-    """One of the processes broke or was killed: which one, and how, in words.
+    """One of the processes broke or was killed.
 
     Attributes:
-        what: the same without where to read more.
-        signal: the name of the signal that killed it; None for one that broke.
+        what: which process it was and how it ended, as text; the message adds where to read more.
+        signal: the name of the signal that killed the process; None if it broke.
     """
 
     def __init__(self, what: str, signal: str | None = None) -> None:
@@ -48,60 +48,61 @@ def start_processes(
     """Run a function or a program in several processes on this node and wait for their end.
 
     Args:
-        entrypoint: what each process runs: a function that can be pickled, or a program.
-        arguments: what it is given, the same to all.
-        processes: on this node.
-        threads: CPU threads of each.
-        nodes: how many nodes do the same at the same time.
+        entrypoint: the function or program that each process runs; a function must be picklable.
+        arguments: the arguments of the function or program, the same for all processes.
+        processes: number of processes on this node.
+        threads: CPU threads per process, unless OMP_NUM_THREADS is set.
+        nodes: number of nodes that call this at the same time to work together.
 
     Returns:
-        The number of a process -> what its function returned.
+        Number of a process -> the value that its function returned.
 
     Raises:
-        ProcessEndedError: if a process broke or was killed; the others are ended then.
-        KeyboardInterrupt: if a signal came before any had begun.
-        TrialError: if nodes should work together outside a Slurm job.
+        ProcessEndedError: if a process broke or was killed; the others have been ended by then.
+        KeyboardInterrupt: if a signal came before any process had started.
+        TrialError: if several nodes are requested outside a Slurm job.
     """
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # the processes say it themselves
+    # The processes print their errors themselves.
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     config = LaunchConfig(
         min_nodes=nodes,
         max_nodes=nodes,
         nproc_per_node=processes,
-        max_restarts=0,  # what begins again is decided outside, where attempts are counted
-        signals_to_handle="SIGQUIT",  # the others are passed on here
+        max_restarts=0,  # The workflow decides about restarts, because it counts the attempts.
+        signals_to_handle="SIGQUIT",  # All other signals are forwarded by `_forwarding`.
         **_meeting(nodes),
     )
     try:
-        with _passing_on():
+        with _forwarding():
             return elastic_launch(config, entrypoint)(*arguments)
     except ChildFailedError as error:
         rank, failure = error.get_first_failure()
         if failure.exitcode < 0:
             name = failure.signal_name()
             raise ProcessEndedError(f"process {rank} was killed by {name}", name) from None
-        # a function's error is known here, a program's is not
-        said: Any = failure.message  # its type says text, and it is a mapping for a function
+        # The launcher knows the error of a function, but not that of a program.
+        said: Any = failure.message  # The annotation says str, but for a function it is a mapping.
         why = f" ({said['message']})" if isinstance(said, dict) else ""
         raise ProcessEndedError(f"process {rank} broke{why}") from None
 
 
 @contextlib.contextmanager
-def _passing_on() -> Iterator[None]:
-    """Inside the block signals are for the processes, which know what to do: a training's write a checkpoint."""
+def _forwarding() -> Iterator[None]:
+    """Inside the block, forward SIGNALS to the processes instead of acting on them here: those of a training write a checkpoint."""
 
-    def pass_on(number: int, _frame: FrameType | None) -> None:
+    def forward(number: int, _frame: FrameType | None) -> None:
         processes = psutil.Process().children()
-        if not processes:  # nothing has begun
+        if not processes:
             raise KeyboardInterrupt
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
-    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
+    before = {number: signal.signal(number, forward) for number in SIGNALS}
     try:
         yield
     finally:
@@ -110,7 +111,7 @@ def _passing_on() -> Iterator[None]:
 
 
 def _meeting(nodes: int) -> dict[str, Any]:
-    """Where the processes find each other: on this machine, or on the first node of the Slurm job."""
+    """The arguments of `LaunchConfig` that say where processes meet: on this machine, or on the first node of the Slurm job."""
     if nodes == 1:
         return {"rdzv_backend": use_loopback(), "rdzv_endpoint": ADDRESS, "run_id": uuid.uuid4().hex}
     job, head = slurm_jobs.own_job(), slurm_jobs.first_node()
@@ -119,6 +120,6 @@ def _meeting(nodes: int) -> dict[str, Any]:
     return {
         "rdzv_backend": "static",
         "rdzv_endpoint": f"{head}:{FIRST_PORT + int(job) % PORTS}",
-        "rdzv_configs": {"rank": slurm_jobs.node(), "timeout": JOINED_WITHIN},
+        "rdzv_configs": {"rank": slurm_jobs.node(), "timeout": JOIN_SECONDS},
         "run_id": job,
     }
