@@ -41,8 +41,8 @@ def stopped(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     named = ", ".join(f"S {digest}" for digest in digests)
     error = "IndexError: index out of range in self"
     return [
-        f"stopped: no further trial is asked for: the first 3 trials of size S failed with the same error ({error}): {named}; "
-        "mend that, then: admire retry --all tiny, and run it again"
+        f"stopped: no further trial is proposed: the first 3 trials of size S failed with the same error ({error}): {named}; "
+        "fix the error, then: admire retry --all tiny, and run the campaign again"
     ]
 
 
@@ -50,14 +50,16 @@ def left(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     (trial,) = folder.decide("S")
     why = f"{folder.layout.root}: the disk is full (3 kB free there); free some space, then the same command goes on"
     hold_back(trial.train(), why)
-    return [f"waiting: S {trial.folder.name}: {why}; the command that runs the campaign goes on with them"]
+    return [f"waiting: S {trial.folder.name}: {why}; the command that runs the campaign continues with them"]
 
 
 def full(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     usage = shutil.disk_usage("/")._replace(free=3_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     root = folder.layout.root
-    return [f"storage: 3 MB are free at {root}; free some space; admire prune removes weights that nobody wants"]
+    return [
+        f"storage: 3 MB are free at {root}; free some space; admire prune removes model weights that no campaign needs"
+    ]
 
 
 def controlled(folder: Folder, *causes: str) -> Channel:
@@ -88,8 +90,8 @@ def node(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     Attempts(trial.attempts).begin(1, 0)
     Attempts(trial.attempts).end(1, "error", 0, 0.1, "OSError: libcuda.so.1")
     return [
-        "node: on g1 a training broke before the first step, the last one: OSError: libcuda.so.1; later tries go elsewhere; "
-        "to look: srun --nodelist=g1 nvidia-smi; its administrators can drain it"
+        "node: on g1 a training broke before the first step, the last one: OSError: libcuda.so.1; later attempts run on other "
+        "nodes; to look: srun --nodelist=g1 nvidia-smi; its administrators can drain it"
     ]
 
 

@@ -94,7 +94,7 @@ def test_touched_files_change_nothing(earlier):
 
 
 def test_conversations_of_an_earlier_version_are_said_and_not_taken_by_a_new_campaign(earlier):
-    assert earlier.admire("status", "chats").count("which did not check what counts in the loss") == 2
+    assert earlier.admire("status", "chats").count("which did not check which tokens count in the loss") == 2
     (earlier.folder / "new.yaml").write_text(
         (earlier.folder / "chats.yaml").read_text().replace("name: chats", "name: new")
     )

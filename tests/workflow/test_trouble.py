@@ -88,7 +88,7 @@ def test_a_batch_is_not_begun_to_its_end_and_goes_on_after_retry_all(bench, caps
     assert 3 <= len(tried(bench)) <= 4 and set(tried(bench)) == {3}, "two are side by side"
     assert not list(bench.results.glob("campaigns/tiny/step_*/lane_*/update.json")), "nothing was learnt from it"
     status = bench.admire("status", "tiny")
-    assert status.count("libcuda.so.1") == 2 and "stopped: no further trial is asked for" in status
+    assert status.count("libcuda.so.1") == 2 and "stopped: no further trial is proposed" in status
     began = sum(tried(bench))
     assert "asks for no further trial" in bench.snakemake(configs=configs, expect=1), "nor by the same command"
     assert sum(tried(bench)) == began

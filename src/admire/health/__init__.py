@@ -1,1 +1,1 @@
-"""What is wrong with a campaign: one file per kind of finding, each finding one line with the command that helps."""
+"""The troubles of a campaign: one file per kind of finding, and each finding is one line with the command that helps."""

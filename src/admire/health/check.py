@@ -17,7 +17,7 @@ from admire.health.unscored import unscored_metrics
 from admire.health.warnings import library_warnings
 from admire.trials.ledger import Ledger
 
-# a kind of finding is one function in a file of its own, and one line here; the order is the order in which they are shown
+# Findings are shown in this order. A further kind of finding is one function in a file of its own and one line here.
 KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
     stopped_asking,
     left_without_outcome,
@@ -33,6 +33,10 @@ KINDS: list[Callable[[Campaign, Ledger], Iterable[Finding]]] = [
 
 
 def findings(campaign: Campaign, ledger: Ledger | None = None) -> list[Finding]:
-    """Everything that somebody should know about a campaign, read from its files; empty when there is nothing."""
+    """All findings about a campaign, in the order of `KINDS`, read from its files.
+
+    Args:
+        ledger: the campaign's ledger; None reads it.
+    """
     ledger = ledger or Ledger.read(campaign)
     return [finding for kind in KINDS for finding in kind(campaign, ledger)]

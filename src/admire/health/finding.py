@@ -1,4 +1,4 @@
-"""One thing that is wrong, or that somebody should know, in one line."""
+"""A finding: one thing that is wrong with a campaign, or that its owner should know, in one line."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Finding:
     """Something that a campaign's owner should know.
 
     Attributes:
-        kind: a short word that groups findings, e.g. `failed` or `rows left out`.
-        sentence: what is so, with its counts; no line breaks.
-        command: what helps, as it is typed; None where there is nothing to type.
+        kind: a short word that groups findings, for example `failed` or `left out`.
+        sentence: the trouble, with its counts; no line breaks.
+        command: the command that helps, as it is typed; None if there is nothing to type.
     """
 
     kind: str

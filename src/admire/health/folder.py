@@ -1,4 +1,4 @@
-"""A results folder that everybody may write to: records, specs and weights in it are then whoever's."""
+"""A results folder that everybody may write to: anybody could then exchange its records, specs and model weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from admire.trials.ledger import Ledger
 
 
 def open_folders(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
-    """The results folder, the folders in it, this campaign's and those of its trials, where others may write."""
+    """At most one finding: on the folders of results, of this campaign and of its trials to which everybody may write."""
     layout = Layout(Path(campaign.results))
     looked_at = [layout.root, *layout.root.glob("*"), layout.campaign(campaign.name).folder]
     looked_at += [trial.files(campaign.results).folder for trial in ledger.trials]

@@ -1,4 +1,4 @@
-"""Sources of which rows were left out or cut, more than anybody should have to look for."""
+"""Sources of which so many rows were left out or cut that their owner should know without looking for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from admire.trials.ledger import Ledger
 
 
 def rows_left_out(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
-    """What the cards of the sources that are prepared say, where it is above `left_out.SAID_ABOVE`."""
+    """Findings from the cards of prepared sources: rows left out or cut, if they are a fraction above `left_out.SAID_ABOVE`."""
     layout = Layout(Path(campaign.results))
     for name in campaign.sources:
         card = layout.card(name, source_digest(campaign, name))
@@ -25,5 +25,5 @@ def rows_left_out(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
         for kind, line in Tally.of(content).much().items():
             yield Finding(kind, f"source {name}: {line}")
         if is_unchecked(content):
-            doubt = "was prepared by an earlier version, which did not check what counts in the loss"
+            doubt = "was prepared by an earlier version, which did not check which tokens count in the loss"
             yield Finding("not checked", f"source {name}: {doubt}; a campaign of another name has it prepared again")

@@ -1,4 +1,4 @@
-"""A campaign that asks for no further trial because those so far failed alike."""
+"""A campaign whose circuit breaker is open: the first trials of a size failed with one error, so no further one is proposed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from admire.trials.ledger import Ledger
 
 
 def stopped_asking(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
-    """Sizes of which no further trial is asked for."""
+    """One finding per model size of which no further trial is proposed."""
     for found in breaker.standing(ledger, final=final_step(campaign) is not None):
         yield Finding(
             "stopped",
-            f"no further trial is asked for: {found}",
-            f"mend that, then: {breaker.command(campaign)}, and run it again",
+            f"no further trial is proposed: {found}",
+            f"fix the error, then: {breaker.command(campaign)}, and run the campaign again",
         )

@@ -12,7 +12,7 @@ from admire.health.finding import Finding
 from admire.trials.lease import Lease
 from admire.trials.ledger import Ledger
 
-# what a cause begins with -> the command that shows it
+# This maps the first words of a cause to the command that shows the cause.
 LOOKS = {
     "a limit": "squeue --me",
     "Slurm's whole queue": "squeue",
@@ -22,7 +22,7 @@ LOOKS = {
 
 
 def submissions_that_wait(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
-    """What the campaign's controller, in this folder, waits for before it can submit."""
+    """One finding per cause for which the controller that runs the campaign waits with its submissions."""
     holder = Lease(Layout(Path(campaign.results)).campaign(campaign.name).running).holder()
     channel = Channel.of(holder["host"], holder["pid"]) if holder else None
     for cause in channel.waits_for() if channel else []:

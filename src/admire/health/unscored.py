@@ -1,4 +1,4 @@
-"""Metrics without a score in trials that are done without them: equal reasons are one finding."""
+"""Metrics that have no score in trials that are done all the same, as one finding per metric and reason."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from admire.trials.ledger import Ledger, Trial
 
 
 def unscored_metrics(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
-    """Metrics that no decision needs and that some trials lack for good; of the objective's, the trial itself has failed."""
+    """One finding per metric and reason. Only metrics outside the objective are found: without one of those, a trial fails."""
     by_reason: dict[tuple[str, str], list[Trial]] = defaultdict(list)
     for trial in ledger.trials:
         if trial.state != "failed":

@@ -1,4 +1,4 @@
-"""What libraries warned of while trials were trained and scored, and prompts that were cut: equal kinds are one finding."""
+"""Warnings of libraries during trainings and evaluations, and prompts that were cut, as one finding per kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from admire.trials.records import read_evaluation
 
 
 def library_warnings(campaign: Campaign, ledger: Ledger) -> Iterator[Finding]:
-    """Warnings of trainings and of suites, each kind with how often, and in how many trials."""
+    """One finding per kind of warning and per place (the training or a suite), with its count and number of trials."""
     counts: dict[tuple[str, str], list[int]] = defaultdict(list)
     digests = {suite: suite_digest(campaign, suite) for suite in campaign.evaluation}
     for trial in ledger.trials:
