@@ -1,4 +1,4 @@
-"""scores -> the next trial. A library of its own: what a problem is, what was seen of it, and methods that spend a budget on it.
+"""Decide the next trial from the scores so far. A library of its own: problems, observations, and methods that spend a budget.
 
     from admire.optimize import Admire, CappedSimplex, Fidelities, Objective, Observations, Pending, Problem
 
@@ -13,7 +13,7 @@
     seen = Observations(X=mixtures, size=sizes, Y=losses, cost=costs)
     wanted = Admire().propose(problem, seen, Pending.none(problem), q=1, budget=20.0, rng=np.random.default_rng(0))
 
-A name is imported when it is asked for: methods bring PyTorch along, all else only NumPy.
+Each name is imported at its first use, because methods import PyTorch and everything else only NumPy.
 """
 
 from __future__ import annotations

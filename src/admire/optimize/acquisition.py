@@ -1,4 +1,4 @@
-"""Where to look next: expected improvement at the target, maximised over the capped simplex or over a pool."""
+"""Acquisition functions at the target, or over mixture and size, and their maximisation over the capped simplex or over a pool."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Model
 from admire.optimize.surrogates.search_settings import searching
 from admire.optimize.tried import sample
 
-CANDIDATES = 512
-STARTS = 3  # of the gradient search, the best candidates that differ
-STEPS = 30
-APART = 0.02  # total variation below which two starts are the same
-CHUNK = 256  # mixtures evaluated at once
-DRAWN = 512  # mixtures on which functions and best values are drawn, at most
-MAX_VALUES = 16  # draws of the best value
-QUANTILES = 32  # outcomes of a trial that the knowledge gradient looks at
+CANDIDATES = 512  # random mixtures among the starting points of a search
+STARTS = 3  # gradient searches per maximisation; they start from the best candidates that differ
+STEPS = 30  # optimiser iterations per gradient search, at most
+APART = 0.02  # two starts closer than this total variation count as the same
+CHUNK = 256  # mixtures evaluated in one batch, which bounds the memory
+DRAWN = 512  # functions and best values are drawn on at most this many mixtures: the cost is cubic in their number
+MAX_VALUES = 16  # Monte Carlo draws of the best value in max-value entropy search
+QUANTILES = 32  # outcomes of a trial that the knowledge gradient averages over
 
 
 def log_expected_improvement(surrogate: GaussianProcesses, best: float, X: np.ndarray) -> AcquisitionFunction:
@@ -41,7 +41,10 @@ def upper_confidence_bound(surrogate: GaussianProcesses, best: float, X: np.ndar
 
 
 class Thompson(AcquisitionFunction):
-    """One function drawn from the posterior at the target on the mixtures `X` (N x K); elsewhere the nearest one's value."""
+    """One function drawn from the posterior at the target on the mixtures `X` (N x K).
+
+    Any other mixture has the value of the nearest of them.
+    """
 
     def __init__(self, surrogate: GaussianProcesses, best: float, X: np.ndarray) -> None:
         model = surrogate.at(surrogate.problem.fidelities.target)
@@ -56,8 +59,15 @@ class Thompson(AcquisitionFunction):
 
 
 def entropy_per_cost(surrogate: GaussianProcesses, X: np.ndarray, allowed: Sequence[int]) -> np.ndarray:
-    """Information about the best value at the target, per unit of cost (N x s), of trials at mixtures `X` (N x K) and the s
-    `allowed` sizes: max-value entropy search (Wang and Jegelka 2017), as BoTorch has it."""
+    """Information about the best value at the target per unit of cost: BoTorch's max-value entropy search (Wang and Jegelka 2017).
+
+    Args:
+        X: N x K mixtures of the possible trials.
+        allowed: indices of the s sizes at which they could be trained.
+
+    Returns:
+        N x s values.
+    """
     fidelities = surrogate.problem.fidelities
     costs = torch.tensor(fidelities.costs, dtype=torch.float64)
 
@@ -79,8 +89,16 @@ def entropy_per_cost(surrogate: GaussianProcesses, X: np.ndarray, allowed: Seque
 
 
 def knowledge_per_cost(surrogate: GaussianProcesses, X: np.ndarray, allowed: Sequence[int]) -> np.ndarray:
-    """By how much a trial would raise the largest posterior mean at the target, per unit of cost (N x s): the knowledge
-    gradient on the mixtures `X` (Frazier, Powell and Dayanik 2009), over `QUANTILES` outcomes of the trial."""
+    """Knowledge gradient per unit of cost (Frazier, Powell and Dayanik 2009): the expected rise of the largest posterior mean
+    at the target that a trial brings, averaged over `QUANTILES` of its outcomes.
+
+    Args:
+        X: N x K mixtures of the possible trials; only the first `DRAWN` are considered.
+        allowed: indices of the s sizes at which they could be trained.
+
+    Returns:
+        min(N, DRAWN) x s values.
+    """
     fidelities = surrogate.problem.fidelities
     model = ModelOfObjective(surrogate)
     z = NormalDist()
@@ -98,19 +116,22 @@ def knowledge_per_cost(surrogate: GaussianProcesses, X: np.ndarray, allowed: Seq
     return values
 
 
-# at the target; the size is chosen after the mixture
+# These choose a mixture by its value at the target; the size of the trial is chosen afterwards.
 ACQUISITIONS = {"log-ei": log_expected_improvement, "ucb": upper_confidence_bound, "thompson": Thompson}
-# over mixtures and sizes at once
+# These choose mixture and size together.
 JOINT_ACQUISITIONS = {"mes-per-cost": entropy_per_cost, "kg-per-cost": knowledge_per_cost}
 
 
 def candidates(problem: Problem, around: np.ndarray, rng: np.random.Generator, n: int = CANDIDATES) -> np.ndarray:
-    """Mixtures (N x K) to start a search from: the pool at the target, or in the continuous space the prior, the mixtures
-    `around` (r x K), some near them, sparse ones and `n` random ones."""
+    """Mixtures (N x K) to start a search from.
+
+    On a pool they are the pool at the target. In the continuous space they are the baseline mixture, the mixtures `around`
+    (r x K), `n` mixtures near those, `n` random ones and `n // 4` sparse ones.
+    """
     if problem.pool is not None:
         return problem.pool[problem.fidelities.target]
     space = problem.space
-    # exact counts of a smaller total may lie a fraction of a row above the target's caps
+    # Exact counts for a smaller total may exceed the target's caps by a fraction of a row.
     around = space.project(around) if len(around) else around
     parts = [problem.prior[None], around, sample(problem, n, rng), space.sample(n // 4, rng, concentration=0.3)]
     if len(around):
@@ -121,7 +142,7 @@ def candidates(problem: Problem, around: np.ndarray, rng: np.random.Generator, n
 
 
 def evaluate(acquisition: AcquisitionFunction, X: np.ndarray) -> np.ndarray:
-    """Acquisition values (n) of mixtures (n x K), each on its own."""
+    """Acquisition values (n) of mixtures (n x K), each evaluated as a batch of one."""
     points = torch.as_tensor(X).unsqueeze(-2)
     with torch.no_grad():
         return torch.cat([acquisition(chunk) for chunk in points.split(CHUNK)]).numpy()
@@ -130,8 +151,9 @@ def evaluate(acquisition: AcquisitionFunction, X: np.ndarray) -> np.ndarray:
 def maximise(problem: Problem, acquisition: AcquisitionFunction, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mixtures (N x K) from best to worst with their acquisition values (N).
 
-    On a pool `starts` is ranked, and so it is for a drawn function. In the continuous space a gradient search from the best of
-    `starts` goes first: all K coordinates, bounds from the caps, sum 1 as an equality constraint.
+    On a pool, and for a function drawn by `Thompson`, this only ranks `starts` (n x K). In the continuous space it also runs
+    gradient searches from the best of `starts` and ranks what they find beside them. The searches move all K coordinates, with
+    the caps as bounds and a sum of 1 as an equality constraint.
     """
     X, values = starts, evaluate(acquisition, starts)
     if problem.pool is None and not isinstance(acquisition, Thompson):
@@ -143,7 +165,7 @@ def maximise(problem: Problem, acquisition: AcquisitionFunction, starts: np.ndar
 
 
 def _climb(problem: Problem, acquisition: AcquisitionFunction, ranked: np.ndarray) -> np.ndarray:
-    """Local maxima (r x K) from the best of `ranked` that differ."""
+    """Local maxima (r x K) found from the best r of `ranked` (n x K, best first) that differ; r is at most `STARTS`."""
     starts = ranked[:1]
     for x in ranked[1:]:
         if len(starts) == STARTS:
@@ -152,7 +174,7 @@ def _climb(problem: Problem, acquisition: AcquisitionFunction, ranked: np.ndarra
             starts = np.concatenate([starts, x[None]])
     k = problem.space.k
     with searching(), warnings.catch_warnings():
-        # a line search that ends early is no loss: its start is ranked beside what it found
+        # A line search that ends early loses nothing, because its start is ranked beside its result.
         warnings.simplefilter("ignore", category=RuntimeWarning)
         found, _ = optimize_acqf(
             acquisition,
@@ -162,7 +184,7 @@ def _climb(problem: Problem, acquisition: AcquisitionFunction, ranked: np.ndarra
             batch_initial_conditions=torch.as_tensor(starts).unsqueeze(-2),
             equality_constraints=[(torch.arange(k), torch.ones(k, dtype=torch.float64), 1.0)],
             return_best_only=False,
-            # one start at a time: SLSQP's cost grows with the cube of the number of variables
+            # Each start is optimised alone: the cost of SLSQP grows with the cube of the number of variables.
             options={"maxiter": STEPS, "batch_limit": 1},
         )
     return found.squeeze(-2).numpy()

@@ -1,11 +1,13 @@
 """ADMIRE: cheap random trials first, then trials chosen by expected improvement at the target size.
 
-Policy. The initial design goes to the cheapest size. After it each mixture is the one with the largest log expected
-improvement at the target, as one of two models sees it: one learns from all sizes, one from the target alone, and which is
-asked is drawn by how far each is trusted (`surrogates/model_average.py`). It is trained at the target, or at a smaller size where
-that tells more about the target per unit of cost; at most one smaller trial comes to each trial at the target, so that a
-small size which misleads can cost no more than that. Where trials may stop early, one that did is continued instead, at the
-price of the steps that are left, when the expected improvement and the doubt that this removes are worth more for it.
+1. The initial design is trained at the cheapest size.
+2. Each later mixture maximises the log expected improvement at the target under one of two models: one learns from all sizes,
+   the other from the target alone. Which one decides is drawn with their weights in the model average
+   (`surrogates/model_average.py`).
+3. The mixture is trained at the size that removes most uncertainty about the target per unit of cost. After the initial design,
+   smaller trials may not outnumber the target's, which bounds the cost of a small size that misleads.
+4. Where trials may stop early, a stopped trial is resumed instead if that is worth more: expected improvement times the
+   fraction of the uncertainty removed, per unit of cost. Resuming costs only the steps that are left.
 """
 
 from __future__ import annotations
@@ -29,17 +31,18 @@ from admire.optimize.surrogates.search_settings import searching
 from admire.optimize.tried import Tried, offered, random_mixtures, spread_mixtures
 from admire.space import money
 
-INITIAL_SHARE = 0.5  # of the budget, at most, for the initial design
-REPEAT_WITHIN = 0.005  # total variation within which a mixture is the one that was trained before
+INITIAL_SHARE = 0.5  # the initial design takes at most this fraction of the budget
+REPEAT_WITHIN = 0.005  # a mixture within this total variation of a trained one counts as that mixture again
 
 
 class Admire:
     """Multi-fidelity Bayesian optimisation over mixtures.
 
     Args:
-        kernel: over mixtures: `matern`, `rbf`, `linear` or `spectral`.
-        fidelity_kernel: over sizes: `autoregressive`, `downsampling`, `linear-truncated` or `independent`.
-        acquisition: `log-ei`, `ucb` or `thompson` at the target, or `mes-per-cost` or `kg-per-cost` over mixture and size.
+        kernel: the kernel over mixtures: `matern`, `rbf`, `linear` or `spectral`.
+        fidelity_kernel: the kernel over sizes: `autoregressive`, `downsampling`, `linear-truncated` or `independent`.
+        acquisition: `log-ei`, `ucb` or `thompson` choose a mixture by its value at the target; `mes-per-cost` and `kg-per-cost`
+            choose mixture and size together.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class Admire:
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """The initial design when nothing was tried; else up to `q` trials, each chosen as if the ones before it, and the
-        pending ones, had come out as expected."""
+        """The initial design if nothing was tried yet; otherwise up to `q` trials.
+
+        Each is chosen as if the pending trials, and the ones chosen before it, had scored what the model predicts.
+        """
         tried = Tried(problem, seen, pending)
         if not seen.n and not len(pending.X):
             return _initial_design(problem, tried, budget, rng)
@@ -97,13 +102,13 @@ class Admire:
         budget: float,
         rng: np.random.Generator,
     ) -> Proposal | None:
-        """The next trial; None when every mixture was tried, or none that is left can be bought.
+        """The next trial; None when every mixture was tried, or none of the rest can be afforded.
 
-        In the continuous space a mixture next to one that was trained at the target is that one again: noise, not ignorance, is
-        what is left there.
+        If the best mixture of the continuous space lies next to one that was trained at the target, the trained one is repeated
+        with another seed: the uncertainty that is left there is noise.
 
         Args:
-            known: r x K mixtures whose best posterior mean is to be improved on.
+            known: r x K mixtures; the best posterior mean among them is the value to improve on.
         """
         means = surrogate.means(known, problem.fidelities.target)
         best = float(means.max())
@@ -132,24 +137,25 @@ def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.rando
 
 
 def _initial_trials(problem: Problem, budget: float) -> int:
-    """Trials of the initial design in a campaign that has `budget` for exploration in all."""
+    """Number of trials in the initial design of a campaign whose exploration has `budget` in all."""
     cost = problem.fidelities.costs[0]
     n = max(money.affordable(INITIAL_SHARE * budget, cost), 1)
     return min(problem.initial, n) if money.buys(budget, cost) else 0
 
 
 def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
-    """One random mixture at the cheapest size, while nothing has a score (all pending, or all failed)."""
+    """One random mixture at the cheapest size, for as long as nothing has a score (all trials are pending, or failed)."""
     n = int(money.buys(budget, problem.fidelities.costs[0]))
     why = f"a random mixture at {problem.fidelities.names[0]}: no finished trial has a score yet"
     return [Proposal(weights, 0, why=why) for weights in random_mixtures(problem, tried, 0, n, rng)]
 
 
 def _allowed_sizes(problem: Problem, sizes: np.ndarray, initial: int) -> list[int]:
-    """The target, and smaller sizes while their trials, `initial` ones aside, do not outnumber the target's.
+    """Sizes at which the next trial may be trained: the target always, smaller ones only while they have fewer trials than it.
 
     Args:
         sizes: sizes of all trials so far, pending ones included.
+        initial: number of trials of the initial design, which do not count.
     """
     target = problem.fidelities.target
     at_target = int((sizes == target).sum())
@@ -165,15 +171,15 @@ def _anchor(
     sizes: np.ndarray,
     budget: float,
 ) -> Proposal | None:
-    """The prior at the target, as the first trial there; None when it was tried or cannot be bought.
+    """The baseline mixture at the target, as the first trial there; None if it was tried or cannot be afforded.
 
-    It is the mixture to beat, and the contrast with it tells at once when smaller sizes lead astray: all other trials at the
-    target go where the smaller sizes point.
+    It is the mixture to beat. All other trials at the target go where the smaller sizes point, so comparing them with this one
+    shows early when the smaller sizes mislead.
     """
     target, prior = problem.fidelities.target, problem.prior
     if problem.pool is not None or target not in allowed or (sizes == target).any() or (prior, target) in tried:
         return None
-    if not money.buys(budget, tried.price(prior, target)):  # the design may have trained it to a share
+    if not money.buys(budget, tried.price(prior, target)):  # cheaper than a whole trial if it already ran to a fraction
         return None
     predicted = _predicted(problem, surrogate, prior)
     return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
@@ -182,7 +188,7 @@ def _anchor(
 def _repeat(
     problem: Problem, surrogate: GaussianProcesses, x: np.ndarray, allowed: list[int], value: float
 ) -> Proposal | None:
-    """A further replicate of the mixture that was trained at the target next to `x` (K); None where there is none."""
+    """Another replicate of the mixture nearest to `x` (K) that was trained at the target; None if none lies close enough."""
     target = problem.fidelities.target
     trained = surrogate.X[surrogate.X[:, -1] == target, :-1].numpy()
     if problem.pool is not None or target not in allowed or not len(trained):
@@ -204,7 +210,7 @@ def _at_its_best_size(
     acquisition: str,
     value: float,
 ) -> Proposal:
-    """A trial of mixture `x` at the one of `sizes` that removes most of the doubt about it per unit of cost."""
+    """A trial of mixture `x` (K) at that one of `sizes` which removes most of its variance at the target per unit of cost."""
     names = problem.fidelities.names
     worth = {s: surrogate.information(x, s) / tried.price(x, s) for s in sizes}
     size = max(sizes, key=lambda s: (worth[s], s))
@@ -227,8 +233,11 @@ def _going_on(
     best: float,
     anew: Proposal | None,
 ) -> Proposal | None:
-    """A trial that stopped early, continued, if it is worth more than a trial that begins `anew`: expected improvement over `best`
-    times the share of the doubt that the trial removes, per unit of what it costs. None where none is."""
+    """The trial that stopped early and is most worth resuming; None if none is worth more than the new trial `anew`.
+
+    A trial's worth is its expected improvement over `best`, times the fraction of its variance at the target that it removes,
+    per unit of cost.
+    """
     options = [(x, s) for x, longer in tried.stopped() for s in longer if s in allowed]
     options = [(x, s) for x, s in options if money.buys(budget, tried.price(x, s))]
     if not options:
@@ -258,14 +267,14 @@ def _jointly(
     acquisition: str,
     starts: np.ndarray,
 ) -> Proposal | None:
-    """The mixture and size with the largest value per unit of cost."""
+    """The trial with the largest joint acquisition value per unit of cost; None if no new trial can be afforded."""
     stopped = [x for x, _ in tried.stopped()]
     costs = np.array(problem.fidelities.costs)
     allowed = [s for s in allowed if money.buys(budget, min([costs[s], *(tried.price(x, s) for x in stopped)]))]
     if not allowed:
         return None
     if problem.pool is not None:
-        # a mixture of the pool is offered at some sizes only
+        # A pool may offer a mixture at some of the sizes only.
         starts = np.concatenate([problem.pool[s] for s in allowed])
     starts = np.array([*stopped, *starts])
     values = JOINT_ACQUISITIONS[acquisition](surrogate, starts, allowed)
@@ -287,13 +296,13 @@ def _jointly(
 
 
 def _predicted(problem: Problem, surrogate: GaussianProcesses, x: np.ndarray) -> dict[str, float]:
-    """Mean and sd of the objective at the target for mixture `x` (K)."""
+    """Posterior mean and standard deviation of the objective at the target for mixture `x` (K)."""
     mean, variance = surrogate.predict(x[None], problem.fidelities.target)
     return {"mean": float(mean[0]), "sd": float(np.sqrt(variance[0, 0]))}
 
 
 def _scored(problem: Problem, seen: Observations) -> np.ndarray:
-    """Mixtures whose objective was observed at the target; while there is none, at any size."""
+    """Mixtures (r x K) with an observed objective at the target; if there are none, those at any size; if none, all tried ones."""
     finite = np.isfinite(problem.objective(seen.Y))
     at_target = finite & (seen.size == problem.fidelities.target)
     chosen = at_target if at_target.any() else finite

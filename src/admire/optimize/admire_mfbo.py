@@ -1,10 +1,10 @@
 """ADMIRE's multi-fidelity Bayesian optimisation as its paper states it (arXiv 2508.11551, equations 1 to 9), and its
-one-size form. The yardstick for `admire`.
+one-size form. `admire` is compared with both.
 
-One process for the objective itself: squared-exponential covariance of the weights with one length-scale, times the
-downsampling kernel over sizes, all by maximum likelihood; max-value entropy search per unit of cost over mixtures and
-sizes at once; the recommendation is the highest posterior mean at the target. docs/method.md says where the paper's
-released code differs from the paper.
+There is one Gaussian process for the objective itself. Its kernel is a squared exponential of the weights with one
+length-scale, times the downsampling kernel over sizes, fitted by maximum likelihood. Trials are chosen by max-value entropy
+search per unit of cost, over mixture and size together; the mixture with the highest posterior mean at the target is
+recommended. docs/method.md says where the paper's released code differs from the paper.
 """
 
 from __future__ import annotations
@@ -29,22 +29,24 @@ from admire.optimize.surrogates.maximum_likelihood import fit
 from admire.optimize.tried import Tried, random_mixtures
 from admire.space import money
 
-FIT_STEPS = 100
-MAX_VALUES = 16  # draws of the best value
-CHUNK = 256  # mixtures evaluated at once
-SEARCHED = 256  # random mixtures that the search of the continuous space looks at
-MOST = 2000  # mixtures among which the best value is drawn
-ENOUGH = 2  # scored trials for a model
+FIT_STEPS = 100  # iterations of L-BFGS per fit, at most
+MAX_VALUES = 16  # Monte Carlo draws of the best value in max-value entropy search
+CHUNK = 256  # mixtures evaluated in one batch, which bounds the memory
+SEARCHED = 256  # random mixtures per size among which a search of the continuous space chooses
+MOST = 2000  # the best value is drawn on at most this many mixtures
+ENOUGH = 2  # the fewest scored trials that a model is fitted to
 
 
 class AdmireMFBO:
-    """Max-value entropy search per unit of cost over (mixture, size)."""
+    """Max-value entropy search per unit of cost over mixture and size together."""
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """Up to `q` trials; random ones at the cheapest size until two have a score. Pending trials are only not repeated,
-        as in the paper, which has none."""
+        """Up to `q` trials; random ones at the cheapest size until two have a score.
+
+        Pending trials are not proposed a second time, but the model does not know of them: the paper has no pending trials.
+        """
         tried = Tried(problem, seen, pending)
         costs, names = np.array(problem.fidelities.costs), problem.fidelities.names
         if _scored(problem, seen).sum() < ENOUGH:
@@ -107,7 +109,7 @@ class AdmireBO:
 
 
 class _AtSize(AcquisitionFunction):
-    """An acquisition over (mixture, size) as one over mixtures."""
+    """An acquisition function over mixture and size, held at one size and so a function of the mixture alone."""
 
     def __init__(self, acquisition: AcquisitionFunction, problem: Problem, size: int) -> None:
         super().__init__(acquisition.model)
@@ -119,22 +121,22 @@ class _AtSize(AcquisitionFunction):
 
 
 def _places(problem: Problem) -> np.ndarray:
-    """Sizes as numbers in [0, 1], the target at 1: costs stand in for the paper's parameter counts."""
+    """Position of each size in [0, 1], the target at 1; costs stand in for the paper's parameter counts."""
     costs = np.array(problem.fidelities.costs[: problem.fidelities.target + 1])
     span = costs[-1] - costs[0]
     return (costs - costs[0]) / span if span > 0 else np.ones(len(costs))
 
 
 def _scored(problem: Problem, seen: Observations) -> np.ndarray:
-    """Which trials (n booleans) have the whole objective."""
+    """Which trials (n booleans) have every metric of the objective."""
     return np.isfinite(problem.objective(seen.Y))
 
 
 def _fit(problem: Problem, seen: Observations, rows: np.ndarray | None = None) -> SingleTaskGP:
-    """The paper's process on the trials with a score, or on `rows` (n booleans) of them."""
+    """The paper's process fitted to the trials that `rows` (n booleans) selects, by default to all with a score."""
     rows = _scored(problem, seen) if rows is None else rows
     size, target = seen.size[rows], problem.fidelities.target
-    # at the target (place 1) the slope of (1 - s) ** (1 + power) in the power is not finite
+    # At position s = 1, the target's, the derivative of (1 - s) ** (1 + power) by the power is not finite.
     places = np.minimum(_places(problem)[size], 1 - 1e-9)
     cheap = (size == 0) & (target > 0)
     return fit(_process, np.column_stack([seen.X[rows], places]), problem.objective(seen.Y)[rows], cheap, FIT_STEPS)
@@ -150,7 +152,7 @@ def _process(X: Tensor, y: Tensor) -> SingleTaskGP:
 def _ranked(
     problem: Problem, model: SingleTaskGP, allowed: list[int], rng: np.random.Generator
 ) -> list[tuple[np.ndarray, int, float]]:
-    """(mixture, size, entropy per cost) of every candidate at every affordable size, best first."""
+    """(mixture, size, entropy per unit of cost) of every candidate at every size in `allowed`, best first."""
     places, costs = torch.as_tensor(_places(problem)).clamp(max=1 - 1e-9), torch.as_tensor(problem.fidelities.costs)
     target = problem.fidelities.target
     nowhere = np.zeros((0, problem.space.k))
