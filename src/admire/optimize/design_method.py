@@ -1,7 +1,8 @@
-"""A design: every mixture decided before any is trained, for data to learn from rather than for a search.
+"""A nested design: all mixtures are decided before any is trained. It collects data to learn from; it does not search.
 
-Mixtures are Dirichlet draws around the prior. A larger size trains the first of those that a smaller size trains, so that
-what sizes say of the same mixture can be compared (as the ADMIRE IFT Runs do, arXiv 2508.11551, section 5).
+Mixtures are Dirichlet draws around the baseline mixture. A larger size trains the first few of the mixtures that a smaller size
+trains, so that the scores of the same mixture at different sizes can be compared (as in the ADMIRE IFT Runs, arXiv 2508.11551,
+section 5).
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from admire.space.counts import exact_counts
 
 
 class NestedDesign(Admire):
-    """The design at once, nothing after it; recommends what ADMIRE's model makes of its outcomes."""
+    """Proposes the whole design at once and nothing afterwards; recommends as `Admire` does from the same trials."""
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """All trials that the budget buys when nothing was tried, the cheapest size first.
+        """All trials of the design that the budget buys, the cheapest size first; none once any trial exists.
 
         Raises:
-            ConfigError: if the sources hold fewer mixtures than are asked for.
+            ConfigError: if the sources allow fewer distinct mixtures than the design has.
         """
         if seen.n or len(pending.X):
             return []
@@ -48,7 +49,11 @@ class NestedDesign(Admire):
 
 
 def _distinct(problem: Problem, n: int, concentration: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """`n` mixtures (K) around the prior whose counts differ at every size."""
+    """`n` mixtures (K) around the baseline mixture whose exact counts differ at the size with the fewest rows.
+
+    Raises:
+        ConfigError: if `REDRAWS` rounds of draws do not yield as many.
+    """
     fewest = min(problem.totals)
     found: dict[bytes, np.ndarray] = {}
     for _ in range(REDRAWS):

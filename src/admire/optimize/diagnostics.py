@@ -1,4 +1,4 @@
-"""How far the model can be trusted, and what it says about the sources: cross-validation and influences."""
+"""Diagnostics of the surrogate model: its cross-validated accuracy, and the influence of each source on each metric."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from admire.optimize.surrogates.gaussian_process import Kernels
 from admire.optimize.surrogates.model_average import ModelAverage
 from admire.space.simplex import CappedSimplex
 
-ENOUGH = 4  # trials at the target for an accuracy there
+ENOUGH = 4  # the fewest trials of one size from which an accuracy is reported
 Z90 = NormalDist().inv_cdf(0.95)
 
 
 def loo_predictions(
     problem: Problem, seen: Observations, kernels: Kernels | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each trial's objective predicted from all other trials (hyper-parameters are those of all).
+    """Predict each trial's objective from all other trials. Hyper-parameters are not refitted: they come from all trials.
 
     Returns:
-        index (r) into `seen` of the trials with a whole objective, mean (r) and sd (r) of the observed objective.
+        index (r) into `seen` of the trials with every metric of the objective; predicted mean (r) and standard deviation (r) of
+        the observation, noise included. All are empty while there is no model.
     """
     surrogate = ModelAverage.fit(problem, seen, kernels) if seen.n else None
     return surrogate.leave_one_out() if surrogate else (np.zeros(0, dtype=int), np.zeros(0), np.zeros(0))
 
 
 def accuracy(problem: Problem, seen: Observations, surrogate: ModelAverage) -> dict[str, float]:
-    """Leave-one-out accuracy at the target, or while it has fewer than 4 trials at the size that has most.
+    """Leave-one-out accuracy at the target or, while the target has fewer than 4 trials, at the size with the most trials.
 
     Returns:
-        `size` (its index), `n`, `r2`, `spearman` (NaN is left out), `coverage90` (share of trials inside their 90 %
-        interval); empty with fewer than 4 trials at every size.
+        `size` (its index), `n` (trials), `r2`, `spearman` (rank correlation) and `coverage90` (fraction of the trials inside
+        their 90 % interval). Values that are not defined are left out; empty if no size has 4 trials.
     """
     index, mean, sd = surrogate.leave_one_out()
     sizes = seen.size[index]
@@ -56,11 +57,11 @@ def accuracy(problem: Problem, seen: Observations, surrogate: ModelAverage) -> d
 
 
 def influence(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> np.ndarray:
-    """What each source does to each metric at the target.
+    """Influence of each source on each metric at the target.
 
     Returns:
-        K x m: by how much the predicted metric changes when the source goes from its least to its largest possible weight
-        while the others keep the prior's proportions; NaN for metrics without weight in the objective, and everywhere
+        K x m changes of the predicted metric as the source's weight rises from the least to the largest that is possible, while
+        the others keep the baseline mixture's proportions. NaN for metrics without weight in the objective, and everywhere
         while there is no model.
     """
     change = np.full((problem.space.k, len(problem.objective.metrics)), np.nan)
@@ -73,7 +74,7 @@ def influence(problem: Problem, seen: Observations, kernels: Kernels | None = No
 
 
 def _ends(problem: Problem, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mixtures with the least and the largest weight of source `k`, the others in the prior's proportions."""
+    """The mixtures (K) with the least and the largest weight of source `k`, the others in the baseline mixture's proportions."""
     space = problem.space
     others = np.delete(space.caps, k)
     least, largest = max(0.0, 1 - others.sum()), space.caps[k]

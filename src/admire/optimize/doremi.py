@@ -1,7 +1,8 @@
-"""DoReMi (Xie et al. 2023, arXiv:2305.10429): two trainings at the cheapest size, and the mixture that the second arrives at.
+"""DoReMi (Xie et al. 2023, arXiv:2305.10429): two trainings at the cheapest size; the second one learns the mixture.
 
-The first is an ordinary training on the prior, the reference. The second is trained on the uniform mixture by group
-distributionally robust optimisation against it (`admire.train.doremi`). No score is looked at.
+The first training, the reference, is an ordinary one on the baseline mixture. The second, the proxy, starts from the uniform
+mixture and reweighs its sources by group distributionally robust optimisation against the reference (`admire.train.doremi`).
+Evaluation scores play no part.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from admire.space.money import buys
 
 
 class DoReMi:
-    """Reference, proxy, recommendation: its own trainings decide, whatever the objective is."""
+    """Proposes the reference, then the proxy, and recommends the proxy's weights; the objective has no influence on them."""
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """The reference; once it is trained the proxy; then nothing."""
+        """The reference first; the proxy once the reference has a score; nothing after that."""
         name = problem.fidelities.names[0]
         if len(pending.X) or not buys(budget, problem.fidelities.costs[0]):
             return []
@@ -30,7 +31,7 @@ class DoReMi:
         return []
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
-        """The weights that the proxy arrived at, within the caps; the prior while it is not trained."""
+        """The weights that the proxy learned, projected into the caps; the baseline mixture while no proxy is trained."""
         found = np.flatnonzero(np.isfinite(seen.learned).all(1))
         if not len(found):
             return Recommendation(problem.prior, how="the prior: the proxy of DoReMi is not trained")

@@ -1,4 +1,4 @@
-"""Mixtures that nobody searched for: the prior and the uniform one. They cost nothing and learn nothing."""
+"""Methods without a search: they recommend the baseline mixture or the uniform one, and spend nothing."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from admire.optimize.problem import Observations, Pending, Problem, Proposal, Re
 
 
 class Prior:
-    """The campaign's prior."""
+    """Recommends the campaign's baseline mixture."""
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """Nothing."""
+        """No trials."""
         return []
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
-        """The prior."""
+        """The baseline mixture."""
         return Recommendation(problem.prior, how="the prior, whatever was seen")
 
 
 class Uniform(Prior):
-    """The same weight for every source, within the caps."""
+    """Recommends the same weight for every source, as far as the caps allow it."""
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
         """The uniform mixture."""

@@ -1,8 +1,9 @@
 """MFMS-GP: one process over mixture, model scale and training steps, expected improvement per unit of cost (arXiv 2503.21023).
 
-Its abstract says what is modelled and that simple kernels and acquisitions serve; where it is silent this is ours: a Matérn-5/2
-kernel with a length-scale a source times squared exponentials of log cost and of the share of steps, and the value of a trial is
-the expected improvement of its mixture at the target times the squared correlation of the two, per unit of cost.
+The paper's abstract names the quantities that are modelled and says that simple kernels and acquisition functions suffice. These
+choices are ours: the kernel is a Matérn-5/2 with one length-scale per source, times squared exponentials of log cost and of the
+fraction of steps; a trial's value is the expected improvement of its mixture at the target, times the squared correlation
+between the trial's fidelity and the target, per unit of cost.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from admire.optimize.surrogates.maximum_likelihood import fit
 from admire.optimize.tried import Tried, random_mixtures
 from admire.space import money
 
-FIT_STEPS = 60
-SEARCHED = 256  # random mixtures that the search of the continuous space looks at
-CHUNK = 256
-ENOUGH = 2  # scored trials for a model
+FIT_STEPS = 60  # iterations of L-BFGS per fit, at most
+SEARCHED = 256  # random mixtures per fidelity among which a search of the continuous space chooses
+CHUNK = 256  # mixtures evaluated in one batch, which bounds the memory
+ENOUGH = 2  # the fewest scored trials that a model is fitted to
 
 
 class MFMSGP:
@@ -72,7 +73,7 @@ class MFMSGP:
 
 
 class _AtTarget(AcquisitionFunction):
-    """Posterior mean over mixtures, at the target."""
+    """Posterior mean at the target, as a function of the mixture alone."""
 
     def __init__(self, model: SingleTaskGP, problem: Problem) -> None:
         super().__init__(model)
@@ -85,7 +86,7 @@ class _AtTarget(AcquisitionFunction):
 
 
 def _places(problem: Problem) -> np.ndarray:
-    """Fidelities as M x 2: log cost of the whole training in [0, 1], share of the steps."""
+    """Positions of the fidelities (M x 2): log cost of the whole training, scaled to [0, 1], and fraction of its steps."""
     fidelities = problem.fidelities
     return np.column_stack([fidelities.scale(np.array(fidelities.whole)), fidelities.shares])
 
@@ -107,8 +108,13 @@ def _process(X: Tensor, y: Tensor) -> SingleTaskGP:
 def _ranked(
     problem: Problem, model: SingleTaskGP, known: np.ndarray, tried: Tried, budget: float, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, int, float]]:
-    """(mixture, fidelity, value per cost) of every candidate at every affordable fidelity, best first; trials that stopped early
-    are candidates where they can go on."""
+    """(mixture, fidelity, value per unit of cost) of every candidate at every affordable fidelity, best first.
+
+    Trials that stopped early are candidates at the fidelities to which they can be resumed.
+
+    Args:
+        known: mixtures (r x K) of the scored trials; their best posterior mean at the target is the value to improve on.
+    """
     places, fidelities = _places(problem), problem.fidelities
     at_target, _, _ = _pairs(model, known, places[fidelities.target], places[fidelities.target])
     best = at_target.max()
@@ -129,7 +135,11 @@ def _ranked(
 
 
 def _pairs(model: SingleTaskGP, X: np.ndarray, here: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, ...]:
-    """At the target: mean (n), sd (n); and the correlation (n) of each mixture's value there with that `here`."""
+    """Posterior of n mixtures at two fidelities, given by their positions `here` and `target`.
+
+    Returns:
+        mean (n) and standard deviation (n) at the target, and the correlation (n) between a mixture's values at the two.
+    """
     means, covariances = [], []
     with torch.no_grad():
         for part in np.split(X, range(CHUNK, len(X), CHUNK)):

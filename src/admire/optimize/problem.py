@@ -1,6 +1,6 @@
-"""What a method sees: the space, the sizes and their costs, the objective; what was observed; what is pending.
+"""The interface between a method and its caller: the problem, the observations, the pending trials, and the answers.
 
-A real campaign and a replay on a published table call the same `Method`; they differ only in `Problem.pool`.
+A real campaign and a replay of a published table call the same `Method`; they differ only in `Problem.pool`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from admire.space.simplex import CappedSimplex
 
 @dataclass(frozen=True)
 class Objective:
-    """A signed weighting of m metrics: `sum(weights * Y) / sum(|weights|)`, maximised.
+    """A signed weighted mean of m metrics, `sum(weights * Y) / sum(|weights|)`, which is maximised.
 
     Args:
         metrics: m names.
-        weights: m signed weights; negative where lower is better.
+        weights: m signed weights; negative for metrics of which less is better.
     """
 
     metrics: tuple[str, ...]
     weights: np.ndarray
 
     def __call__(self, Y: np.ndarray) -> np.ndarray:
-        """Values (...) of metric vectors `Y` (... x m); NaN where a metric with weight is missing."""
+        """Values (...) of metric vectors `Y` (... x m); NaN where a metric with a weight other than 0 is missing."""
         used = self.weights != 0
         return Y[..., used] @ self.normalised[used]
 
@@ -39,17 +39,19 @@ class Objective:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is to be decided.
+    """A mixing problem: the mixtures that are possible, the fidelities and their costs, and the objective.
 
     Args:
         space: the mixtures over K sources.
-        fidelities: M model sizes, cheapest first, and the target.
-        objective: what is maximised, at the target.
-        prior: K weights, the mixture to beat.
-        totals: M totals of rows; a trial's mixture is counts / total, so mixtures closer than that are the same trial.
-        initial: trials of the initial design.
-        design: for method `design`, M numbers of mixtures and the Dirichlet's concentration; None for all others.
-        pool: for replays, per size the mixtures (n_m x K) that can be bought; None for the continuous space.
+        fidelities: M fidelities, cheapest first, and the target among them.
+        objective: maximised at the target.
+        prior: K weights of the baseline mixture, the one to beat.
+        totals: rows per training at each of the M fidelities. A trial's mixture is its row counts / total, so mixtures that
+            round to the same counts are the same trial.
+        initial: number of trials in the initial design.
+        design: for the method `design` only: how many mixtures each of the M fidelities trains, and the Dirichlet's
+            concentration; None for all other methods.
+        pool: for replays, the mixtures (n_m x K) that can be bought at each fidelity; None for the continuous space.
     """
 
     space: CappedSimplex
@@ -62,7 +64,7 @@ class Problem:
     pool: tuple[np.ndarray, ...] | None = None
 
 
-LEFT_OUT = np.empty(())  # stands for an array of `Observations` that is left out
+LEFT_OUT = np.empty(())  # the default of optional arrays in `Observations`; their shapes depend on the others
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,13 @@ class Observations:
 
     Args:
         X: n x K mixtures (counts / total).
-        size: n indices of sizes, into `Problem.fidelities`.
-        Y: n x m metrics, NaN where missing (failed trials are all NaN).
+        size: n indices into `Problem.fidelities`.
+        Y: n x m metrics, NaN where missing (all metrics of a failed trial are NaN).
         cost: n nominal costs.
-        stderr: n x m standard errors as the evaluations report them, NaN where they do not (all, when left out). A prior's
-            centre, not fixed noise: test items are shared between trials.
-        replicate: n replicate numbers; 0 when left out.
-        learned: n x K mixtures that trainings themselves arrived at (DoReMi's proxy), NaN for all others.
+        stderr: n x m standard errors as the evaluations report them, NaN where they report none; all NaN by default. They only
+            move the centre of the noise's prior and do not fix the noise, because trials share their test items.
+        replicate: n replicate numbers; 0 by default.
+        learned: n x K mixtures that trainings learned themselves (DoReMi's proxy), NaN for all other trials and by default.
     """
 
     X: np.ndarray
@@ -105,7 +107,12 @@ class Observations:
 
 @dataclass(frozen=True)
 class Pending:
-    """q' trials that are decided but not finished: mixtures `X` (q' x K), and the indices of their sizes `size` (q')."""
+    """q' trials that are decided but not finished.
+
+    Args:
+        X: q' x K mixtures.
+        size: q' indices into `Problem.fidelities`.
+    """
 
     X: np.ndarray
     size: np.ndarray
@@ -115,23 +122,23 @@ class Pending:
 
     @classmethod
     def none(cls, problem: Problem) -> Pending:
-        """No trial on its way."""
+        """No pending trials."""
         return cls(np.zeros((0, problem.space.k)), np.zeros(0, dtype=int))
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """One trial that a method wants.
+    """One trial that a method proposes.
 
     Args:
         weights: K weights.
-        size: index of the size.
-        predicted: mean, sd (of the objective at the target for this mixture) and acquisition value, as far as the
-            method knows them; kept for the record.
-        why: one sentence.
-        repeat: a further replicate of a mixture that was tried before is meant.
-        reference: K weights; the sources are weighed during training by how much worse they fare than in the finished trial of
-            this mixture at the same size (DoReMi's proxy). None: an ordinary training.
+        size: index into `Problem.fidelities`.
+        predicted: `mean` and `sd` of the objective at the target for this mixture, and the `acquisition` value; those that the
+            method computes. They are recorded and decide nothing.
+        why: the reason, in one sentence.
+        repeat: whether this is meant as another replicate of a mixture that was tried before.
+        reference: K weights of a finished trial at the same size. The training then reweighs its sources by how much higher
+            their losses are than that trial's (DoReMi's proxy). None: an ordinary training.
     """
 
     weights: np.ndarray
@@ -144,21 +151,21 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The mixture to train the target on, given what was seen.
+    """The mixture to train the target on, given the observations, and how sure that is. None means unknown throughout.
 
     Args:
         weights: K weights.
-        mean: posterior mean of the objective at the target; None when the method has no model.
-        low, high: 90 % interval of the objective's true mean there.
-        how: one sentence: how it was reached.
-        gain_per_cost: the largest expected gain at the target per unit of cost, for the stopping rule; None: unknown.
-        beats_prior: probability that it is better than the prior; None: unknown.
-        is_best, observed_is_best: probability that it, and that the best observed mixture, is the best of the mixtures scored at
-            the target and itself; None: unknown, or none was scored there.
-        trust: in what smaller sizes say about the target, 0 to 1; None: nothing to weigh yet.
-        weights_low, weights_high: K bounds of the mixtures that are as good within noise (90 %); None: unknown.
-        accuracy: cross-validated accuracy of the model: `r2`, `spearman`, `coverage90`, `n`; empty: unknown.
-        hyperparameters: of the fitted model, for the record.
+        mean: posterior mean of the objective at the target; None if the method has no model.
+        low, high: 90 % interval of the objective's true mean at the target.
+        how: how the recommendation was reached, in one sentence.
+        gain_per_cost: the largest expected gain at the target per unit of cost; the stopping rule reads it.
+        beats_prior: probability that this mixture is better than the baseline mixture.
+        is_best, observed_is_best: probabilities that this mixture, and that the best observed one, is the best among the
+            mixtures scored at the target and this one; None also while none was scored there.
+        trust: weight, from 0 to 1, of the model that learns from all sizes; None also while it is the only model.
+        weights_low, weights_high: K bounds on the best mixture's weights, each a 90 % interval under the posterior.
+        accuracy: cross-validated accuracy of the model: `size`, `n`, `r2`, `spearman`, `coverage90`; empty if unknown.
+        hyperparameters: those of the fitted model, for the record.
     """
 
     weights: np.ndarray
@@ -178,14 +185,19 @@ class Recommendation:
 
 
 class Method(Protocol):
-    """A way to spend a budget: what to try next, and what to recommend now."""
+    """A way to spend a budget: it proposes the next trials and recommends a mixture at any time."""
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """Up to `q` trials whose costs sum to at most `budget`, none that `seen` or `pending` has (unless a repeat is
-        meant); an empty list when nothing is affordable or worth it. `q` is the batch; the initial design may return
-        `problem.initial` trials when nothing was seen."""
+        """The next trials; an empty list if none is affordable or worth its cost.
+
+        Args:
+            q: size of a batch: at most this many trials, except that an initial design may have `problem.initial`.
+            budget: the proposed trials' costs sum to at most this.
+
+        Trials in `seen` or `pending` are proposed again only with `repeat`.
+        """
         ...
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:

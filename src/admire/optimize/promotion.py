@@ -1,8 +1,8 @@
-"""Successive halving and Hyperband over model sizes, and over shares of their steps where trials may stop early: many mixtures
-on the cheapest, the best go on to the next dearer.
+"""Successive halving and Hyperband over fidelities: many mixtures at the cheapest, of which the best are promoted to the next.
 
-Promotions are decided one at a time from what is finished (ASHA, Li et al. 2020), so that lanes never wait for a rung. A
-mixture's bracket is the smallest size it was trained at.
+Fidelities are model sizes and, where trials may stop early, fractions of their steps. Each promotion is decided from the trials
+that are finished at that moment (ASHA, Li et al. 2020), so lanes never wait for a whole rung, the trials of one bracket at one
+fidelity. A mixture's bracket is the cheapest fidelity at which it was trained.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from admire.optimize.random_search import Random
 from admire.optimize.tried import Tried, offered, random_mixtures
 from admire.space import money
 
-ETA = 3  # of so many mixtures one goes on
+ETA = 3  # one mixture in this many is promoted
 
 
 class SuccessiveHalving:
@@ -25,7 +25,7 @@ class SuccessiveHalving:
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """Up to `q` trials: promotions first, from the dearest size down, else new mixtures."""
+        """Up to `q` trials: promotions first, from the dearest size down; new random mixtures if there are none."""
         tried = Tried(problem, seen, pending)
         costs, names = problem.fidelities.costs, problem.fidelities.names
         proposals: list[Proposal] = []
@@ -46,7 +46,7 @@ class SuccessiveHalving:
         return proposals
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
-        """The best observed at the target; before there is one, the best at the dearest size that has any."""
+        """The best observed mixture at the dearest size that has a score; the baseline mixture while none has."""
         values = problem.objective(seen.Y)
         for size in range(problem.fidelities.target, -1, -1):
             here = np.where(seen.size == size, values, np.nan)
@@ -58,7 +58,7 @@ class SuccessiveHalving:
         return Recommendation(problem.prior, how="the prior: no mixture has been scored yet")
 
     def _promotion(self, problem: Problem, seen: Observations, tried: Tried, budget: float) -> Proposal | None:
-        """The best mixture that is among the best third of its rung and was not promoted yet."""
+        """The promotion of the best mixture in the best third of its rung that is not promoted yet; None if there is none."""
         values = problem.objective(seen.Y)
         bracket = _brackets(seen)
         for size in range(problem.fidelities.target - 1, -1, -1):
@@ -73,7 +73,7 @@ class SuccessiveHalving:
         return None
 
     def _new_size(self, problem: Problem, sizes: np.ndarray) -> int:
-        """Where a new mixture begins: Hyperband gives every bracket the same cost."""
+        """The size at which a new mixture begins: the cheapest, or for Hyperband the one that has spent least so far."""
         if not self.hyperband:
             return 0
         spent = [problem.fidelities.costs[s] * (sizes == s).sum() for s in range(problem.fidelities.target + 1)]
@@ -81,13 +81,13 @@ class SuccessiveHalving:
 
 
 class Hyperband(SuccessiveHalving):
-    """As many brackets as sizes; in each, mixtures begin at another size."""
+    """One bracket per size: the mixtures of a bracket begin at its size, and every bracket gets the same cost."""
 
     hyperband = True
 
 
 def _brackets(seen: Observations) -> np.ndarray:
-    """Smallest size (n) that each trial's mixture was trained at."""
+    """For each of n trials the cheapest size at which its mixture was trained."""
     keys = [x.round(9).tobytes() for x in seen.X]
     first: dict[bytes, int] = {}
     for key, size in zip(keys, seen.size, strict=True):
