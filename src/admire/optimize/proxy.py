@@ -1,6 +1,6 @@
-"""Random mixtures of one cheap size, a regression on them, the mixture that it predicts to be best: RegMix and its kin.
+"""RegMix and related methods: train random mixtures at the cheapest size, fit a regression, recommend its best prediction.
 
-Nothing is learnt from the target: what is best at the cheapest size is recommended for it.
+The target is never trained: the mixture that is predicted to be best at the cheapest size is recommended for it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,16 @@ from admire.optimize.surrogates.regressions import Predict
 from admire.optimize.tried import Tried, random_mixtures, sample
 from admire.space.money import affordable
 
-SIMULATED = 20_000  # mixtures whose scores are predicted in the continuous space
-TOP = 100  # of these the best are averaged (arXiv 2407.01492, section 3.3)
+SIMULATED = 20_000  # random mixtures of the continuous space whose scores are predicted
+TOP = 100  # this many of them, the best predicted, are averaged (arXiv 2407.01492, section 3.3)
 
 
 class Proxy:
-    """Random search at the cheapest size; recommends by a regression on it."""
+    """Random search at the cheapest size; recommends by a regression on its trials.
+
+    Subclasses set `fit` (the regression), `name` (for sentences) and `by_metric` (fit one regression per metric, not one for
+    the objective).
+    """
 
     fit: Callable[[np.ndarray, np.ndarray], Predict]
     name: str
@@ -36,7 +40,7 @@ class Proxy:
         return [Proposal(weights, 0, why=f"a random mixture at {name} for {self.name}") for weights in mixtures]
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
-        """The predicted best mixture; in the continuous space the average of the best of many, as RegMix does."""
+        """The mixture that is predicted to be best; in the continuous space the mean of the `TOP` best, as in RegMix."""
         predict = self._fitted(problem, seen)
         size = problem.fidelities.names[0]
         if predict is None:
@@ -52,7 +56,7 @@ class Proxy:
         return Recommendation(best, how=f"the best that {self.name} predicts from {n} random mixtures at {size}")
 
     def _fitted(self, problem: Problem, seen: Observations) -> Predict | None:
-        """Predicts the objective; None with fewer than three scored mixtures."""
+        """The fitted prediction of the objective; None with fewer than three scored trials at the cheapest size."""
         rows = (seen.size == 0) & np.isfinite(problem.objective(seen.Y))
         if rows.sum() < 3:
             return None
@@ -72,7 +76,7 @@ class RegMixLinear(Proxy):
 
 
 class RegMixLightGBM(Proxy):
-    """RegMix with boosted trees, its authors' choice."""
+    """RegMix with boosted trees, which its authors chose."""
 
     fit, name = staticmethod(regressions.lightgbm), "boosted trees"
 
@@ -84,6 +88,6 @@ class SupportVectors(Proxy):
 
 
 class MixingLaw(Proxy):
-    """The exponential data mixing law, a metric at a time."""
+    """The exponential data mixing law, one per metric."""
 
     fit, name, by_metric = staticmethod(mixing_law.exponential), "the exponential mixing law", True

@@ -10,7 +10,7 @@ from admire.space.money import affordable
 
 
 class Random:
-    """Random mixtures at the target; recommends the best observed there, and the prior while there is none."""
+    """Random mixtures at the target; recommends the best observed there, and the baseline mixture while there is none."""
 
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
@@ -22,7 +22,7 @@ class Random:
         return [Proposal(weights, target, why="a random mixture at the target size") for weights in mixtures]
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
-        """The best observed mixture at the target."""
+        """The mixture with the best observed objective at the target; the baseline mixture while there is none."""
         target = problem.fidelities.target
         values = np.where(seen.size == target, problem.objective(seen.Y), np.nan)
         name = problem.fidelities.names[target]

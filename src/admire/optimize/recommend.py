@@ -1,4 +1,4 @@
-"""Which mixture to train the target on, how sure that is, and what more trials could gain."""
+"""The recommended mixture for the target, its uncertainty, and the gain that further trials could bring."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from admire.optimize.surrogates.gaussian_process import Kernels
 from admire.optimize.surrogates.model_average import ModelAverage, TrustedMean
 from admire.optimize.surrogates.search_settings import searching
 
-RIVALS = 256  # random mixtures, and as many near it, that the recommendation is compared with
-DRAWS = 400  # functions drawn from the posterior for the range of good mixtures
-SAME = 1e-9  # weights closer than this are the same mixture
+RIVALS = 256  # the recommendation is compared with this many random mixtures and this many near it
+DRAWS = 400  # functions drawn from the posterior to estimate probabilities and the range of good mixtures
+SAME = 1e-9  # mixtures whose weights all differ by at most this are the same mixture
 
 
 @searching()
 def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = None) -> Recommendation:
-    """The mixture with the highest posterior mean of the objective at the target; the prior while nothing has a score."""
+    """The mixture with the highest posterior mean of the objective at the target; the baseline mixture while there is no model."""
     with manual_seed(0):
         surrogate = ModelAverage.fit(problem, seen, kernels) if seen.n else None
         if surrogate is None:
@@ -33,7 +33,7 @@ def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = No
         tops = seen.X[np.argsort(-means, kind="stable")[:8]]
         ranked, _ = maximise(problem, TrustedMean(surrogate), candidates(problem, tops, rng))
     best = ranked[0]
-    # row 0 the recommendation, row 1 the prior, then what they are compared with
+    # Row 0 is the recommendation, row 1 the baseline mixture; the other rows are the mixtures to compare with.
     rivals = candidates(problem, best[None], rng, RIVALS)
     mean, covariance = surrogate.predict(np.concatenate([best[None], problem.prior[None], rivals]), target)
     reach = surrogate.z90(target) * float(np.sqrt(covariance[0, 0]))
@@ -59,14 +59,17 @@ def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = No
 
 
 def _expected_gain(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
-    """E[max(f_i - f_0, 0)] of each mixture i over mixture 0, both uncertain; what both share (the size's level) cancels."""
+    """E[max(f_i - f_0, 0)] (n) of each mixture i over mixture 0, both uncertain.
+
+    An error that both share, such as that of the size's level, cancels.
+    """
     gain = mean - mean[0]
     sd = np.sqrt(np.maximum(np.diag(covariance) + covariance[0, 0] - 2 * covariance[0], 1e-300))
     return sd * (gain / sd * norm.cdf(gain / sd) + norm.pdf(gain / sd))
 
 
 def _beats(mean: np.ndarray, covariance: np.ndarray, other: int) -> float:
-    """Probability that mixture 0 is better than mixture `other`; one half where they are the same."""
+    """Posterior probability that mixture 0 is better than mixture `other`; one half if they are the same."""
     sd = np.sqrt(max(covariance[0, 0] + covariance[other, other] - 2 * covariance[0, other], 1e-300))
     return NormalDist().cdf(float((mean[0] - mean[other]) / sd))
 
@@ -74,7 +77,10 @@ def _beats(mean: np.ndarray, covariance: np.ndarray, other: int) -> float:
 def _range_of_best(
     X: np.ndarray, mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """5 % and 95 % quantiles, a source, of the best mixture under functions drawn from the posterior; `X[0]` is inside."""
+    """Range of the best mixture's weights: per source the 5 % and 95 % quantiles (K each) over functions drawn from the posterior.
+
+    The range is widened where necessary to contain `X[0]`, the recommendation.
+    """
     low, high = np.quantile(X[_draws(mean, covariance, rng).argmax(1)], [0.05, 0.95], axis=0)
     return np.minimum(low, X[0]), np.maximum(high, X[0])
 
@@ -82,8 +88,12 @@ def _range_of_best(
 def _chances(
     problem: Problem, seen: Observations, surrogate: ModelAverage, best: np.ndarray, rng: np.random.Generator
 ) -> tuple[float | None, float | None]:
-    """Probabilities that the recommendation `best` (K), and that the best observed mixture at the target, is the best of the
-    mixtures scored there and the recommendation; None while none was."""
+    """Probability of being the best one among the recommendation and all mixtures scored at the target.
+
+    Returns:
+        that of the recommendation `best` (K), and that of the best observed mixture at the target; None and None while no
+        mixture was scored at the target.
+    """
     target = problem.fidelities.target
     scores = np.where(seen.size == target, problem.objective(seen.Y), np.nan)
     if not np.isfinite(scores).any():
@@ -97,7 +107,7 @@ def _chances(
 
 
 def _draws(mean: np.ndarray, covariance: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Functions drawn from the posterior (DRAWS x n)."""
+    """Values at n mixtures of functions drawn from the posterior (DRAWS x n)."""
     return rng.multivariate_normal(mean, covariance, size=DRAWS, method="eigh", check_valid="ignore")
 
 
@@ -106,7 +116,7 @@ def _without(matrix: np.ndarray, i: int) -> np.ndarray:
 
 
 def _how(problem: Problem, seen: Observations, found: dict[str, float], trust: float | None) -> str:
-    """One sentence: from which trials, whether smaller sizes agree, and how well trials are predicted that were not seen."""
+    """One sentence: the number of trials per size, the trust in smaller sizes, and the cross-validated accuracy `found`."""
     names = problem.fidelities.names
     scored = seen.size[np.isfinite(problem.objective(seen.Y))]
     counts = ", ".join(f"{(scored == s).sum()} at {names[s]}" for s in range(len(names)) if (scored == s).any())

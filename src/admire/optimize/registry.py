@@ -1,7 +1,7 @@
-"""The registry of methods: name -> where the class is, what it does, where it comes from, what it needs.
+"""The registry of methods: under each name the class, a description, its source and its requirements.
 
-A new method is one class and one line here; its name is what `optimizer.method` and `admire replay --methods` take.
-Importing this module imports no method, so that names can be checked in milliseconds.
+A new method is one class and one entry here. `optimizer.method` and `admire replay --methods` take the names. Importing this
+module imports no method, so that names can be checked in milliseconds.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class Entry:
 
     Args:
         path: `module:Class`.
-        what: one line.
-        source: where it comes from.
-        needs: what a campaign or table must have for it, in words.
-        requires: the same for replays: `sizes` (two or more), `promotes` (mixtures that occur at several sizes), `trains` (a
-            training of its own kind) and `design`, which no table has.
-        stops: whether it can work with trials that stop at a share of their steps.
-        options: option -> the values that it can take, the default first.
+        what: a description of one line.
+        source: the paper or idea that it comes from.
+        needs: the requirements on a campaign or table, in words.
+        requires: requirements that a replay checks on its table: `sizes` (two or more), `promotes` (mixtures that occur at
+            several sizes), `trains` (a special kind of training) and `design`; no table has the last two.
+        stops: whether it can work with trials that stop at a fraction of their steps.
+        options: the values of each option, the default first.
     """
 
     path: str
@@ -48,7 +48,7 @@ SEVERAL = "two model sizes or more; in replays mixtures that occur at several"
 METHODS: dict[str, Entry] = {
     "admire": Entry(
         path="admire.optimize.admire:Admire",
-        what="a Gaussian process a metric over mixture, size and steps; cheap trials first, then where the target gains most",
+        what="one Gaussian process per metric over mixture, size and steps; cheap trials first, then those that promise most",
         source=f"multi-fidelity Bayesian optimisation after ADMIRE ({PAPER}) and Kennedy & O'Hagan (2000)",
         needs="one model size or several",
         options={
@@ -92,7 +92,7 @@ METHODS: dict[str, Entry] = {
     ),
     "mixing-law": Entry(
         path="admire.optimize.proxy:MixingLaw",
-        what="random mixtures at the cheapest size, an exponential law a metric, its best prediction",
+        what="random mixtures at the cheapest size, one exponential law per metric, their best prediction",
         source="Data Mixing Laws, arXiv 2403.16952",
         needs=ORDERS,
     ),
@@ -104,7 +104,7 @@ METHODS: dict[str, Entry] = {
     ),
     "successive-halving": Entry(
         path="admire.optimize.promotion:SuccessiveHalving",
-        what="many mixtures at the cheapest size or share of its steps, the best third goes on to the next",
+        what="many mixtures at the cheapest size or fraction of its steps, the best third is promoted to the next",
         source="ASHA, arXiv 1810.05934",
         needs=SEVERAL,
         requires=PROMOTES,
@@ -118,7 +118,7 @@ METHODS: dict[str, Entry] = {
     ),
     "doremi": Entry(
         path="admire.optimize.doremi:DoReMi",
-        what="a reference and a proxy at the cheapest size; the source weights that the proxy arrives at",
+        what="a reference and a proxy at the cheapest size; recommends the source weights that the proxy learns",
         source="DoReMi, arXiv 2305.10429",
         needs="pre-training; it looks at no score, so it knows nothing of the objective",
         requires=frozenset({"trains"}),
@@ -126,7 +126,7 @@ METHODS: dict[str, Entry] = {
     ),
     "design": Entry(
         path="admire.optimize.design_method:NestedDesign",
-        what="random mixtures around the prior, all decided at once, nested over sizes: data to learn from",
+        what="random mixtures around the baseline mixture, all decided at once, nested over sizes: data to learn from",
         source=f"{PAPER}, section 5",
         needs="optimizer.design",
         requires=frozenset({"design"}),
@@ -139,7 +139,7 @@ METHODS: dict[str, Entry] = {
         needs="the target size only",
     ),
     "prior": Entry(
-        path="admire.optimize.fixed:Prior", what="recommends the prior", source="a baseline", needs="nothing"
+        path="admire.optimize.fixed:Prior", what="recommends the baseline mixture", source="a baseline", needs="nothing"
     ),
     "uniform": Entry(
         path="admire.optimize.fixed:Uniform",
@@ -148,14 +148,14 @@ METHODS: dict[str, Entry] = {
         needs="nothing",
     ),
 }
-TRANSFER = "transfer:"  # transfer:<method>@<size>
+TRANSFER = "transfer:"  # the whole name is transfer:<method>@<size>
 
 
 def check_name(name: str) -> None:
     """Refuse a name that is not in the registry.
 
     Raises:
-        ConfigError: with the nearest known name.
+        ConfigError: names the nearest known method, or all of them.
     """
     method, _ = _parts(name)
     if method not in METHODS:
@@ -167,10 +167,10 @@ def check_name(name: str) -> None:
 
 
 def check_options(name: str, options: Mapping[str, str]) -> None:
-    """Refuse options that a method does not have, or values that they cannot take.
+    """Refuse options that a method does not have, and values that an option cannot take.
 
     Raises:
-        ConfigError: with the nearest known value.
+        ConfigError: names the options that the method has, or the nearest known value.
     """
     method, known = _parts(name)[0], entry(name).options
     for key, value in options.items():
@@ -184,7 +184,7 @@ def check_options(name: str, options: Mapping[str, str]) -> None:
 
 
 def entry(name: str) -> Entry:
-    """The registry's entry of a method; that of `transfer:<method>@<size>` needs a smaller size beside."""
+    """The registry's entry of a method; `transfer:<method>@<size>` additionally requires two sizes."""
     method, size = _parts(name)
     found = METHODS[method]
     return found if size is None else replace(found, requires=SIZES)
@@ -194,7 +194,7 @@ def get(name: str, options: Mapping[str, str] | None = None) -> Method:
     """The method called `name` with a campaign's options.
 
     Raises:
-        ConfigError: if there is none, or it has no such option, naming the key and the nearest known name.
+        ConfigError: if there is no such method, option or value; names the key and the nearest known name.
     """
     try:
         check_name(name)
@@ -207,10 +207,10 @@ def get(name: str, options: Mapping[str, str] | None = None) -> Method:
 
 
 def build(name: str, options: Mapping[str, str] | None = None) -> Method:
-    """The method called `name`; options may also stand in the name, `admire+kernel=rbf+acquisition=ucb`.
+    """The method called `name`. The name may carry options too, which override `options`: `admire+kernel=rbf+acquisition=ucb`.
 
     Raises:
-        ConfigError: if the method has no such option, or does not know its value.
+        ConfigError: if the method has no such option, or the option no such value.
     """
     method, size = _parts(name)
     given = {**(options or {}), **_options(name)}
@@ -225,15 +225,15 @@ def build(name: str, options: Mapping[str, str] | None = None) -> Method:
 
 
 def _options(name: str) -> dict[str, str]:
-    """What stands behind a name's plus signs."""
+    """The options that a name carries behind its plus signs."""
     return dict(part.partition("=")[::2] for part in name.split("+")[1:])
 
 
 def _parts(name: str) -> tuple[str, str | None]:
-    """Method and, for `transfer:<method>@<size>`, the size.
+    """The method's name and, for `transfer:<method>@<size>`, the size; otherwise None.
 
     Raises:
-        ConfigError: if a transfer does not say from which size.
+        ConfigError: if a transfer names no method or no size.
     """
     name = name.partition("+")[0]
     if not name.startswith(TRANSFER):

@@ -1,4 +1,4 @@
-"""Zero-shot transfer: a method that sees one model size only, and recommends for the target what is best there
+"""Zero-shot transfer: a method sees one model size only, and its recommendation for that size is used for the target
 (arXiv 2508.11551, figure 5)."""
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from admire.space.fidelities import Fidelities
 
 
 class Transfer:
-    """`method` on a problem that ends at one size.
+    """Runs another method on a problem whose only size, and target, is `size`.
 
     Args:
-        method: any other.
-        size: label of the size.
+        method: the method that proposes and recommends.
+        size: name of the size.
     """
 
     def __init__(self, method: Method, size: str) -> None:
@@ -26,16 +26,24 @@ class Transfer:
     def propose(
         self, problem: Problem, seen: Observations, pending: Pending, *, q: int, budget: float, rng: np.random.Generator
     ) -> list[Proposal]:
-        """What the method proposes at that size."""
+        """The trials that the method proposes at that size.
+
+        Raises:
+            ConfigError: if the problem has no such size.
+        """
         own, at = self._own(problem)
         wanted = self.method.propose(own, _at(seen, at), _waiting(pending, at), q=q, budget=budget, rng=rng)
         return [replace(proposal, size=at) for proposal in wanted]
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
-        """What the method recommends for that size; its prediction says nothing about the target's score."""
+        """The mixture that the method recommends for that size, without its prediction, which is not of the target's score.
+
+        Raises:
+            ConfigError: if the problem has no such size.
+        """
         own, at = self._own(problem)
         if problem.pool is not None:
-            # what can be recommended is what the target can be trained on
+            # Only a mixture that the target was trained on can be recommended.
             own = replace(own, pool=(problem.pool[problem.fidelities.target],))
         found = self.method.recommend(own, _at(seen, at))
         return Recommendation(found.weights, how=f"{found.how}; carried over from {self.size}")
@@ -55,7 +63,7 @@ class Transfer:
 
 
 def _at(seen: Observations, size: int) -> Observations:
-    """The trials of one size, as a problem with one size sees them."""
+    """The trials of one size, with the index that the size has in a problem of one size, 0."""
     rows = seen.size == size
     parts = {name: getattr(seen, name)[rows] for name in ("X", "Y", "cost", "stderr", "replicate", "learned")}
     return Observations(size=np.zeros(rows.sum(), dtype=int), **parts)

@@ -1,4 +1,4 @@
-"""Mixtures that no model chose: random ones, well-spread ones, and the record of what was tried before."""
+"""Random and well-spread mixtures, which no model chooses, and the record of the trials so far."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import numpy as np
 from admire.optimize.problem import Observations, Pending, Problem
 from admire.space.counts import exact_counts
 
-REDRAWS = 20  # batches drawn before a lattice counts as used up
+REDRAWS = 20  # batches that are drawn before all mixtures of exact counts are taken to be used up
 
 
 class Tried:
-    """The trials that a campaign has: mixtures are the same trial when their exact counts are. One that stopped at a share of its
-    steps can go on to a larger one of the same model, once it is finished.
+    """The trials of a campaign so far. Two mixtures are the same trial if their exact counts are equal.
+
+    A finished trial that stopped at a fraction of its steps can be resumed to a larger fraction of the same model.
 
     Args:
-        problem: gives the totals, a size.
+        problem: its `totals` decide which mixtures have equal counts.
         seen: finished trials; only those of replicate 0 count.
-        pending: trials on their way.
+        pending: trials that are decided but not finished.
     """
 
     def __init__(self, problem: Problem, seen: Observations, pending: Pending) -> None:
         self.problem = problem
-        self._closed: set[tuple[int, bytes]] = set()  # on their way, or failed: nothing more can be made of them now
+        self._closed: set[tuple[int, bytes]] = set()  # pending or failed trials: they cannot be resumed now
         self._stopped: dict[
             tuple[int, bytes], tuple[int, np.ndarray]
-        ] = {}  # the dearest size that was scored, the mixture
+        ] = {}  # the longest fidelity with a score, and the mixture
         first = seen.replicate == 0
         scored = np.isfinite(problem.objective(seen.Y[first]))
         for x, size, score in zip(seen.X[first], seen.size[first], scored, strict=True):
@@ -43,11 +44,11 @@ class Tried:
         return key in self._closed or (key in self._stopped and shares[self._stopped[key][0]] >= shares[trial[1]])
 
     def add(self, weights: np.ndarray, size: int) -> None:
-        """Record a trial that is on its way."""
+        """Record a pending trial."""
         self._closed.add(self._key(weights, size))
 
     def take_new(self, mixtures: Iterable[np.ndarray], size: int, n: int) -> list[np.ndarray]:
-        """The first `n` of `mixtures` that are new at `size`; they are recorded."""
+        """The first `n` of `mixtures` (K each) that are new at `size`, which are recorded as pending."""
         new: list[np.ndarray] = []
         for weights in mixtures:
             if len(new) == n:
@@ -58,7 +59,7 @@ class Tried:
         return new
 
     def price(self, weights: np.ndarray, size: int) -> float:
-        """What a trial that was not tried costs: less, when it goes on with one that stopped early."""
+        """Cost of a new trial; less than a whole one's if it resumes a trial that stopped early."""
         fidelities = self.problem.fidelities
         stopped = self._stopped.get(self._key(weights, size))
         if stopped is None or size not in fidelities.longer(stopped[0]):
@@ -66,7 +67,7 @@ class Tried:
         return fidelities.price(size, fidelities.shares[stopped[0]])
 
     def stopped(self) -> list[tuple[np.ndarray, list[int]]]:
-        """Mixtures (K) of trials that stopped early, each with the sizes that it can go on to."""
+        """Mixtures (K) of trials that stopped early, each with the fidelities to which it can be resumed."""
         longer = self.problem.fidelities.longer
         return [
             (x, longer(size)) for key, (size, x) in self._stopped.items() if longer(size) and key not in self._closed
@@ -78,12 +79,12 @@ class Tried:
 
 
 def offered(problem: Problem, x: np.ndarray, size: int) -> bool:
-    """Whether mixture `x` (K) can be bought at `size`."""
+    """Whether mixture `x` (K) can be trained at `size`; always true in the continuous space."""
     return problem.pool is None or bool((abs(problem.pool[size] - x).max(1) < 1e-9).any())
 
 
 def sample(problem: Problem, n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` random mixtures (n x K) of the continuous space: uniform ones and ones around the prior, in turn."""
+    """`n` random mixtures (n x K) of the continuous space, alternately uniform ones and ones around the baseline mixture."""
     k = problem.space.k
     mixtures = problem.space.sample(n, rng)
     around = problem.space.sample(n // 2, rng, concentration=k * problem.prior)
@@ -92,7 +93,7 @@ def sample(problem: Problem, n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def random_mixtures(problem: Problem, tried: Tried, size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Up to `n` random mixtures (K) that are new at `size`; fewer when the pool or the lattice is used up."""
+    """Up to `n` random mixtures (K) that are new at `size`; fewer if the pool or the mixtures of exact counts are used up."""
     if problem.pool is not None:
         pool = problem.pool[size]
         return tried.take_new(pool[rng.permutation(len(pool))], size, n)
@@ -105,7 +106,10 @@ def random_mixtures(problem: Problem, tried: Tried, size: int, n: int, rng: np.r
 
 
 def spread_mixtures(problem: Problem, tried: Tried, size: int, n: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """As `random_mixtures`, the prior first, the others chosen to lie far apart (greedy maximin over cube roots)."""
+    """Up to `n` new mixtures (K) that lie far apart, the baseline mixture first; on a pool they are random ones.
+
+    The others are chosen among `4 * n` random ones by greedy maximin distance between the cube roots of the weights.
+    """
     if problem.pool is not None:
         return random_mixtures(problem, tried, size, n, rng)
     candidates = np.concatenate([problem.prior[None], sample(problem, 4 * n, rng)])
