@@ -175,12 +175,26 @@ def render(
         site: the cluster that it is planned for.
         queue_minutes: how long a job is expected to wait in the queue there.
     """
-    campaign, unit = plan.campaign, plan.campaign.budget.unit
+    campaign = plan.campaign
     side_by_side = concurrency or campaign.budget.lanes
-    out = [f"Cost plan of campaign '{campaign.name}' ({unit}; nominal costs from the YAML)", ""]
-    out.append(
-        f"  {'size':<12}{'cost/trial':>12}{'measured':>10}{'decided':>10}{'affordable':>12}{'GPUs':>6}{'minutes':>9}{'mem GB':>8}"
-    )
+    out = [f"Cost plan of campaign '{campaign.name}' ({campaign.budget.unit}; nominal costs from the YAML)", ""]
+    out += [*_sizes(plan), *_money(plan), "", *_ahead(plan)]
+    if site is not None:
+        out += _cluster(plan, site, side_by_side, queue_minutes)
+    out += [f"  wall time      {_wall_time(plan, side_by_side)}", f"  disk           {_disk(plan)}"]
+    if plan.trials()[1]:
+        out += [
+            "  A dry run cannot list trials that are not decided yet; `snakemake --cores 1 next_proposal` decides the next",
+            "  ones in seconds, then `snakemake -n next_iteration` lists them.",
+        ]
+    return "\n".join(out)
+
+
+def _sizes(plan: Plan) -> list[str]:
+    """One line per fidelity, the legend, and advice where measured costs differ from nominal ones."""
+    campaign, unit = plan.campaign, plan.campaign.budget.unit
+    heads = (("cost/trial", 12), ("measured", 10), ("decided", 10), ("affordable", 12), ("GPUs", 6), ("minutes", 9))
+    out = [f"  {'size':<12}" + "".join(f"{head:>{width}}" for head, width in (*heads, ("mem GB", 8)))]
     for line in plan.lines:
         model = line.fidelity.model
         name = line.fidelity.name + (" *" if line.fidelity.name == campaign.target.name else "")
@@ -200,35 +214,32 @@ def render(
         for line in plan.lines
         if line.measured and line.fidelity.share == 1 and abs(line.measured / line.fidelity.cost - 1) > OFF
     ]
-    out += [*advice, ""] if advice else []
-    if campaign.optimizer.design:
-        out.append(f"  design     {_sum(campaign)}")
-    out.append(f"  budget     {_amount(plan.budget.total):>10}")
-    out.append(f"  spent      {_amount(plan.budget.spent):>10}")
-    out.append(f"  committed  {_amount(plan.budget.committed):>10}  (spent, and what is decided)")
-    out.append(f"  reserved   {_amount(plan.budget.reserved):>10}  ({_reserve(campaign)})")
-    out.append(f"  open       {_amount(plan.open):>10}")
-    for name, cost in plan.bases.items():
-        out.append(f"  outside the budget: base model {name}: {cost:.4g}")
+    return [*out, *advice, ""] if advice else out
+
+
+def _money(plan: Plan) -> list[str]:
+    """The budget and its parts, and base models, which stand outside it."""
+    campaign, budget = plan.campaign, plan.budget
+    return [
+        *([f"  design     {_sum(campaign)}"] if campaign.optimizer.design else []),
+        f"  budget     {_amount(budget.total):>10}",
+        f"  spent      {_amount(budget.spent):>10}",
+        f"  committed  {_amount(budget.committed):>10}  (spent, and what is decided)",
+        f"  reserved   {_amount(budget.reserved):>10}  ({_reserve(campaign)})",
+        f"  open       {_amount(plan.open):>10}",
+        *(f"  outside the budget: base model {name}: {cost:.4g}" for name, cost in plan.bases.items()),
+    ]
+
+
+def _ahead(plan: Plan) -> list[str]:
+    """How many trials and jobs are still to come."""
     (few, many), (few_jobs, many_jobs) = plan.trials(), plan.jobs()
-    out.append("")
-    if campaign.optimizer.design:
-        out.append(f"  further trials {many}, decided at once; jobs {many_jobs}")
-    else:
-        out.append(
-            f"  further trials {few} to {many} (after the initial design all at the target .. all at "
-            f"{plan.lines[0].fidelity.name}); jobs {few_jobs} to {many_jobs}, the final training's included"
-        )
-    if site is not None:
-        out += _cluster(plan, site, side_by_side, queue_minutes)
-    out.append(f"  wall time      {_wall_time(plan, side_by_side)}")
-    out.append(f"  disk           {_disk(plan)}")
-    if many:
-        out.append(
-            "  A dry run cannot list trials that are not decided yet; `snakemake --cores 1 next_proposal` decides the next"
-        )
-        out.append("  ones in seconds, then `snakemake -n next_iteration` lists them.")
-    return "\n".join(out)
+    if plan.campaign.optimizer.design:
+        return [f"  further trials {many}, decided at once; jobs {many_jobs}"]
+    return [
+        f"  further trials {few} to {many} (after the initial design all at the target .. all at "
+        f"{plan.lines[0].fidelity.name}); jobs {few_jobs} to {many_jobs}, the final training's included"
+    ]
 
 
 def _advice(line: Line, unit: str) -> str:
