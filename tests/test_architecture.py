@@ -173,3 +173,16 @@ def test_a_verb_starts_light(subcommand):
 def test_a_verb_is_one_file(subcommand):
     tree = ast.parse((PACKAGE / "cli" / f"{subcommand.replace('-', '_')}.py").read_text(encoding="utf-8"))
     assert {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_file_and_function_is_of_a_size_that_one_reads(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 400, "split the file by concept"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno - node.lineno < 60, f"{node.name} is longer than 60 lines"
+            names = [one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            assert len([name for name in names if name not in ("self", "cls")]) <= 7, (
+                f"{node.name} has over 7 parameters"
+            )

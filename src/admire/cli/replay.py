@@ -37,55 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--methods", default="all", help="names separated by commas, as `admire methods` lists them, or all (default)"
     )
     parser.add_argument("--seeds", type=int, default=5, help="number of problems per method (default: 5)")
-    parser.add_argument(
-        "--objective",
-        help="what is maximised: the mean of a group (id+ood, id, ood, mean), or one or several metrics, separated by commas",
-    )
-    parser.add_argument(
-        "--pool",
-        choices=("paper", "random", "all"),
-        default="paper",
-        help="which rows of the target size can be bought: those of the published study (default), as many drawn at random with "
-        "the seed, or all",
-    )
-    parser.add_argument(
-        "--metric-weights",
-        choices=("fixed", "dirichlet"),
-        default="fixed",
-        help="the weights of the objective's metrics: fixed (default), or drawn anew with each seed from a Dirichlet distribution",
-    )
-    parser.add_argument(
-        "--mislead",
-        choices=("negated", "independent"),
-        nargs="?",
-        const="negated",
-        help="test robustness: change the scores of the smaller sizes so that they mislead: negated (mirrored at their mean; this "
-        "if no word is given) or independent (shuffled between mixtures)",
-    )
-    parser.add_argument(
-        "--truth",
-        choices=("gp", "trees"),
-        help="instead of the table's scores, play on scores drawn with each seed from a model of the table (a Gaussian process or "
-        "trees), so that the true best mixture and the true regret are known",
-    )
-    parser.add_argument("--unit", help="format table: the unit of costs, for the labels of pictures, such as GPU-hours")
-    parser.add_argument("--target-size", help="format table: the model size that a mixture is recommended for")
-    parser.add_argument(
-        "--lower-is-better", action="store_true", help="format table: the metrics are losses, so lower is better"
-    )
-    parser.add_argument(
-        "--budget",
-        type=float,
-        help="the cost at which a run stops (default: the cost of all rows of the target size that can be bought)",
-    )
-    parser.add_argument(
-        "--until",
-        type=float,
-        help="after the best row was found, continue a run up to this cost (default: the last of the costs that the summary shows)",
-    )
-    parser.add_argument(
-        "--cores", type=int, help="number of processes (default: one per core); it does not change the numbers"
-    )
+    _add_problem(parser)
+    _add_own_table(parser)
+    _add_extent(parser)
     parser.add_argument(
         "--calibration",
         action="store_true",
@@ -97,6 +51,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a folder to write README.md, summary.csv, curves.csv, purchases.csv, settings.json and pictures to; its runs.jsonl "
         "holds finished runs, from which an interrupted replay resumes",
+    )
+
+
+def _add_problem(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how a seed's problem is made of the table")
+    group.add_argument(
+        "--objective",
+        help="what is maximised: the mean of a group (id+ood, id, ood, mean), or one or several metrics, separated by commas",
+    )
+    group.add_argument(
+        "--pool",
+        choices=("paper", "random", "all"),
+        default="paper",
+        help="which rows of the target size can be bought: those of the published study (default), as many drawn at random with "
+        "the seed, or all",
+    )
+    group.add_argument(
+        "--metric-weights",
+        choices=("fixed", "dirichlet"),
+        default="fixed",
+        help="the weights of the objective's metrics: fixed (default), or drawn anew with each seed from a Dirichlet distribution",
+    )
+    group.add_argument(
+        "--mislead",
+        choices=("negated", "independent"),
+        nargs="?",
+        const="negated",
+        help="test robustness: change the scores of the smaller sizes so that they mislead: negated (mirrored at their mean; this "
+        "if no word is given) or independent (shuffled between mixtures)",
+    )
+    group.add_argument(
+        "--truth",
+        choices=("gp", "trees"),
+        help="instead of the table's scores, play on scores drawn with each seed from a model of the table (a Gaussian process or "
+        "trees), so that the true best mixture and the true regret are known",
+    )
+
+
+def _add_own_table(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("format table")
+    group.add_argument("--unit", help="the unit of costs, for the labels of pictures, such as GPU-hours")
+    group.add_argument("--target-size", help="the model size that a mixture is recommended for")
+    group.add_argument("--lower-is-better", action="store_true", help="the metrics are losses, so lower is better")
+
+
+def _add_extent(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how long a run is")
+    group.add_argument(
+        "--budget",
+        type=float,
+        help="the cost at which a run stops (default: the cost of all rows of the target size that can be bought)",
+    )
+    group.add_argument(
+        "--until",
+        type=float,
+        help="after the best row was found, continue a run up to this cost (default: the last of the costs that the summary shows)",
+    )
+    group.add_argument(
+        "--cores", type=int, help="number of processes (default: one per core); it does not change the numbers"
     )
 
 
