@@ -1,7 +1,7 @@
-"""p independent Gaussian processes on the same trials, fitted at once by maximum a posteriori.
+"""p independent Gaussian processes on the same trials, fitted together by maximum a posteriori (MAP).
 
-All hyper-parameters are searched on scales where their priors are about as wide as 1. Forty L-BFGS steps from the prior's centre,
-for all metrics together, then come close to the top, hundreds of times faster than one general fit after another.
+All hyper-parameters are searched on scales on which their priors are about 1 wide. Forty L-BFGS steps from the prior's centre,
+for all metrics together, then come close to the maximum, hundreds of times faster than a general-purpose fit per metric.
 """
 
 from __future__ import annotations
@@ -22,21 +22,22 @@ from admire.optimize.surrogates.log_likelihood import LogLikelihood
 from admire.optimize.surrogates.noise import LOG_NOISE
 from admire.optimize.surrogates.search_settings import searching
 
-FIT_STEPS, FIT_MEMORY = 40, 20  # of L-BFGS: steps at most, and how many of them it remembers
-NOISE_CORRELATION = 0.75  # between sizes: a metric that is precise at one is not all noise at the next
-SMALLEST_NOISE = 1e-6
-TOO_FAR = 1e10  # of the search's objective, worse than anything
-REACH = 6.0  # how far a search may go from its start, in units of about a prior's width: further out numbers overflow
+FIT_STEPS, FIT_MEMORY = 40, 20  # L-BFGS takes at most so many iterations and remembers so many of them
+# The prior correlation between sizes: a metric that is precise at one size is unlikely to be all noise at the next.
+NOISE_CORRELATION = 0.75
+SMALLEST_NOISE = 1e-6  # added to noise variances (standardised), so that covariance matrices stay positive definite
+TOO_FAR = 1e10  # loss of a point where the covariance is not positive definite; worse than any other loss
+REACH = 6.0  # a search stays this close to its start, in units of about one prior width: further out numbers overflow
 
 
 class Processes(Module):
     """Covariance, noise and levels of p metrics.
 
     Args:
-        kernel: of a batch of p, on inputs (n x (K + 1)).
-        p: metrics.
+        kernel: a batch of p covariances, on inputs (n x (K + 1)).
+        p: number of metrics.
         level_variance: M prior variances of the sizes' levels, which are integrated out.
-        log_noise: p x M centres of the noise's prior, as logarithms of shares of the standardised variance.
+        log_noise: p x M centres of the noise's prior: logarithms of noise variances of standardised metrics.
     """
 
     def __init__(self, kernel: Kernel, p: int, level_variance: Tensor, log_noise: Tensor) -> None:
@@ -60,13 +61,16 @@ class Processes(Module):
         return self.log_noise.exp() + SMALLEST_NOISE
 
     def covariance(self, x1: Tensor, x2: Tensor) -> Tensor:
-        """Prior covariance (... x p x n x n') of true values at inputs (... x n x (K + 1)), the levels' included."""
+        """Prior covariance (... x p x n x n') of true values at inputs (... x n x (K + 1)), including that of the levels."""
         m = len(self.level_variance)
         same = (sizes(x1, m) * self.level_variance) @ sizes(x2, m).mT
         return self.kernel.forward(x1, x2) + same
 
     def noisy(self, X: Tensor, mask: Tensor) -> Tensor:
-        """Prior covariance (p x n x n) of what trials return; a trial without the metric (mask p x n) stands alone."""
+        """Prior covariance (p x n x n) of observed values, noise included.
+
+        A trial without the metric (False in `mask`, p x n) has variance 1 and no covariance with others, so it says nothing.
+        """
         full = self.covariance(X, X) + torch.diag_embed(self.noise[:, X[:, -1].round().long()])
         if mask.all():
             return full
@@ -86,7 +90,10 @@ class Processes(Module):
         return total
 
     def fit(self, X: Tensor, z: Tensor, mask: Tensor) -> Tensor:
-        """Search the hyper-parameters; returns their log density (p). A start that cannot be improved on is kept."""
+        """Search the hyper-parameters by MAP and return their log density (p).
+
+        If the search finds nothing better than its start, the hyper-parameters stay as they are.
+        """
         parameters = list(self.parameters())
         start = parameters_to_vector(parameters).detach()
 
@@ -94,7 +101,7 @@ class Processes(Module):
             vector_to_parameters(torch.as_tensor(vector), parameters)
             try:
                 value = -self.log_density(X, z, mask).sum()
-            except NotPSDError:  # too far out for float64: the search takes a shorter step
+            except NotPSDError:  # beyond the precision of float64; a huge loss makes the search take a shorter step
                 return TOO_FAR, np.zeros_like(vector)
             gradient = torch.autograd.grad(value, parameters)
             return float(value.detach()), torch.cat([part.flatten() for part in gradient]).numpy()
@@ -109,7 +116,7 @@ class Processes(Module):
             return self.log_density(X, z, mask)
 
     def take(self, other: Processes, metrics: Tensor) -> None:
-        """Take over the hyper-parameters of `other` for the metrics (p booleans) where it is better."""
+        """Copy the hyper-parameters of `other` for the selected `metrics` (p booleans)."""
         with torch.no_grad():
             for own, new in zip(self.parameters(), other.parameters(), strict=True):
                 own[metrics] = new[metrics]

@@ -1,4 +1,4 @@
-"""Covariances over (mixture, model size): how what small sizes say is coupled to the target. For p metrics at once.
+"""Covariances over (mixture, model size), for p metrics at once: they decide how far small sizes inform about the target.
 
 Inputs are (... x n x (K + 1)): K weights and the index of the size.
 """
@@ -18,25 +18,28 @@ from torch.nn.functional import one_hot
 
 from admire.optimize.surrogates.mixture_kernels import log_prior, roots
 
+# Each constant is the mean and the standard deviation of a normal prior.
 AMPLITUDE = (1.0, 1.0)
-TARGET_LINK = (0.7, 0.5)  # over the whole way from the cheapest to the dearest size; either sign
-LOG_STEP = (-1.0, 0.7)  # never 0: with few trials the likelihood would call two sizes the same and be sure of it
-LOG_OFFSET = (0.0, 1.0)
+# The product of all links between the cheapest and the dearest size; it may have either sign.
+TARGET_LINK = (0.7, 0.5)
+# A prior on the logarithm keeps a step from being 0: with few trials a fit might be certain that two sizes are identical.
+LOG_STEP = (-1.0, 0.7)
+LOG_OFFSET = (0.0, 1.0)  # for the logarithms of the offset and the power of BoTorch's kernels
 
 MakeKernel = Callable[..., Kernel]
 
 
 class Autoregressive(Kernel):
-    """Each dearer size carries on what the size below it says and adds what is new (Kennedy and O'Hagan 2000).
+    """Autoregressive: each size is a multiple of the next cheaper one plus a discrepancy of its own (Kennedy and O'Hagan 2000).
 
-    A metric at the cheapest size is `a f(w)`, at the others `y_s = link_s y_{s-1} + step_s g_s(w)`. `f` has a length-scale a
-    source, the `g_s` one length-scale in common. A link may have either sign.
+    A metric at the cheapest size is `a f(w)`; at the others `y_s = link_s y_{s-1} + step_s g_s(w)`. `f` has one length-scale per
+    source; all `g_s` share a single one. A link may have either sign.
 
     Args:
-        make: makes the covariance over mixtures.
-        p, k: metrics and sources.
-        scale: M sizes as numbers in [0, 1].
-        reverse: start with the last link's sign reversed.
+        make: makes a covariance over mixtures.
+        p, k: numbers of metrics and of sources.
+        scale: positions of the M sizes in [0, 1]; only their number matters here.
+        reverse: start the fit with the last link's sign reversed.
     """
 
     def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
@@ -59,7 +62,7 @@ class Autoregressive(Kernel):
             self.register_prior("log_steps_prior", NormalPrior(*LOG_STEP), "log_steps")
 
     def loadings(self) -> Tensor:
-        """p x M x M, lower triangular: how much of `f` (first column) and of each `g_s` is in each size."""
+        """Coefficients (p x M x M, lower triangular) of `f` (first column) and of each `g_s` in the metric at each size."""
         none = self.amplitude.new_zeros(len(self.amplitude), self.m - 1)
         rows = [torch.cat([self.amplitude, none], -1)]
         for s in range(1, self.m):
@@ -72,7 +75,7 @@ class Autoregressive(Kernel):
         u1, u2 = roots(x1[..., :-1]), roots(x2[..., :-1])
         loadings = self.loadings()
         g1, g2 = sizes(x1, self.m) @ loadings, sizes(x2, self.m) @ loadings
-        # the kernels' own forward gives plain tensors; their call would wrap each in a lazy one
+        # `forward` returns plain tensors, while calling a kernel would wrap each of them in a lazy one.
         full = g1[..., :1] * g2[..., :1].mT * dense(self.shared.forward(u1, u2))
         if self.m > 1:
             full = full + (g1[..., 1:] @ g2[..., 1:].mT) * dense(self.discrepancy.forward(u1, u2))
@@ -93,14 +96,15 @@ class Downsampling(Kernel):
     def forward(self, x1: Tensor, x2: Tensor, diag: bool = False, **params: Any) -> Tensor:
         """Covariance matrices (... x p x n x n')."""
         s1, s2 = (self.scale[x[..., -1].round().long()].unsqueeze(-1) for x in (x1, x2))
-        # the slope of 0 ** power in power is not finite
+        # The derivative of 0 ** power by the power is not finite.
         s1, s2 = s1.clamp_max(1 - 1e-6), s2.clamp_max(1 - 1e-6)
         full = dense(self.mixture.forward(roots(x1[..., :-1]), roots(x2[..., :-1]))) * self.size.forward(s1, s2)
         return full.diagonal(dim1=-2, dim2=-1) if diag else full
 
 
 class LinearTruncated(Kernel):
-    """BoTorch's linear truncated kernel: what all sizes share, and what fades as the size grows (the released code's)."""
+    """BoTorch's linear truncated kernel, which the paper's released code uses: a part that all sizes share plus a part that fades
+    as the size grows."""
 
     def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
         super().__init__()
@@ -119,7 +123,7 @@ class LinearTruncated(Kernel):
 
 
 class Independent(Kernel):
-    """No size says anything about another."""
+    """Sizes are independent: no size informs about another."""
 
     def __init__(self, make: MakeKernel, p: int, k: int, scale: Tensor, reverse: bool = False) -> None:
         super().__init__()
@@ -150,5 +154,5 @@ def sizes(x: Tensor, m: int) -> Tensor:
 
 
 def dense(covariance: Tensor) -> Tensor:
-    """A plain tensor of what may be a lazy one."""
+    """The covariance as a plain tensor, evaluated if it is lazy."""
     return covariance if torch.is_tensor(covariance) else covariance.to_dense()

@@ -1,7 +1,7 @@
-"""A Gaussian process a metric over (mixture, model size); the objective's posterior is their weighted sum.
+"""One Gaussian process per metric over (mixture, model size); their weighted sum is the posterior of the objective.
 
-Models of the parts beat a model of the mean (docs/method.md). Everything is float64; every fit starts from the prior's
-centre, because warm starts from earlier fits lead astray.
+Modelling the metrics separately beats modelling their mean (docs/method.md). Everything is float64. Every fit starts from the
+prior's centre, because warm starts from earlier fits end in worse optima.
 """
 
 from __future__ import annotations
@@ -28,35 +28,36 @@ from admire.optimize.surrogates.noise import noise_centres
 from admire.optimize.surrogates.standardise import Standardisation
 from admire.optimize.surrogates.step_kernels import PartlyTrained
 
-MEAN_SD, UNSEEN_MEAN_SD = 3.0, 6.0  # of a size's level around its average, or around its extrapolation; standardised
-FIT_ROWS = 128  # hyper-parameters are searched on so many trials at most; all are conditioned on
-JITTER = 1e-9
+# Prior standard deviations of a size's level (standardised) around the observed average, or around the extrapolated one.
+MEAN_SD, UNSEEN_MEAN_SD = 3.0, 6.0
+FIT_ROWS = 128  # hyper-parameters are fitted to at most this many trials; predictions are conditioned on all trials
+JITTER = 1e-9  # relative variance that is added to joint posteriors, so that BoTorch can factorise them
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """Which covariances: names in `MIXTURE_KERNELS` and `FIDELITY_KERNELS`."""
+    """The choice of covariances, by their names in `MIXTURE_KERNELS` and `FIDELITY_KERNELS`."""
 
     mixture: str = "matern"
     fidelity: str = "autoregressive"
 
     @classmethod
     def of(cls, options: Mapping[str, str]) -> Kernels:
-        """Those that a campaign's `optimizer` asks for."""
+        """The kernels that the options of a campaign's `optimizer` name; the default where they name none."""
         return cls(options.get("kernel", cls.mixture), options.get("fidelity_kernel", cls.fidelity))
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianProcesses:
-    """The fitted surrogate of a problem: p processes, one for each metric that counts in the objective.
+    """The fitted surrogate of a problem: p processes, one for each metric that has a weight in the objective.
 
     Args:
-        processes: fitted.
-        scalings: p of them.
+        processes: the fitted processes.
+        scalings: p standardisations.
         X: n x (K + 1) inputs.
         z: p x n standardised values, 0 where missing.
-        mask: p x n: which trials have the metric.
-        rows: n indices into the observations; -1 for trials that are only believed.
+        mask: p x n booleans: which trials have the metric.
+        rows: n indices into the observations; -1 for pending trials, whose values are the model's own predictions.
     """
 
     problem: Problem
@@ -71,7 +72,7 @@ class GaussianProcesses:
     def fit(
         cls, problem: Problem, seen: Observations, kernels: Kernels | None = None, only: int | None = None
     ) -> GaussianProcesses | None:
-        """Fit to the trials seen, or to those of size `only`; None while a metric of the objective has not been seen at all."""
+        """Fit to the observed trials, or to those of size `only`; None while a metric of the objective has no observation."""
         Y = seen.Y[:, problem.objective.weights != 0]
         have = np.isfinite(Y) & ((seen.size == only) | (only is None))[:, None]
         if not have.any(0).all():
@@ -94,11 +95,11 @@ class GaussianProcesses:
         return self.problem.objective.normalised[self.problem.objective.weights != 0]
 
     def factors(self, size: int) -> Tensor:
-        """p weights of the standardised metrics in the objective at a size."""
+        """p weights of the standardised metrics in the objective at a size: weight times that size's scale."""
         return torch.as_tensor(self.weights * [scaling.scale[size] for scaling in self.scalings])
 
     def offset(self, size: int) -> float:
-        """The objective where every standardised metric is 0."""
+        """The objective's value at a size when every standardised metric is 0."""
         return float(self.weights @ [scaling.location[size] for scaling in self.scalings])
 
     def at(self, size: int) -> ModelOfObjective:
@@ -111,12 +112,12 @@ class GaussianProcesses:
         precision, solved = self._solved
         cross = self._cross(x)
         own = self.processes.covariance(x, x)
-        # a product would copy the precision for every batch of inputs
+        # A batched product would copy the precision for every batch of inputs; einsum does not.
         weighted = torch.einsum("...pqn,pnm->...pqm", cross, precision)
         return torch.einsum("...pqn,pn->...pq", cross, solved), own - weighted @ cross.mT
 
     def _cross(self, x: Tensor) -> Tensor:
-        """Prior covariance (... x p x q x n) between inputs and trials; a covariance of all inputs at once is the cheapest."""
+        """Prior covariance (... x p x q x n) between inputs and trials, computed for all batches at once, which is cheapest."""
         rows = self.processes.covariance(x.reshape(-1, x.shape[-1]), self.X)
         rows = torch.where(self.mask.unsqueeze(-2), rows, 0.0)
         if x.dim() == 2:
@@ -137,17 +138,17 @@ class GaussianProcesses:
         return float(self.factors(size).square() @ self.processes.noise[:, size])
 
     def means(self, X: np.ndarray, size: int) -> np.ndarray:
-        """Mean (n) of the objective at mixtures `X` (n x K), at a size, without the cost of a covariance."""
+        """Posterior mean (n) of the objective at mixtures `X` (n x K), at a size, without the cost of a covariance."""
         return self.predict_metrics(X, size) @ self.weights
 
     def predict_metrics(self, X: np.ndarray, size: int) -> np.ndarray:
-        """Posterior means (n x p) of the metrics in their own units."""
+        """Posterior means (n x p) of the metrics in their own units, at mixtures `X` (n x K) and a size."""
         with torch.no_grad():
             mean = torch.einsum("pqn,pn->pq", self._cross(inputs(X, size)), self._solved[1]).numpy()
         return np.stack([s.location[size] + s.scale[size] * z for s, z in zip(self.scalings, mean, strict=True)], 1)
 
     def information(self, x: np.ndarray, size: int) -> float:
-        """Share of the variance of the objective at the target, at mixture `x` (K), that a trial at `size` would remove."""
+        """Fraction of the objective's variance at mixture `x` (K) and the target that a trial of `x` at `size` would remove."""
         target = self.problem.fidelities.target
         with torch.no_grad():
             _, covariance = self.standardised(inputs(np.stack([x, x]), np.array([target, size])))
@@ -158,9 +159,10 @@ class GaussianProcesses:
         return float(removed / total) if total > 0 else 0.0
 
     def condition_on_mean(self, X: np.ndarray, size: np.ndarray) -> GaussianProcesses:
-        """The surrogate after trials at mixtures `X` (q x K) and sizes (q) came out exactly as it expects.
+        """The surrogate as if trials at mixtures `X` (q x K) and sizes (q) had scored exactly their posterior means.
 
-        Means stay, variances shrink: this is how pending trials are taken into account (Ginsbourger et al. 2010).
+        Means stay and variances shrink. Pending trials are taken into account this way: the Kriging believer (Ginsbourger et al.
+        2010).
         """
         if not len(X):
             return self
@@ -176,12 +178,12 @@ class GaussianProcesses:
         )
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Predictions of each trial's objective from all others, hyper-parameters kept, in closed form (Rasmussen and
+        """Predict each trial's objective from all other trials with unchanged hyper-parameters, in closed form (Rasmussen and
         Williams 2006, eq. 5.12).
 
         Returns:
-            index (into the observations) of the r trials that have every metric, mean (r), sd (r) of the *observation*,
-            noise included.
+            index (into the observations) of the r trials that have every metric; mean (r) and standard deviation (r) of the
+            *observation*, noise included.
         """
         with torch.no_grad():
             precision, solved = self._solved
@@ -195,7 +197,7 @@ class GaussianProcesses:
         return self.rows[complete], mean[complete], sd[complete]
 
     def hyperparameters(self) -> dict[str, object]:
-        """Name -> fitted values, a list of p; metrics in the order of the objective."""
+        """Fitted values by name; each is a list with one entry per metric, in the order of the objective."""
         found: dict[str, object] = {"noise_variance": _rounded(self.processes.noise)}
         for name, module, _, value, _ in self.processes.kernel.named_priors():
             found[name.removesuffix("_prior")] = _rounded(value(module))
@@ -203,7 +205,7 @@ class GaussianProcesses:
 
     @cached_property
     def _solved(self) -> tuple[Tensor, Tensor]:
-        """Inverse of the trials' covariance (p x n x n), and that times the values (p x n)."""
+        """Inverse of the trials' covariance (p x n x n), and that inverse times their values (p x n)."""
         with torch.no_grad():
             covariance = self.processes.noisy(self.X, self.mask)
             precision = torch.cholesky_inverse(psd_safe_cholesky(covariance))
@@ -214,8 +216,9 @@ class ModelOfObjective(Model):
     """The objective as a BoTorch model: a weighted sum of p processes.
 
     Args:
-        surrogate: fitted.
-        size: at which size, over mixtures (... x q x K); None: over mixtures and sizes (... x q x (K + 1)).
+        surrogate: the fitted processes.
+        size: the size at which the model is held, so that its inputs are mixtures (... x q x K); with None they are mixtures
+            and sizes (... x q x (K + 1)).
     """
 
     def __init__(self, surrogate: GaussianProcesses, size: int | None = None) -> None:
@@ -242,7 +245,7 @@ class ModelOfObjective(Model):
         observation_noise: bool | Tensor = False,
         posterior_transform: PosteriorTransform | None = None,
     ) -> GPyTorchPosterior:
-        """Joint posterior of the objective's true values at `X`, or of what trials there would return."""
+        """Joint posterior of the objective's true values at `X`, or with `observation_noise` of the observations there."""
         if self.size is not None:
             X = torch.cat([X, X.new_full((*X.shape[:-1], 1), self.size)], -1)
         size = X[..., -1].round().long()
@@ -258,15 +261,15 @@ class ModelOfObjective(Model):
 
 
 def inputs(X: np.ndarray, size: np.ndarray | int) -> Tensor:
-    """Mixtures (n x K) and sizes (n, or one) as the processes' inputs (n x (K + 1))."""
+    """The processes' inputs (n x (K + 1)) for mixtures (n x K) and sizes (n, or one for all)."""
     return torch.as_tensor(np.column_stack([X, np.broadcast_to(np.asarray(size, dtype=float), len(X))]))
 
 
 def _fitted(problem: Problem, kernels: Kernels, X: Tensor, z: Tensor, mask: Tensor, log_noise: Tensor) -> Processes:
     """Processes fitted to inputs (n x (K + 1)) and standardised values (p x n), the noise's prior around `log_noise` (p x M).
 
-    Whether the target follows the smaller sizes or runs against them are two modes of the posterior, and a search that
-    starts in one does not find the other. Both are searched; each metric keeps the one with the higher density.
+    The posterior has two modes: the target may follow the smaller sizes or run against them. A search that starts in one mode
+    does not find the other, so both are searched, and each metric keeps the one with the higher density.
     """
     target = problem.fidelities.target
     chosen = _rows_to_fit(X, target)
@@ -283,7 +286,7 @@ def _fitted(problem: Problem, kernels: Kernels, X: Tensor, z: Tensor, mask: Tens
 
 
 def _start(problem: Problem, kernels: Kernels, X: Tensor, log_noise: Tensor, reverse: bool = False) -> Processes:
-    """Processes with the hyper-parameters where the prior is highest, the target's link reversed if so wished."""
+    """Processes whose hyper-parameters are at the prior's mode; with `reverse` the target's link has the opposite sign."""
     fidelities = problem.fidelities
     seen = np.isin(np.arange(fidelities.m), X[:, -1].long().numpy())
     level = torch.as_tensor(np.where(seen, MEAN_SD, UNSEEN_MEAN_SD) ** 2)
@@ -297,7 +300,7 @@ def _start(problem: Problem, kernels: Kernels, X: Tensor, log_noise: Tensor, rev
 
 
 def _rows_to_fit(X: Tensor, target: int) -> Tensor:
-    """Indices of at most `FIT_ROWS` trials: those at the target first, the others spread evenly."""
+    """Indices of at most `FIT_ROWS` trials: the first ones at the target fill up to half, the rest is spread evenly."""
     if len(X) <= FIT_ROWS:
         return torch.arange(len(X))
     order = torch.cat([torch.nonzero(X[:, -1] == target)[:, 0], torch.nonzero(X[:, -1] != target)[:, 0]])

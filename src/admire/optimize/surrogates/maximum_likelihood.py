@@ -1,7 +1,8 @@
-"""BoTorch's process with hyper-parameters of greatest likelihood, for the methods that `admire` is measured against.
+"""BoTorch's Gaussian process with maximum-likelihood hyper-parameters, for the methods that `admire` is compared with.
 
-They are learnt again after every trial that is not at the cheapest fidelity, and whenever the trials have grown by a tenth; in
-between the process is conditioned on all trials. A cheap trial in a hundred changes them little, and learning takes seconds.
+Hyper-parameters are refitted after every trial that is not at the cheapest fidelity, and whenever the number of trials has grown
+by a tenth. In between they are kept, and the process is only conditioned on all trials: among a hundred trials one more cheap
+one hardly changes them, and a refit takes seconds.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from torch import Tensor
 
 from admire.optimize.surrogates.search_settings import searching
 
-GROWTH = 1.1
-LEARNT = ("mean_module", "covar_module", "likelihood")
+GROWTH = 1.1  # the number of trials grows by this factor between two refits at the cheapest fidelity
+LEARNT = ("mean_module", "covar_module", "likelihood")  # the parts of the process that have hyper-parameters
 
 Build = Callable[[Tensor, Tensor], SingleTaskGP]
 
 
 def fit(build: Build, X: np.ndarray, y: np.ndarray, cheap: np.ndarray, steps: int) -> SingleTaskGP:
-    """The process on all trials, in their order.
+    """The process conditioned on all trials, which are given in the order of the observations.
 
     Args:
-        build: makes it from inputs (n x d) and scores (n x 1).
-        X: n x d.
+        build: makes the process from inputs (n x d) and scores (n x 1).
+        X: n x d inputs.
         y: n scores.
         cheap: which trials (n booleans) are at the cheapest of several fidelities.
-        steps: of L-BFGS, at most.
+        steps: iterations of L-BFGS, at most.
     """
     n = learnt_from(cheap)
     model = _made(build, X, y)
@@ -45,7 +46,7 @@ def fit(build: Build, X: np.ndarray, y: np.ndarray, cheap: np.ndarray, steps: in
 
 
 def learnt_from(cheap: np.ndarray) -> int:
-    """How many of the first trials, `cheap` (n booleans) or not, hyper-parameters are learnt from."""
+    """The number of first trials that the hyper-parameters are fitted to, given which of all are `cheap` (n booleans)."""
     learnt = 0
     for n, at_cheapest in enumerate(cheap, 1):
         if not at_cheapest or n >= GROWTH * learnt:
@@ -55,7 +56,7 @@ def learnt_from(cheap: np.ndarray) -> int:
 
 def _made(build: Build, X: np.ndarray, y: np.ndarray) -> SingleTaskGP:
     with settings.validate_input_scaling(False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # two runs cannot be standardised well
+        warnings.simplefilter("ignore")  # BoTorch warns that scores of two trials cannot be standardised well
         return build(torch.tensor(X), torch.tensor(y)[:, None])
 
 
@@ -65,7 +66,7 @@ def _learnt(build: Build, steps: int, inputs: bytes, scores: bytes) -> dict[str,
     model = _made(build, np.frombuffer(inputs).reshape(len(y), -1), y)
     mll = ExactMarginalLogLikelihood(model.likelihood, model)
     with searching(), settings.validate_input_scaling(False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a search may end early
+        warnings.simplefilter("ignore")  # a search that ends early still leaves usable hyper-parameters
         try:
             fit_gpytorch_mll(mll, optimizer_kwargs={"options": {"maxiter": steps}})
         except ModelFittingError:

@@ -1,7 +1,7 @@
 """The exponential data mixing law: a metric is `c + k exp(sum_j t_j w_j)` (arXiv 2403.16952, equation 6).
 
-Fitted by robust least squares from several starts, of which the most promising is followed to its end. `k` may have either
-sign, so that scores obey it as well as losses.
+It is fitted by robust least squares. Searches begin at several starts, and the most promising one is continued. `k` may have
+either sign, so that the law fits scores as well as losses.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from scipy.optimize import OptimizeResult, least_squares
 from admire.optimize.surrogates.regressions import Predict
 
 STARTS = 8
-SCREENED = 15  # evaluations after which the starts are compared
-FOLLOWED = 200  # evaluations of the best of them
-LARGEST_EXPONENT = 20.0
-SHRINK = 1e-2  # of the exponents: with few runs they are not determined
+SCREENED = 15  # function evaluations per start before the starts are compared
+FOLLOWED = 200  # function evaluations, at most, of the search that continues the best one
+LARGEST_EXPONENT = 20.0  # exponents are clipped here, so that the exponential does not overflow
+SHRINK = 1e-2  # ridge penalty on the exponents, which few runs do not determine
 
 
 def exponential(X: np.ndarray, y: np.ndarray) -> Predict:
-    """Fit the law to n runs: X (n x K) mixtures, y (n) one metric."""
+    """Fit the law to the mixtures `X` (n x K) of n runs and their values `y` (n) of one metric."""
     mean, scale = float(y.mean()), float(y.std()) or 1.0
     z = (y - mean) / scale
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """Covariances over mixtures, for p metrics at once, each with its own hyper-parameters.
 
-The mixture enters by the cube roots of its weights: going from 0 to 1 % of a source matters more than from 50 to 51 %.
+A mixture enters as the cube roots of its weights, because a change from 0 to 1 % of a source matters more than one from 50 to
+51 %.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from gpytorch.kernels import Kernel, LinearKernel, MaternKernel, RBFKernel, Spec
 from gpytorch.priors import NormalPrior, Prior
 from torch import Tensor
 
-# Below this a weight is as good as none; it keeps the cube root's slope at 0 finite.
+# Weights far below this count as 0. It is added to every weight to keep the derivative of the cube root finite at 0.
 SMALLEST_WEIGHT = 1e-5
-LOG_LENGTHSCALE = (0.4, 0.5)  # mean and sd of the normal prior on its logarithm
-LOG_VARIANCE = (-1.0, 1.0)  # of the linear kernel's slopes
-COMPONENTS = 2  # of the spectral mixture
+LOG_LENGTHSCALE = (0.4, 0.5)  # mean and standard deviation of the normal prior on log(length-scale)
+LOG_VARIANCE = (-1.0, 1.0)  # the same for the logarithm of the variance of the linear kernel's slopes
+COMPONENTS = 2  # number of components in the spectral mixture kernel
 
 
 def roots(weights: Tensor) -> Tensor:
@@ -27,27 +28,27 @@ def roots(weights: Tensor) -> Tensor:
 
 
 def matern(p: int, k: int, one_scale: bool = False) -> Kernel:
-    """Matérn-5/2 with a length-scale a source, or one for all."""
+    """Matérn-5/2 kernel with one length-scale per source, or with `one_scale` a single one."""
     return _stationary(MaternKernel, p, k, one_scale, nu=2.5)
 
 
 def rbf(p: int, k: int, one_scale: bool = False) -> Kernel:
-    """Squared exponential with a length-scale a source, or one for all."""
+    """Squared-exponential kernel with one length-scale per source, or with `one_scale` a single one."""
     return _stationary(RBFKernel, p, k, one_scale)
 
 
 def linear(p: int, k: int, one_scale: bool = False) -> Kernel:
-    """A slope a source, on the cube roots."""
+    """Linear kernel on the cube roots, with one variance of slopes per source, or with `one_scale` a single one."""
     kernel = LinearKernel(ard_num_dims=None if one_scale else k, batch_shape=_batch(p), variance_constraint=_log())
     log_prior(kernel, "variance", LOG_VARIANCE[0], NormalPrior(*LOG_VARIANCE))
     return kernel
 
 
 def spectral(p: int, k: int, one_scale: bool = False) -> Kernel:
-    """Spectral mixture of two components (Wilson and Adams 2013)."""
+    """Spectral mixture kernel of two components (Wilson and Adams 2013), always with one scale per source."""
     kernel = SpectralMixtureKernel(COMPONENTS, ard_num_dims=k, batch_shape=_batch(p))
     kernel.mixture_weights = torch.full_like(kernel.mixture_weights, 1 / COMPONENTS)
-    # frequencies from 0 upwards; scales as those of a squared exponential with the prior's length-scale
+    # Frequencies start near 0; the scales start at those of a squared exponential with the prior's length-scale.
     steps = torch.arange(COMPONENTS, dtype=torch.float64).view(-1, 1, 1)
     kernel.mixture_means = (1e-3 + 0.2 * steps).expand_as(kernel.mixture_means)
     width = float(torch.tensor(-LOG_LENGTHSCALE[0]).exp()) / (2 * torch.pi)
@@ -64,7 +65,7 @@ MIXTURE_KERNELS: dict[str, Callable[..., Kernel]] = {
 
 
 def log_prior(module: Any, name: str, start: float, prior: Prior) -> None:
-    """Give the logarithm of the positive parameter `name` of `module` a prior, and start it at `start`."""
+    """Register `prior` on the logarithm of the positive parameter `name` of `module`, and set that logarithm to `start`."""
     module.initialize(**{name: torch.full_like(getattr(module, name), start).exp()})
     module.register_prior(
         f"log_{name}_prior",
@@ -87,5 +88,5 @@ def _batch(p: int) -> torch.Size:
 
 
 def _log() -> Positive:
-    """Search on the logarithm: every parameter's scale is then about 1, and few L-BFGS steps suffice."""
+    """A constraint that makes the search use logarithms: each parameter then varies by about 1, and few L-BFGS steps suffice."""
     return Positive(transform=torch.exp, inv_transform=torch.log)

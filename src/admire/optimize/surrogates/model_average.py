@@ -1,7 +1,7 @@
-"""Two models of one problem and how far each is trusted: one learns from all sizes, one from the target alone.
+"""A weighted average of two models of the same problem: one learns from all sizes, the other from the target alone.
 
-Small sizes may say nothing about the target, or the opposite of what is true there. The first model is then confidently
-wrong, and it is the target's own trials that tell: each model predicts them, left out, and is trusted by how well.
+Small sizes may be uninformative about the target, or even misleading; the first model is then confidently wrong. The trials at
+the target reveal this: each model predicts them leave-one-out, and the more accurate one gets the larger weight.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from torch import Tensor
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
 
-# Trust in the small sizes before the target has spoken, by how well they predict themselves.
+# Prior weight of the model that learns from all sizes, before the target has trials: FLOOR + SLOPE * R2, clipped to FLOOR..CAP.
+# R2 is the model's leave-one-out accuracy at the small size with most trials.
 TRUST_FLOOR, TRUST_SLOPE, TRUST_CAP = 0.6, 0.35, 0.95
-PRIOR_TRIALS = 4  # so many trials of the size expected are added to squared errors
-ENOUGH = 4  # trials for a leave-one-out R2
+PRIOR_TRIALS = 4  # pseudo-trials that shrink squared errors towards their expectation
+ENOUGH = 4  # the fewest trials from which a leave-one-out R2 is computed
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +32,8 @@ class ModelAverage:
 
     Args:
         models: one that learns from all sizes and, once the target has trials, one that learns from these alone.
-        trust: their weights.
-        seen: what they were fitted to.
+        trust: the weight of each model.
+        seen: the observations that they were fitted to.
     """
 
     problem: Problem
@@ -42,7 +43,7 @@ class ModelAverage:
 
     @classmethod
     def fit(cls, problem: Problem, seen: Observations, kernels: Kernels | None = None) -> ModelAverage | None:
-        """Fit to the trials seen; None while a metric of the objective has not been seen at all."""
+        """Fit to the observed trials; None while a metric of the objective has no observation."""
         return _fitted(_Key(problem, seen, kernels or Kernels()))
 
     @property
@@ -51,12 +52,15 @@ class ModelAverage:
         return self.trust[0] if len(self.models) > 1 else None
 
     def drawn(self, rng: np.random.Generator) -> GaussianProcesses:
-        """One of the models, by trust."""
+        """One of the models, drawn with their weights as probabilities."""
         return self.models[int(rng.choice(len(self.models), p=self.trust))]
 
     def predict(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (n) and covariance (n x n) of the objective's true mean at mixtures `X` (n x K), at a size: those of the
-        models' mixture, what they disagree about included, at the target in the measure in which left-out trials missed."""
+        """Mean (n) and covariance (n x n) of the objective's true mean at mixtures `X` (n x K), at a size.
+
+        They are those of the model average, disagreement of its members included; at the target the covariance is scaled by the
+        variance inflation factor from leave-one-out errors.
+        """
         parts = [model.predict(X, size) for model in self._for(size)]
         trust = self._trust(size)
         mean = np.sum([w * m for w, (m, _) in zip(trust, parts, strict=True)], axis=0)
@@ -66,22 +70,22 @@ class ModelAverage:
         return mean, covariance * self._variance_inflation(size)
 
     def predict_observation(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (n) and sd (n) of what trials at mixtures `X` (n x K) would return, at a size: noise included."""
+        """Mean (n) and standard deviation (n) of observations at mixtures `X` (n x K), at a size: noise included."""
         mean, covariance = self.predict(X, size)
         noise = sum(w * model.noise_variance(size) for w, model in zip(self._trust(size), self._for(size), strict=True))
         return mean, np.sqrt(np.diag(covariance) + noise * self._variance_inflation(size))
 
     def means(self, X: np.ndarray, size: int) -> np.ndarray:
-        """Mean (n) of the objective at mixtures `X` (n x K), at a size."""
+        """Posterior mean (n) of the objective at mixtures `X` (n x K), at a size."""
         return self.predict_metrics(X, size) @ self.models[0].weights
 
     def predict_metrics(self, X: np.ndarray, size: int) -> np.ndarray:
-        """Posterior means (n x p) of the metrics in their own units."""
+        """Posterior means (n x p) of the metrics in their own units, at mixtures `X` (n x K) and a size."""
         parts = [model.predict_metrics(X, size) for model in self._for(size)]
         return np.sum([w * part for w, part in zip(self._trust(size), parts, strict=True)], axis=0)
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """As `GaussianProcesses.leave_one_out`; the target's trials are predicted by the models' mixture."""
+        """As `GaussianProcesses.leave_one_out`, except that the model average predicts the trials at the target."""
         index, mean, sd = self.models[0].leave_one_out()
         if len(self.models) == 1:
             return index, mean, sd
@@ -95,19 +99,23 @@ class ModelAverage:
         return index, mean, sd
 
     def hyperparameters(self) -> dict[str, object]:
-        """Of the model that learns from all sizes, and the trust in it."""
+        """Hyper-parameters of the model that learns from all sizes, and its weight."""
         return {"trust_in_small_sizes": round(self.trust[0], 4), **self.models[0].hyperparameters()}
 
     def z90(self, size: int) -> float:
-        """Half the width of a 90 % interval at a size, in standard deviations: Student's t, because
-        the variance inflation was itself estimated from few trials."""
+        """Half the width of a 90 % interval at a size, in standard deviations.
+
+        At the target it is Student's t quantile, because the variance inflation is itself estimated from few trials.
+        """
         if size != self.problem.fidelities.target:
             return float(norm.ppf(0.95))
         return float(student.ppf(0.95, PRIOR_TRIALS + (self.seen.size == size).sum()))
 
     def _variance_inflation(self, size: int) -> float:
-        """By how much variances at the target are too small: mean square of what left-out trials missed, in predicted standard
-        deviations, with a few trials that missed as predicted added."""
+        """Variance inflation: the factor by which the models' variances at a size are too small; 1 except at the target.
+
+        At the target it is the mean squared leave-one-out z-score, shrunk towards 1 by `PRIOR_TRIALS` pseudo-trials.
+        """
         if size != self.problem.fidelities.target:
             return 1.0
         return self._inflation_at_target
@@ -120,7 +128,7 @@ class ModelAverage:
         return float((PRIOR_TRIALS + (missed**2).sum()) / (PRIOR_TRIALS + at.sum()))
 
     def _for(self, size: int) -> tuple[GaussianProcesses, ...]:
-        """The models that know a size."""
+        """The models that apply to a size: all of them at the target, elsewhere the one that learns from all sizes."""
         return self.models if size == self.problem.fidelities.target else self.models[:1]
 
     def _trust(self, size: int) -> tuple[float, ...]:
@@ -128,7 +136,7 @@ class ModelAverage:
 
 
 class TrustedMean(AcquisitionFunction):
-    """Posterior mean of the objective at the target under all models."""
+    """Posterior mean of the objective at the target under the model average, as a BoTorch acquisition function."""
 
     def __init__(self, average: ModelAverage) -> None:
         target = average.problem.fidelities.target
@@ -146,7 +154,7 @@ class TrustedMean(AcquisitionFunction):
 
 
 class _Key:
-    """What a fit depends on, so that proposing and recommending share one."""
+    """The cache key of a fit, so that proposing and recommending from the same trials fit once."""
 
     def __init__(self, problem: Problem, seen: Observations, kernels: Kernels) -> None:
         self.problem, self.seen, self.kernels = problem, seen, kernels
@@ -179,7 +187,12 @@ def _fitted(key: _Key) -> ModelAverage | None:
 def _trust_in_small_sizes(
     problem: Problem, seen: Observations, everything: GaussianProcesses, alone: GaussianProcesses
 ) -> float:
-    """Weight of the model that learns from all sizes."""
+    """Weight of the model that learns from all sizes: prior odds times the likelihood ratio of leave-one-out errors.
+
+    The prior weight follows from the model's own accuracy at the small size with most trials. For Gaussian errors of unknown
+    variance, the likelihood ratio of the two models on the target's k trials is (ratio of summed squared errors) ** (-k / 2);
+    `PRIOR_TRIALS` pseudo-trials with the variance of the target's scores are added to both sums.
+    """
     index, mean, _ = everything.leave_one_out()
     size, y = seen.size[index], problem.objective(seen.Y)[index]
     counts = np.bincount(size[size != problem.fidelities.target], minlength=1)
@@ -199,6 +212,6 @@ def _trust_in_small_sizes(
 
 
 def _r2(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of the variance that the predictions explain; 0 with too few trials."""
+    """R2: the fraction of the variance of `y` (n) that the predictions (n) explain; 0 with fewer than `ENOUGH` trials."""
     spread = ((y - y.mean()) ** 2).sum() if len(y) else 0.0
     return float(1 - ((y - predicted) ** 2).sum() / spread) if len(y) >= ENOUGH and spread > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Where the prior on a process's noise has its centre: what evaluations report as standard errors pulls it."""
+"""The centre of the prior on a process's noise, which reported standard errors of evaluations move."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ import numpy as np
 
 from admire.optimize.surrogates.standardise import Standardisation
 
-LOG_NOISE = (-2.0, 1.5)  # normal prior on log(noise variance / standardised variance), a size
-# Test items are shared between trials: of the variance that benchmarks report about this share differs between mixtures, of
-# that of losses on the same documents far less. So it only pulls the prior's centre half of the way.
+# Mean and standard deviation of the normal prior on log(noise variance / standardised variance), the same for every size.
+LOG_NOISE = (-2.0, 1.5)
+# Trials share their test items. Of the variance that a benchmark reports, only about this fraction differs between mixtures; of
+# the variance of a loss on shared documents, far less. So reported errors move the prior's centre only half of the way.
 REPORTED_SHARE, REPORTED_PULL = 0.4, 0.5
-LOG_NOISE_RANGE = (-7.0, 0.0)  # of what is reported
+LOG_NOISE_RANGE = (-7.0, 0.0)  # the logarithm of the reported noise is clipped to this range
 
 
 def noise_centres(stderr: np.ndarray, size: np.ndarray, scalings: tuple[Standardisation, ...]) -> np.ndarray:
-    """Centres (p x M) of the prior on log(noise variance / standardised variance): between the default and what the reported
-    standard errors (n x p) say; the default where there are none."""
+    """Centres (p x M) of the prior on log(noise variance / standardised variance).
+
+    Args:
+        stderr: n x p reported standard errors, NaN where there are none.
+        size: n indices of sizes.
+        scalings: p standardisations.
+
+    Returns:
+        `LOG_NOISE[0]` for a metric and size without reported errors; otherwise a value between that and the reported noise.
+    """
     centres = np.full((len(scalings), len(scalings[0].scale)), LOG_NOISE[0])
     for j, scaling in enumerate(scalings):
         for s in np.unique(size):

@@ -1,6 +1,6 @@
-"""Regressions of a score on the mixture: what RegMix fits, and support vectors.
+"""Regressions of a score on the mixture: the two of RegMix, and support vector regression.
 
-Each is `fit(X, y) -> predict`, with X (n x K) mixtures and y (n) one score; `predict` maps (N x K) to (N).
+Each is a function of mixtures X (n x K) and scores y (n) that returns `predict`, which maps mixtures (N x K) to scores (N).
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 Predict = Callable[[np.ndarray], np.ndarray]
 
-# RegMix, appendix: LightGBM with these settings and early stopping, which needs held-out runs; small tables have none to spare
+# The settings of RegMix's appendix. Its early stopping needs held-out runs, which small tables cannot spare (see ENOUGH).
 LIGHTGBM = {"objective": "regression", "learning_rate": 0.01, "num_leaves": 31, "min_data_in_leaf": 5, "verbosity": -1}
-ROUNDS = 1000
-STOP_AFTER = 20  # rounds without gain on the held-out part
-HELD_OUT = 0.2
-ENOUGH = 20  # runs below which nothing is held out
-FOLDS = 5
+ROUNDS = 1000  # boosting rounds, at most; a tenth of them if nothing is held out
+STOP_AFTER = 20  # boosting stops after this many rounds without gain on the held-out runs
+HELD_OUT = 0.2  # fraction of the runs that is held out
+ENOUGH = 20  # with fewer runs nothing is held out
+FOLDS = 5  # of the cross-validation that sets up support vector regression
 
 
 def linear(X: np.ndarray, y: np.ndarray) -> Predict:
-    """Least squares with an intercept; of the many solutions (weights sum to 1) the smallest (arXiv 2407.01492)."""
+    """Least squares with an intercept (arXiv 2407.01492). Weights sum to 1, so there are many solutions; it takes the smallest."""
     from sklearn.linear_model import LinearRegression
 
     return LinearRegression().fit(X, y).predict
 
 
 def lightgbm(X: np.ndarray, y: np.ndarray) -> Predict:
-    """Boosted trees, stopped where a held-out fifth gains no more (arXiv 2407.01492)."""
+    """Boosted trees, stopped early when a held-out fifth of the runs gains no more (arXiv 2407.01492)."""
     from lightgbm import Dataset, early_stopping, train
 
     settings = {**LIGHTGBM, "num_threads": 1, "seed": 0, "deterministic": True}
@@ -49,7 +49,7 @@ def _predictions(trees: Booster) -> Predict:
 
 
 def support_vectors(X: np.ndarray, y: np.ndarray) -> Predict:
-    """RBF support vector regression, its penalty and width by cross-validation."""
+    """RBF support vector regression; its penalty and width are chosen by cross-validation if there are enough runs."""
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

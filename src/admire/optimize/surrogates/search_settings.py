@@ -1,6 +1,6 @@
-"""Make the process fit for searches: thousands of small computations, one after the other, with matrices of a few megabytes.
+"""Process settings that speed up a search, which is thousands of small computations in a row on matrices of a few megabytes.
 
-It finds the same, sooner.
+They change how long a search takes, not what it finds.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from threadpoolctl import threadpool_limits
 
 from admire.allocator import keep_freed_memory
 
-KEPT_FREE = 512 << 20  # bytes of memory that the process keeps for the next search
+KEPT_FREE = 512 << 20  # the process keeps up to this many bytes of freed memory for the next search
 
 
 @contextmanager
 def searching() -> Iterator[None]:
-    """While it lasts PyTorch's and SciPy's steps take one thread: they are short, and several would only wait for each other.
+    """A context in which PyTorch and BLAS use one thread; results are then the same to the bit on any number of cores.
 
-    Exponentials of 300 length-scales already go to several; on two cores with other work that took five times the CPU time. What
-    is found is also the same to the bit on any number of cores. From then on the process keeps the memory that it frees: to have
-    it taken away and given back again, page by page, took a quarter of the time.
+    The operations are so short that several threads mostly wait for each other: PyTorch splits even the exponentials of 300
+    length-scales, which took five times the CPU time on two busy cores. The process also keeps freed memory, during the context
+    and after it: returning pages to the system and getting them back took a quarter of the time.
     """
     keep_freed_memory(KEPT_FREE)
     before = torch.get_num_threads()

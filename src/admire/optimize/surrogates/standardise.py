@@ -1,4 +1,4 @@
-"""How metrics are standardised before a process sees them, size by size."""
+"""Standardisation of metrics before a process models them, separately per size."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import numpy as np
 
 from admire.space.fidelities import Fidelities
 
-SCALE_STRENGTH = 4.0  # trials that the scale borrowed from the best known size is worth
+SCALE_STRENGTH = 4.0  # the scale that is borrowed from the size with most trials counts as this many trials
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """How one metric is standardised, a size: `(y - location[s]) / scale[s]`.
+    """The standardisation of one metric at each size s: `(y - location[s]) / scale[s]`.
 
     Args:
-        location: M averages; where a size was not seen, the line through the nearest seen sizes over log cost.
-        scale: M standard deviations, drawn towards that of the size with most trials where trials are few.
+        location: M averages. For a size without trials it is read off the line through the two nearest sizes with trials, over
+            log cost.
+        scale: M standard deviations. Where a size has few trials, it is shrunk towards that of the size with most trials.
     """
 
     location: np.ndarray
@@ -25,13 +26,13 @@ class Standardisation:
 
     @classmethod
     def of(cls, y: np.ndarray, size: np.ndarray, fidelities: Fidelities) -> Standardisation:
-        """From n values of a metric (n >= 1) at n sizes."""
+        """Estimate it from n >= 1 values `y` (n) of a metric at sizes `size` (n)."""
         counts = np.bincount(size, minlength=fidelities.m)
         seen = counts > 0
         means = np.array([y[size == s].mean() if seen[s] else np.nan for s in range(fidelities.m)])
         squares = np.array([((y[size == s] - means[s]) ** 2).sum() if seen[s] else 0.0 for s in range(fidelities.m)])
         best = int(counts.argmax())
-        # A lone value tells no scale: a tenth of its magnitude stands in.
+        # A single value has no standard deviation; a tenth of its magnitude is used instead.
         reference = squares[best] / (counts[best] - 1) if counts[best] > 1 else (0.1 * means[best]) ** 2
         reference = max(reference, (1e-6 * max(abs(means[best]), 1e-3)) ** 2)
         scale = np.sqrt((SCALE_STRENGTH * reference + squares) / (SCALE_STRENGTH + np.maximum(counts - 1, 0)))
@@ -39,7 +40,7 @@ class Standardisation:
 
 
 def _extrapolate(means: np.ndarray, seen: np.ndarray, fidelities: Fidelities) -> np.ndarray:
-    """`means` (M) with those of sizes not seen read off the line through the two nearest seen sizes over log cost."""
+    """`means` (M) with values for sizes not `seen` (M booleans): from the line through the two nearest seen ones over log cost."""
     known = np.flatnonzero(seen)
     place = fidelities.scale(np.arange(fidelities.m))
     filled = means.copy()

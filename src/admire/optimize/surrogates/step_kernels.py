@@ -1,4 +1,4 @@
-"""The covariance of trainings that stopped early with whole ones, on top of any covariance over (mixture, model size)."""
+"""The covariance between trainings that stopped early and whole ones, on top of any covariance over (mixture, model size)."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from admire.optimize.surrogates.fidelity_kernels import MakeKernel, dense
 from admire.optimize.surrogates.mixture_kernels import roots
 from admire.space.fidelities import Fidelities
 
-LOG_DISTORTION = (-1.0, 0.7)  # at the smallest share, of a metric that is standardised
+# Mean and standard deviation of the normal prior on log d at the smallest fraction, for a standardised metric.
+LOG_DISTORTION = (-1.0, 0.7)
 
 
 class PartlyTrained(Kernel):
-    """What the whole training would say, and what is distorted because it stopped early.
+    """The metric of the whole training plus a distortion because training stopped early.
 
-    A metric of a size at a share of its steps is `y_size(w) + d(share) h(w)`. `h` is one function for all sizes: sources that
-    are learnt early are so at each. Its weight d falls to 0 at the whole training, along the logarithm of the steps, over which
-    losses fall nearly in a line. Averages and spreads of each fidelity are standardised away before.
+    A metric of a size at a fraction of its steps is `y_size(w) + d(fraction) h(w)`. All sizes share the function `h`, because
+    sources that are learnt early at one size are learnt early at the others. Its weight d falls to 0 at the whole training,
+    linearly in the logarithm of the steps, over which losses fall nearly in a line. Differences of average and spread between
+    fidelities are removed beforehand by standardisation.
 
     Args:
-        whole: covariance over (mixture, model size), p metrics.
+        whole: covariance over (mixture, model size) of p metrics.
         make: makes a covariance over mixtures.
-        p, k: metrics and sources.
-        fidelities: some of which stop early.
+        p, k: numbers of metrics and of sources.
+        fidelities: the problem's fidelities, of which some stop early.
     """
 
     def __init__(self, whole: Kernel, make: MakeKernel, p: int, k: int, fidelities: Fidelities) -> None:
@@ -51,5 +53,5 @@ class PartlyTrained(Kernel):
         return full.diagonal(dim1=-2, dim2=-1) if diag else full
 
     def _of_models(self, x: Tensor) -> Tensor:
-        """Inputs with the number of the model instead of the fidelity's."""
+        """Inputs (... x n x (K + 1)) with the index of the model size in place of the fidelity's."""
         return torch.cat([x[..., :-1], self.model[x[..., -1:].round().long()].to(x)], -1)
