@@ -1,1 +1,1 @@
-"""Mixture -> examples: sources tokenised once, exact mixtures of them as an index that copies no data."""
+"""Mixture -> examples: each source is tokenised once, and a mixture is an index of its exact rows, so that no data is copied."""

@@ -1,4 +1,4 @@
-"""At most how many rows a source can give, told from its files before anything is prepared."""
+"""An upper bound on the number of rows that a source can give, computed from its files before anything is prepared."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from admire.campaign.schema.campaign import Campaign
 from admire.data.documents import local_files
 
 TEXT = (".jsonl", ".ndjson", ".json", ".txt")
-WITHOUT_ROWS = (".md",)  # beside the data in a dataset's folder
-CONVERSATION = len('{"m":[{"role":"","content":""}]}')  # bytes of the shortest
-BESIDE_TEXT = 2  # tokens that a file may hold beyond its bytes: the end of text, a blank put before it
+WITHOUT_ROWS = (".md",)  # A README often lies beside the data in a dataset's folder.
+BYTES_OF_SHORTEST_CONVERSATION = len('{"m":[{"role":"","content":""}]}')
+EXTRA_TOKENS = 2  # A file may have more tokens than bytes: the end-of-text token and a blank that tokenizers put first.
 
 
 def rows_at_most(campaign: Campaign, name: str) -> float:
-    """No more rows than this; infinity where sizes cannot tell (a corpus, the hub, compressed files).
+    """The largest number of rows that a source can give; infinity if no bound is known (a corpus, the hub, compressed files).
 
-    A token of a text file covers a byte or more, and a conversation is a row.
+    The bound holds because a token of a text file covers at least one byte, and a conversation is one row.
 
     Raises:
         SourceError: if files are missing or empty.
@@ -33,7 +33,7 @@ def rows_at_most(campaign: Campaign, name: str) -> float:
 def _tokens_of(path: Path) -> float:
     if path.suffix in WITHOUT_ROWS:
         return 0
-    return path.stat().st_size + BESIDE_TEXT if path.suffix in TEXT else math.inf
+    return path.stat().st_size + EXTRA_TOKENS if path.suffix in TEXT else math.inf
 
 
 def _conversations_of(path: Path) -> float:
@@ -45,6 +45,6 @@ def _conversations_of(path: Path) -> float:
 
         try:
             return pq.read_metadata(path).num_rows
-        except (pa.ArrowException, OSError):  # `documents` says what is wrong with it
+        except (pa.ArrowException, OSError):  # `documents` will read the same file and report what is wrong with it.
             return math.inf
-    return path.stat().st_size / CONVERSATION if path.suffix in TEXT else math.inf
+    return path.stat().st_size / BYTES_OF_SHORTEST_CONVERSATION if path.suffix in TEXT else math.inf

@@ -1,7 +1,7 @@
-"""Which tokens of a conversation count in the loss, from where its turns stand in the text; nothing is taken on trust.
+"""Computes which tokens of a conversation count in the loss from the places of its turns in the text, and checks the result.
 
-A mask is true when each turn that is to be learnt has a run of tokens of its own that reaches to the end of the turn's generation
-block, and none of its tokens holds a character of another turn.
+A mask is accepted if each turn to be learnt has tokens of its own that reach to the end of its generation block (the part of the
+chat template between {% generation %} and {% endgeneration %}), and none of these tokens has a character of another turn.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from tokenizers import Encoding
 
 Found = tuple[dict[int, list[Span]], list[Span]]
-"""For each turn of the assistant its generation blocks; and where contents stand that are not to be learnt."""
+"""Number of a turn of the assistant -> its generation blocks; and the places of all contents that are not to be learnt."""
 
 
 def assistant_mask(
     conversation: Conversation, rendered: Rendered, encoding: Encoding, template: ChatTemplate
 ) -> np.ndarray | LeftOut:
-    """1 for the tokens of the assistant's turns that are to be learnt; or why the row cannot be used."""
+    """The mask for `loss_on: assistant`: n values (int8), one per token, 1 in the assistant's turns that are to be learnt; or the
+    reason why the row cannot be used."""
     usual = _in_order(conversation, rendered)
     mask = usual and _mask(conversation, rendered, encoding, usual)
     if isinstance(mask, np.ndarray):
@@ -58,7 +59,8 @@ def _mask(conversation: Conversation, rendered: Rendered, encoding: Encoding, fo
 def whole_mask(
     conversation: Conversation, rendered: Rendered, encoding: Encoding, template: ChatTemplate
 ) -> np.ndarray | LeftOut:
-    """1 for all tokens but those of turns that are not to be learnt, headers included; or why the row cannot be used."""
+    """The mask for `loss_on: all`: n values (int8), one per token, 0 only in turns that are not to be learnt, with their headers;
+    or the reason why the row cannot be used."""
     mask = np.ones(len(encoding.ids), np.int8)
     for number, learnt in enumerate(conversation.learnt or ()):
         if learnt:
@@ -76,15 +78,17 @@ def whole_mask(
 
 
 def tokens_between(encoding: Encoding, low: int, high: int) -> Span | None:
-    """The first token that holds one of the characters `low`, ..., `high - 1`, and the one behind the last; None for no token.
+    """The range of tokens that have one of the characters `low`, ..., `high - 1`: the first token, and the last plus one. None if
+    no token has one of them.
 
-    Blanks that a tokenizer drops belong to no token; a character may be spread over several.
+    Blanks that a tokenizer drops belong to no token, and one character may be spread over several tokens.
     """
     first = next((token for at in range(low, high) if (token := encoding.char_to_token(at)) is not None), None)
     if first is None:
         return None
     last = next(token for at in range(high - 1, low - 1, -1) if (token := encoding.char_to_token(at)) is not None)
-    while first and low < _characters(encoding, first - 1)[1] <= high:  # a token without characters, for blanks
+    # A token before that ends inside the range has no character of its own; tokenizers make such tokens for blanks.
+    while first and low < _characters(encoding, first - 1)[1] <= high:
         first -= 1
     while last + 1 < len(encoding.ids) and _reaches_into(_characters(encoding, last + 1), low, high):
         last += 1
@@ -92,10 +96,10 @@ def tokens_between(encoding: Encoding, low: int, high: int) -> Span | None:
 
 
 def _characters(encoding: Encoding, token: int) -> Span:
-    """Where the characters of a token begin and end.
+    """The range of characters that a token stands for.
 
     Raises:
-        ValueError: if the tokenizer says that it stands for none, which none of a text does.
+        ValueError: if the tokenizer gives none, which does not happen for tokens of a text.
     """
     found = encoding.token_to_chars(token)
     if found is None:
@@ -109,8 +113,8 @@ def _reaches_into(token: Span, low: int, high: int) -> bool:
 
 
 def _in_order(conversation: Conversation, rendered: Rendered) -> Found | None:
-    """The usual case: a block for each turn of the assistant with its content in it, those of others between; None when it is
-    another one.
+    """The places of turns in the usual case: one generation block per turn of the assistant, with its content inside, and the
+    contents of other turns between the blocks, all in order. None if the text is different.
     """
     text, spans = rendered
     cursor, block = 0, 0
@@ -140,7 +144,7 @@ def _in_order(conversation: Conversation, rendered: Rendered) -> Found | None:
 
 
 def _marked(conversation: Conversation, rendered: Rendered, template: ChatTemplate) -> Found | LeftOut:
-    """Where the turns stand, told by rendering them once more with a mark in each."""
+    """The places of turns in any other case, found by rendering the conversation again with a mark in each turn."""
     stand = places(conversation, rendered, template)
     if isinstance(stand, LeftOut):
         return stand
@@ -178,7 +182,8 @@ def _learnt(conversation: Conversation, number: int) -> bool:
 
 
 def _owner(turns: list[dict], stand: dict[int, Span], low: int, blocks: dict[int, list[Span]]) -> int | None:
-    """Whose a block is that holds no content: a turn of the assistant that says nothing, or the one behind or before it."""
+    """The turn that a generation block without content belongs to: an assistant's turn there with empty content, or else the
+    assistant's turn directly behind or before the block. None if there is no such turn."""
     before = max((number for number, (at, _) in stand.items() if at < low), default=-1)
     behind = min((number for number, (at, _) in stand.items() if at > low), default=len(turns))
     silent = [n for n in range(before + 1, behind) if turns[n]["role"] == "assistant" and n not in blocks]
@@ -187,7 +192,8 @@ def _owner(turns: list[dict], stand: dict[int, Span], low: int, blocks: dict[int
 
 
 def _border(conversation: Conversation, text: str, number: int, template: ChatTemplate) -> int | None:
-    """Where the turns before one end in the text: as far as the text of these turns alone is the same."""
+    """The character at which turn `number` begins: as far as the text equals that of the turns before it, rendered alone. None if
+    the template refuses these turns."""
     if number == 0:
         return 0
     if number == len(conversation.turns):

@@ -1,5 +1,5 @@
-"""A conversation in the tokenizer's chat template: the text, where the assistant's turns stand in it, and what the template left
-out of it.
+"""Renders a conversation with the tokenizer's chat template: gives the text and the places of the assistant's turns in it, and
+finds the parts of the conversation that the template leaves out.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 GENERATION = re.compile(r"\{%([-+]?)\s*generation\s*([-+]?)%\}")
-CLOCK = re.compile(
-    r"\{#.*?#\}|(\{[{%](?:(?![}%]\}).)*?\b(?:strftime_now|now\s*\(\s*\)))", re.DOTALL
-)  # and comments, which read none
+# Comments are matched first, without a group, because a comment that mentions a clock does not read it.
+CLOCK = re.compile(r"\{#.*?#\}|(\{[{%](?:(?![}%]\}).)*?\b(?:strftime_now|now\s*\(\s*\)))", re.DOTALL)
 END = re.compile(r"\{%([-+]?)\s*endgeneration\s*([-+]?)%\}")
-MANY_TOOLS = 16  # of more than these only the whole list is looked for, which keeps rows with hundreds of them quick
-BEGINS, ENDS = "\ue000", "\ue001"  # of the characters that Unicode leaves to private use
-NAMES_ONLY = ("id", "tool_call_id")  # a template that orders calls and answers by their places needs none of these
+MANY_TOOLS = 16  # More tools than these are checked only as a whole list: hundreds of renderings per row would be slow.
+BEGINS, ENDS = "\ue000", "\ue001"  # Unicode leaves these characters to private use, so no text should have them.
+NAMES_ONLY = ("id", "tool_call_id")  # A template may leave these out: calls and answers are matched by their order too.
 PLAIN = Conversation(
     [
         {"role": "user", "content": "question"},
@@ -39,9 +38,8 @@ class Rendered(NamedTuple):
     """A conversation as text.
 
     Attributes:
-        text: what is tokenised.
-        spans: from which to which character each generation block reaches, in the order of the text; none when the template
-            marks none.
+        text: the text that is tokenised.
+        spans: the range of characters of each generation block, in the order of the text; empty if the template marks none.
     """
 
     text: str
@@ -52,10 +50,10 @@ class ChatTemplate:
     """The chat template of a tokenizer.
 
     Args:
-        loss_on: `assistant` needs a template that marks the assistant's turns.
+        loss_on: `assistant` or `all`; `assistant` needs a template that marks the assistant's turns.
 
     Raises:
-        ConfigError: if there is none, it is no Jinja template, reads the clock, or does not mark what it must.
+        ConfigError: if there is no template, or it is not valid Jinja, reads the clock, or lacks the marks that `loss_on` needs.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, loss_on: str) -> None:
@@ -89,16 +87,16 @@ class ChatTemplate:
             raise ConfigError(
                 f"tokenizer.chat_template: line {error.lineno} is no Jinja ({error.message}); mend the template"
             ) from None
-        except Exception:  # it may want other turns than these
+        except Exception:  # The template may refuse these turns, say because it demands a system prompt.
             self.example = None
         if self.example and self.marks:
             self._check_places(self.example)
 
     def render(self, conversation: Conversation) -> Rendered | LeftOut:
-        """The conversation as text, or why there is none."""
+        """The conversation as text, or the reason why it cannot be rendered."""
         try:
             return self._render(conversation)
-        except Exception as error:  # a template is a program of the user's: it can fail in any way
+        except Exception as error:  # A template is a program that the user wrote, so it can fail in any way.
             reason = " ".join(str(error).split()) or type(error).__name__
             return LeftOut(
                 "that the chat template refuses",
@@ -107,14 +105,16 @@ class ChatTemplate:
             )
 
     def examples(self) -> list[Rendered]:
-        """Texts in which all that the template writes of itself stands, for the usual roles as far as it takes them."""
+        """Rendered example conversations. Together they have everything that the template itself writes for the usual roles, as far
+        as it accepts these roles."""
         system = {"role": "system", "content": "order"}
         tool = [{"role": "tool", "content": "result"}, *PLAIN.turns[1:]]
         asked = [PLAIN, Conversation([system, *PLAIN.turns]), Conversation([*PLAIN.turns[:2], *tool])]
         return [rendered for one in asked if isinstance(rendered := self.render(one), Rendered)]
 
     def lost(self, conversation: Conversation, text: str) -> LeftOut | None:
-        """What stands in a conversation besides roles and contents and changes nothing in its text, None where all of it does."""
+        """Find a part besides roles and contents (tools, tool calls, reasoning, names) that the template ignores: the conversation
+        without it gives the same text. None if every part has an effect."""
         for place, key, without in _without(conversation):
             other = self.render(without)
             if isinstance(other, Rendered) and other.text == text:
@@ -128,7 +128,7 @@ class ChatTemplate:
     def _render(self, conversation: Conversation) -> Rendered:
         from transformers.utils.chat_template_utils import render_jinja_template
 
-        rendered: Any = render_jinja_template(  # two lists, where its type says text
+        rendered: Any = render_jinja_template(  # It returns two lists, although it is annotated as returning text.
             conversations=[conversation.turns],
             tools=conversation.tools,
             chat_template=self._plain if conversation.tools is None else self._with_tools,
@@ -139,9 +139,12 @@ class ChatTemplate:
         return Rendered(texts[0], sorted(spans[0]) if self.marks else [])
 
     def _check_places(self, example: Rendered) -> None:
-        """Compare where the library says that generation blocks stand with marks that are written at their ends.
+        """Compare the places that the library reports for generation blocks with marks that are rendered at the blocks' ends.
 
-        The library's places are wrong where what a block says is written later: in a macro, a `set` or a filter.
+        The library's places are wrong if a block's text is output later than it is rendered: in a macro, a `set` or a filter.
+
+        Raises:
+            ConfigError: if the places differ.
         """
         from transformers.utils.chat_template_utils import render_jinja_template
 
@@ -149,7 +152,7 @@ class ChatTemplate:
         marked = END.sub(rf"{{%\1 endif %}}{{{{ '{ENDS}' }}}}{{% endif \2%}}", marked)
         try:
             rendered: Any = render_jinja_template(conversations=[PLAIN.turns], chat_template=marked, **self._variables)
-        except Exception:  # nothing is known then
+        except Exception:  # The marks may break the template. Then nothing can be compared.
             return
         text = rendered[0][0]
         pieces = re.split(f"[{BEGINS}{ENDS}]", text)
@@ -162,7 +165,7 @@ class ChatTemplate:
 
 
 def _without(conversation: Conversation) -> Iterator[tuple[str, str, Conversation]]:
-    """For each thing besides roles and contents: where it stands, its key, and the conversation without it."""
+    """For each part besides roles and contents: its place, its key, and the conversation without it."""
     for number, turn in enumerate(conversation.turns):
         place = f"turn {number + 1} ({turn['role']})"
         learnt = conversation.learnt is None or conversation.learnt[number]
@@ -183,7 +186,7 @@ def _without(conversation: Conversation) -> Iterator[tuple[str, str, Conversatio
 
 
 def _less(calls: Any) -> Iterator[list[Any]]:
-    """Of tool calls: without each of them, and with each of them without its arguments."""
+    """Variants of a list of tool calls: without one of the calls, and with one of them without its arguments."""
     for number, call in enumerate(calls if isinstance(calls, list) else []):
         before, behind = calls[:number], calls[number + 1 :]
         yield [*before, *behind]

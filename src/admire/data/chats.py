@@ -1,4 +1,4 @@
-"""Conversations to rows: in the chat template, tokenised, with a mask that is checked."""
+"""Conversations to rows: rendered with the chat template, tokenised, and given a checked mask of the tokens to learn."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Row(NamedTuple):
 
 
 class Chats:
-    """Makes rows of conversations.
+    """Makes rows from conversations.
 
     Args:
-        loss_on: `assistant` or `all`.
+        loss_on: `assistant` or `all`: the turns that count in the loss.
 
     Raises:
         ConfigError: if the tokenizer has no chat template that can be used.
@@ -51,10 +51,10 @@ class Chats:
         self._said = Said(self._template)
         self._control = ControlTokens(tokenizer, self._template)
         self.remark = self._remark()
-        """What should be known of the chat template; None for nothing."""
+        """A warning about the chat template for the user; None if there is none."""
 
     def rows(self, conversations: list[Conversation]) -> list[Row | LeftOut]:
-        """For each conversation its row, or why there is none."""
+        """For each conversation its row, or the reason why it cannot be used."""
         found: dict[int, Row | LeftOut] = {}
         usual: list[tuple[int, Rendered]] = []
         for number, conversation in enumerate(conversations):
@@ -103,7 +103,7 @@ class Chats:
 
 
 def why_nothing_is_learnt(conversation: Conversation, row: Row, place: str) -> LeftOut:
-    """Why a conversation, cut to the length of a row, has no token that counts in the loss."""
+    """The reason why a conversation, cut to the length of a row, has no token that counts in the loss."""
     if row.mask.any():
         return LeftOut("behind_the_cut", place)
     if conversation.learnt and not all(conversation.learnt):

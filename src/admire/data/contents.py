@@ -1,4 +1,5 @@
-"""What a card says of prepared rows: how many, and the sha256 of their content, whatever files hold them."""
+"""Describes prepared rows for a source's card: their numbers, and a sha256 of their content that does not depend on how the rows
+are divided among files."""
 
 from __future__ import annotations
 
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 
 
 def contents(files: list[Path]) -> dict[str, Any]:
-    """Rows, tokens and bytes of Arrow files that are read one after the other, and the sha256 of their rows in order
-    (lengths, tokens, masks).
-    """
+    """The numbers of rows, tokens and bytes in Arrow files, and the sha256 of their rows (lengths, tokens, masks) in the order of
+    the files."""
     parts = {"lengths": hashlib.sha256(), "input_ids": hashlib.sha256(), "assistant_masks": hashlib.sha256()}
     rows = tokens = bytes_ = 0
     for batch in _batches(files):
@@ -33,7 +33,7 @@ def contents(files: list[Path]) -> dict[str, Any]:
 
 
 def _batches(files: list[Path]) -> Iterator[pa.RecordBatch]:
-    """Read, not mapped: pages that are mapped count as this process's memory."""
+    """The record batches of files. They are not memory-mapped, because mapped pages would count as memory of this process."""
     import pyarrow as pa
 
     for path in files:

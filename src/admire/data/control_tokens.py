@@ -1,4 +1,5 @@
-"""What a conversation says about control tokens stays text; the chat template's own control tokens are tokens."""
+"""Tokenises conversations whose contents mention control tokens. A mention, say `<|end|>` in a question about templates, stays
+plain text; only the control tokens that the chat template itself writes become control tokens."""
 
 from __future__ import annotations
 
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
     from transformers import PreTrainedTokenizerBase
 
-PLACEHOLDERS = range(0xE000, 0xF8FF)  # Unicode leaves these to private use; one that no text of the row holds is taken
+# Unicode leaves both ranges to private use. A mention is covered by a placeholder that no text of the row has. In the text to be
+# tokenised, a control token of the template is replaced by an alias, which is a character from ALIASES on.
+PLACEHOLDERS = range(0xE000, 0xF8FF)
 BRACKETED = re.compile(r"\s*[<\[({|].+[>\])}|]\s*\Z", re.DOTALL)
-ALIASES = 0xF0000  # and these, of which each control token gets some
+ALIASES = 0xF0000
 
 
 class ControlTokens:
-    """The control tokens of a tokenizer: its special tokens, and those added ones in brackets that the chat template itself writes.
+    """The control tokens of a tokenizer: its special tokens, and the added tokens in brackets that the chat template itself writes.
 
-    Other added tokens (a line break, `<think>`) are words of the vocabulary, in conversations as in documents.
+    Other added tokens (a line break, `<think>`) are ordinary words of the vocabulary, in conversations as in documents.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate) -> None:
@@ -34,7 +37,8 @@ class ControlTokens:
         bracketed = frozenset(number for number, token in added.items() if BRACKETED.match(token.content))
         examples = template.examples()
         written = {token for example in examples for token, _, _ in self._found(example.text, bracketed)}
-        # a template may look for words of its own (`<think>`): then only what stands between its blocks is kept text
+        # A template may look for tokens in contents (`<think>`) and fail if they are covered. The second set to be tried therefore
+        # has only the tokens that it writes outside of generation blocks.
         between = {
             token
             for example in examples
@@ -51,11 +55,12 @@ class ControlTokens:
         self._clones: dict[frozenset[int], Tokenizer] = {}
 
     def mentioned(self, conversation: Conversation) -> bool:
-        """Whether a conversation speaks of a control token."""
+        """Whether a text in the conversation has the characters of a control token."""
         return any(self._mentions(text) for text in _texts([conversation.turns, conversation.tools]))
 
     def encode(self, conversation: Conversation, rendered: Rendered) -> tuple[list[int], Encoding] | LeftOut:
-        """Tokens of a conversation that speaks of control tokens, and where they stand in its text; or why that cannot be done."""
+        """The tokens of a conversation that mentions control tokens, with an encoding that has their places in the text; or the
+        reason why the mentions cannot be kept as text."""
         for control in self._sets:
             own = self._of_the_template(conversation, rendered, control)
             if own is not None:
@@ -65,10 +70,10 @@ class ControlTokens:
     def _of_the_template(
         self, conversation: Conversation, rendered: Rendered, control: frozenset[int]
     ) -> list[tuple[int, int, int]] | None:
-        """Token and place of each control token that the template wrote; None when that cannot be told.
+        """Token, start and end of each control token that the template wrote; None if they cannot be told from mentions.
 
-        The conversation is rendered once more, with other characters in the place of what it says of control tokens. That text
-        must be the same but for them.
+        The conversation is rendered again with its mentions covered by a placeholder. If the two texts differ only in the
+        placeholders, then all control tokens in the second one are the template's.
         """
         texts = "".join(_texts([conversation.turns, conversation.tools]))
         free = next((chr(point) for point in PLACEHOLDERS if chr(point) not in texts), None)
@@ -87,7 +92,8 @@ class ControlTokens:
     def _with_aliases(
         self, text: str, own: list[tuple[int, int, int]], control: frozenset[int]
     ) -> tuple[list[int], Encoding] | LeftOut:
-        """Encode a text by a tokenizer to which all control tokens are text, and that knows the template's by other names."""
+        """Encode a text with a copy of the tokenizer that takes control tokens for text, but knows aliases for the template's own
+        ones. The aliases are as long as the tokens, so that places in the text stay the same."""
         from tokenizers import AddedToken
 
         clone = self._clones.setdefault(control, self._clones.get(control) or self._without(control))
@@ -103,14 +109,14 @@ class ControlTokens:
             return _cannot("it holds characters of Unicode's private use besides")
         encoding = clone.encode(renamed, add_special_tokens=False)
         ids = [numbers.get(token, token) for token in encoding.ids]
-        # what no vocabulary holds becomes the unknown token, whoever wrote it
+        # The unknown token is excluded: text outside of the vocabulary becomes that token, whoever wrote it.
         named = control - {self._tokenizer.unk_token_id}
         if sum(token in named for token in ids) != sum(token in named for token, _, _ in own):
             return _cannot("the tokenizer makes them from plain text")
         return ids, encoding
 
     def _without(self, control: frozenset[int]) -> Tokenizer:
-        """The tokenizer as it is to texts of which nothing is a control token."""
+        """A copy of the tokenizer that takes the characters of all control tokens for plain text."""
         from tokenizers import Tokenizer
 
         rules = json.loads(self._tokenizer.backend_tokenizer.to_str())
@@ -122,7 +128,7 @@ class ControlTokens:
         return clone
 
     def _found(self, text: str, control: frozenset[int]) -> list[tuple[int, int, int]]:
-        """Token and place of each control token that the tokenizer sees in a text."""
+        """Token, start and end of each control token that the tokenizer finds in a text."""
         encoding = self._encode(text)
         return [(token, *encoding.offsets[number]) for number, token in enumerate(encoding.ids) if token in control]
 
@@ -138,20 +144,20 @@ class ControlTokens:
         return any(content in normal for content in self._normalised)
 
     def _looked_for(self, added: dict[int, Any]) -> list[str]:
-        """What to look for in normalised texts; nothing where normalising makes no difference."""
+        """The normalised control tokens, to be looked for in normalised texts; empty if the tokenizer does not normalise."""
         normalizer = self._tokenizer.backend_tokenizer.normalizer
         contents = [added[number].content for number in self._sets[0] if number in added and added[number].normalized]
         return [normalizer.normalize_str(content) for content in contents] if normalizer is not None else []
 
 
 class _Cover:
-    """Puts another character in the place of what texts say of control tokens."""
+    """Replaces each character of a mention by a placeholder character."""
 
     def __init__(self, found: Callable[[str], list[tuple[int, int, int]]], character: str) -> None:
         self._found, self._character = found, character
 
     def of(self, value: Any) -> Any:
-        """A JSON value with all texts in it covered, and the keys of its objects, but for the names of roles."""
+        """A JSON value in which mentions are covered in all texts and keys, except in the names of roles."""
         if isinstance(value, str):
             for _, start, end in self._found(value):
                 value = value[:start] + self._character * (end - start) + value[end:]
@@ -162,7 +168,7 @@ class _Cover:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts at any depth of a JSON value, and the keys of its objects, but for the names of roles."""
+    """The texts at any depth of a JSON value and the keys of its objects, except the names of roles."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A conversation as it is prepared, whatever form it had in its source; a document is a text or a conversation."""
+"""The form into which conversations of all sources are brought. A document is a text or a conversation."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class Conversation:
     """One conversation.
 
     Attributes:
-        turns: n turns, exactly what the chat template gets as `messages`: each has `role` and `content` (both str; the content
-            is "" where only a tool call stands), and those of `name`, `tool_calls`, `tool_call_id`, `reasoning_content` and
-            their like that the source has. What is absent or null in the source is no key here.
-        learnt: for each of the n turns, whether the source lets it count in the loss (`weight: 0`, `train: false`); None where
-            the source says nothing, which lets all of them count.
-        tools: what the chat template gets as `tools`; None where the source has none.
+        turns: n turns, passed to the chat template as `messages`. Each has `role` and `content` (both str; the content of a turn
+            with only a tool call is ""), and those of `name`, `tool_calls`, `tool_call_id`, `reasoning_content` and similar
+            keys that the source has. A key that is absent or null in the source is absent here.
+        learnt: for each of the n turns, whether it may count in the loss (not if the source has `weight: 0` or `train: false`);
+            None if the source has no such key, and then all turns may.
+        tools: passed to the chat template as `tools`; None if the source has none.
     """
 
     turns: list[dict[str, Any]]
@@ -27,17 +27,17 @@ class Conversation:
 
     @property
     def texts(self) -> Iterator[str]:
-        """Each turn's content, and what else the turns say as text: reasoning, names, tool calls."""
+        """Each turn's content, and all other texts of the turns: reasoning, names, tool calls."""
         for turn in self.turns:
             yield turn["content"]
             if len(turn) > 2:
                 yield from _texts_in([value for key, value in turn.items() if key not in ("role", "content")])
 
     def identity(self) -> bytes:
-        """What makes two conversations the same one: the turns and the tools in order, not what is learnt of them.
+        """The bytes by which conversations are compared and assigned to splits: turns and tools in order, without `learnt`.
 
-        Of turns that have only role and content these are the bytes of `[[role, content], ...]`, by which documents were dealt to
-        splits ever since.
+        For turns with only role and content, these are the bytes of `[[role, content], ...]`. That must not change, since
+        conversations would otherwise move to other splits.
 
         Raises:
             UnicodeEncodeError: for unpaired surrogates.
@@ -56,7 +56,7 @@ Document = str | Conversation
 
 
 def _texts_in(value: Any) -> Iterator[str]:
-    """The texts at any depth of a JSON value, the keys of its objects aside."""
+    """The texts at any depth of a JSON value, without the keys of its objects."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

@@ -1,4 +1,4 @@
-"""The corpora that `sources.<name>.corpus` can name: made from what every Python carries, or from a seed.
+"""The corpora that `sources.<name>.corpus` can name. They are made from texts that every Python installation has, or from a seed.
 
 A corpus is a function without arguments that yields its documents in a fixed order: texts (str) for pre-training, or
 conversations (lists of `{role, content}`, as a row of a file would hold them) for fine-tuning.
@@ -29,10 +29,10 @@ def corpus(name: str, key: str) -> Callable[[], Iterator[str]] | Callable[[], It
     """The corpus called `name`.
 
     Args:
-        key: where the name stands in the campaign's YAML, for the message.
+        key: the place of the name in the campaign's YAML, for the message.
 
     Raises:
-        SourceError: if there is none of that name.
+        SourceError: if there is no corpus of that name.
     """
     if name not in CORPORA:
         near = difflib.get_close_matches(name, CORPORA, n=1, cutoff=0.5)

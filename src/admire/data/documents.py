@@ -1,4 +1,4 @@
-"""Reading a source's documents, one at a time, from a corpus, from local files or from a Hugging Face dataset."""
+"""Reads a source's documents, one at a time, from a corpus, from local files or from a Hugging Face dataset."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from admire.data.reading.origin import Read, rows_of, wanted
 from admire.data.reading.patterns import matched_files
 from admire.errors import SourceError
 
-SAMPLE = 1 << 20  # bytes of a file that `inspect` looks at
-LOOKED_AT = 20  # rows that it looks at; where none of them can be used, hardly any can
-HOPELESS = 1000  # rows after which a source that held none that can be used is not read to its end
+SAMPLE = 1 << 20  # `inspect` reads so many bytes of each file, which takes milliseconds.
+LOOKED_AT = 20  # `inspect` reads so many rows; if none of them can be used, hardly any can.
+HOPELESS = 1000  # If none of so many first rows can be used, the rest of the source is not read.
 
 
 def documents(name: str, source: Source, kind: str, skip: int = 0, notes: list[str] | None = None) -> Iterator[Read]:
-    """The documents of a source, at most `max_documents`, in an order that only its content decides.
+    """The documents of a source, at most `max_documents`, in an order that depends only on its content.
 
     Args:
         name: the source's name in the YAML, for messages.
         kind: `pretrain` (texts) or `sft` (conversations).
-        skip: leave out so many at the start, which were seen before; a row that cannot be used counts as one.
-        notes: takes sentences about the rows as a whole, which should be said when all are read.
+        skip: the number of documents to skip at the start, because they were read before; rows that cannot be used count too.
+        notes: a list to which sentences about the source as a whole are appended, to be printed when all rows are read.
 
     Raises:
-        SourceError: if the source is missing, empty or unreadable, holds no row that can be used, or one that cannot be and
-            none may be left out.
+        SourceError: if the source is missing, empty or unreadable, has no usable row, or has an unusable one although
+            `bad_rows` is `refuse`.
     """
     key = f"sources.{name}"
     asked = Asked(key, source, kind) if notes is None else Asked(key, source, kind, notes=notes)
@@ -63,11 +63,11 @@ def documents(name: str, source: Source, kind: str, skip: int = 0, notes: list[s
 
 
 def local_files(name: str, source: Source) -> list[Path]:
-    """The files that a source reads, each once: what its patterns match, sorted, or those of its split in a local dataset's folder;
-    none for other origins.
+    """The files that a source reads, each once: the sorted matches of its patterns, or the files of its split in a local dataset's
+    folder. Empty for other origins.
 
     Raises:
-        SourceError: if a pattern matches nothing, a folder is no dataset, or a file is empty or of an unknown kind.
+        SourceError: if a pattern matches nothing, a folder is not a dataset, or a file is empty or of an unknown kind.
     """
     key = f"sources.{name}"
     if source.files is not None:
@@ -78,20 +78,23 @@ def local_files(name: str, source: Source) -> list[Path]:
 
 
 def unread_files(name: str, source: Source) -> list[Path]:
-    """The files of data in a local dataset's folder that the source's split does not read; none for other origins."""
+    """The data files in a local dataset's folder that the source's split does not read. Empty for other origins."""
     if source.dataset is not None and folder.names_folder(source.dataset):
         return folder.find(source, f"sources.{name}").unread
     return []
 
 
 def inspect(name: str, source: Source, kind: str = "pretrain") -> None:
-    """Refuse in milliseconds what `documents` would refuse later: unknown corpora, missing, empty and non-UTF-8 files, a column
-    that the first row does not have.
+    """Find within milliseconds errors that `documents` would only find later: unknown corpora; missing, empty and non-UTF-8 files;
+    sources of which none of the first rows can be used, say because a column is missing.
 
-    Of each text file only the first megabyte is looked at.
+    Of each text file only the first megabyte is checked for UTF-8.
 
     Args:
         kind: `pretrain` (texts) or `sft` (conversations).
+
+    Raises:
+        SourceError: for each of these errors.
     """
     key = f"sources.{name}"
     if source.corpus is not None:
@@ -118,7 +121,8 @@ def _check_encoding(path: Path, key: str, source: Source) -> None:
     try:
         sample.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(sample) - 4 or len(sample) < SAMPLE:  # a character cut by the sample's end is no mistake
+        # The end of the sample may cut through a character, which is no mistake in the file.
+        if error.start < len(sample) - 4 or len(sample) < SAMPLE:
             raise SourceError(
                 f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {key}.files"
             ) from None

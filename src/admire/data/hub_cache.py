@@ -1,6 +1,6 @@
-"""Datasets of the hub in this machine's cache: which commits are there, and which one a source reads.
+"""Datasets of the hub in this machine's cache: finds which commits are there, and which one a source reads.
 
-`datasets` itself looks for no revision when it is offline: it takes the newest that it prepared, of whatever commit.
+This is needed because `datasets` ignores the revision when it is offline and takes the commit that it prepared last.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from admire.errors import SourceError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-SHORTEST = 7  # digits of a commit that may stand for the whole of it
+SHORTEST = 7  # A commit may be abbreviated to so many hexadecimal digits, as git does it.
 
 
 def is_hub_name(name: str) -> bool:
-    """Whether the hub could have something of that name, as `huggingface_hub` rules it: `name` or `owner/name`."""
+    """Whether `huggingface_hub` accepts a name as that of a repository: `name` or `owner/name`."""
     from huggingface_hub.utils import HFValidationError, validate_repo_id
 
     try:
@@ -32,12 +32,12 @@ def is_hub_name(name: str) -> bool:
 
 
 def prepared(dataset: str, subset: str | None, revision: str | None = None) -> Path | None:
-    """The folder of Arrow files that `datasets` made of a dataset on the hub, named by its commit; None when there is none.
+    """The folder of Arrow files that `datasets` made from a dataset on the hub, named by its commit; None if there is none.
 
     Args:
-        subset: a configuration's name; any when left out.
-        revision: a commit, or a branch or tag that was fetched by that name. Left out: what `main` was when it was last fetched,
-            and where that is not known the newest, as `datasets` takes it.
+        subset: a configuration's name; None for any.
+        revision: a commit, or a branch or tag that was fetched by that name. None for the commit that `main` had when it was last
+            fetched, or, if that is not known, for the one that was prepared last, which `datasets` takes too.
     """
     found = _folders(dataset, subset)
     if revision is None:
@@ -52,19 +52,19 @@ def prepared(dataset: str, subset: str | None, revision: str | None = None) -> P
 
 
 def commits(dataset: str, subset: str | None) -> list[str]:
-    """The commits that are there, the newest last."""
+    """The commits in the cache, that which was prepared last at the end."""
     return list(dict.fromkeys(folder.name for folder in _folders(dataset, subset)))
 
 
 def load(key: str, source: Source) -> Dataset:
-    """The rows of a source from the cache, those of its revision.
+    """The rows of a source at its revision, from the cache.
 
     Args:
         key: the source's place in the YAML, for messages.
 
     Raises:
-        SourceError: if the dataset, its revision or its configuration is not there.
-        ValueError: if it has no such split.
+        SourceError: if the dataset, its revision or its configuration is not in the cache.
+        ValueError: if the dataset has no such split.
     """
     from datasets.packaged_modules.cache.cache import Cache
 
@@ -87,10 +87,10 @@ def load(key: str, source: Source) -> Dataset:
 
 
 def find(key: str, source: Source) -> Path | None:
-    """The folder that a source on the hub reads; None when nothing of its dataset is there.
+    """The folder that a source on the hub reads; None if no commit of its dataset is in the cache.
 
     Raises:
-        SourceError: if the dataset is there, but not the revision that is asked for.
+        SourceError: if the dataset is in the cache, but not at the source's revision.
     """
     assert source.dataset is not None
     folder = prepared(source.dataset, source.subset, source.revision)
@@ -104,13 +104,13 @@ def find(key: str, source: Source) -> Path | None:
 
 
 def check_commit(key: str, source: Source, card: dict[str, str]) -> None:
-    """Refuse a source whose dataset has moved on in the cache since it was prepared.
+    """Refuse a source if the cache now has another commit of its dataset than that from which the source was prepared.
 
     Args:
-        card: that of the prepared source.
+        card: the card of the prepared source.
 
     Raises:
-        SourceError: names both commits.
+        SourceError: if the commits differ; the message has both.
     """
     commit = card.get("commit")
     if commit is None or source.dataset is None or (source.revision or "").startswith(commit):
@@ -124,7 +124,7 @@ def check_commit(key: str, source: Source, card: dict[str, str]) -> None:
 
 
 def _folders(dataset: str, subset: str | None) -> list[Path]:
-    """What `datasets` has prepared, the newest last: `<owner>___<name>/<configuration>/<version>/<commit>`."""
+    """The folders `<owner>___<name>/<configuration>/<version>/<commit>` that `datasets` has prepared, sorted by time."""
     from datasets import config
     from datasets.naming import camelcase_to_snakecase
 
@@ -137,12 +137,12 @@ def _folders(dataset: str, subset: str | None) -> list[Path]:
 
 
 def _commit_of(dataset: str, name: str) -> str | None:
-    """The commit that a branch or tag had when the hub was last asked; None when it never was."""
+    """The commit that a branch or tag had when it was last fetched from the hub; None if it never was."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     refs = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=dataset, repo_type="dataset"), "refs")
     ref = refs / name
     if not Path(os.path.normpath(ref)).is_relative_to(refs) or not is_file(ref):
-        return None  # a revision is a text of the user's, and no path
+        return None  # The user may write anything as a revision, which must not lead to files elsewhere.
     return ref.read_text(encoding="utf-8").strip()
