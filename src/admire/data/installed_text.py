@@ -1,7 +1,7 @@
-"""Corpora from what every Python installation carries: its own source code, its documentation, Unicode's tables, the
-descriptions of installed packages. No document of one is a document of another: code comes without its docstrings.
+"""Corpora from texts that every Python installation has: its own source code, its documentation, Unicode's tables, and the
+descriptions of installed packages. No two corpora share a document: docstrings are in the documentation and not in the code.
 
-Documents come in the order of a hash of their names, so that the first so many of them are a fair sample.
+Documents are in the order of a hash of their names, so that any number of first documents is a fair sample.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 from typing import Any
 
 MEGABYTE = 1_000_000
-LONGEST_MODULE = 150_000  # bytes; longer ones are tables
-SHORTEST_DOCSTRING = 80  # characters; shorter ones repeat each other
+LONGEST_MODULE = 150_000  # Modules of more bytes are mostly tables.
+SHORTEST_DOCSTRING = 80  # Docstrings of fewer characters are much alike.
 SKIPPED_FOLDERS = {"site-packages", "test", "tests", "idlelib", "lib2to3", "ensurepip", "turtledemo", "pydoc_data"}
 CHARACTERS_PER_DOCUMENT = 16
 
 
 def stdlib_code() -> Iterator[str]:
-    """A document a module of the standard library: its source without docstrings; about 3 MB."""
+    """One document per module of the standard library: its source code without docstrings. About 3 MB."""
     return _up_to(3 * MEGABYTE, (_without_docstrings(path) for path in _modules().values()))
 
 
 def documentation() -> Iterator[str]:
-    """A document a topic of Python's `help()`, or a docstring with the name of what it describes; about 1 MB."""
+    """One document per topic of Python's `help()`, and one per docstring, with the name of the class or function. About 1 MB."""
     from pydoc_data.topics import topics
 
     modules = _modules()
@@ -40,7 +40,8 @@ def documentation() -> Iterator[str]:
 
 
 def unicode_table() -> Iterator[str]:
-    """A document a run of characters: code point, character, name, category, what it decomposes to; about 1 MB."""
+    """One document per CHARACTERS_PER_DOCUMENT characters, with a line per character: code point, character, name, category, and
+    decomposition. About 1 MB."""
     named = [code for code in range(sys.maxunicode + 1) if _is_spelt_out(code)]
     starts = sorted(range(0, len(named), CHARACTERS_PER_DOCUMENT), key=lambda start: _shuffled(str(named[start])))
     return _up_to(
@@ -50,13 +51,13 @@ def unicode_table() -> Iterator[str]:
 
 
 def package_descriptions() -> Iterator[str]:
-    """A document an installed distribution: the description in its metadata; it depends on the environment."""
+    """One document per installed distribution: the description in its metadata. This corpus depends on the environment."""
     from importlib.metadata import distributions
 
     texts = {}
     for distribution in distributions():
         name = distribution.metadata["Name"]
-        message: Any = distribution.metadata  # an email.message.Message, of which its type knows a part
+        message: Any = distribution.metadata  # It is an email.message.Message, of which its annotation has only a part.
         body = message.get_payload() or message["Description"]
         if name and body:
             texts[name.lower()] = body
@@ -65,12 +66,12 @@ def package_descriptions() -> Iterator[str]:
 
 
 def _shuffled(name: str) -> str:
-    """Key of a fixed order that has nothing to do with names."""
+    """A sort key that gives a fixed order unrelated to the alphabet."""
     return hashlib.sha256(name.encode()).hexdigest()
 
 
 def _up_to(size: int, texts: Iterator[str | None]) -> Iterator[str]:
-    """The texts until `size` characters are reached; empty ones and those that could not be read are left out."""
+    """The texts until they have `size` characters in all. Empty texts, and None for files that could not be read, are left out."""
     for text in texts:
         if not text:
             continue
@@ -81,7 +82,7 @@ def _up_to(size: int, texts: Iterator[str | None]) -> Iterator[str]:
 
 
 def _modules() -> dict[str, Path]:
-    """The standard library's modules, tests and very long tables aside."""
+    """Name -> file of the standard library's modules, without tests and very long tables, in shuffled order."""
     root = Path(sysconfig.get_path("stdlib"))
     paths = {path.relative_to(root).as_posix(): path for path in root.rglob("*.py")}
     wanted = [
@@ -93,7 +94,7 @@ def _modules() -> dict[str, Path]:
 
 
 def _read(path: Path) -> tuple[str, ast.Module] | None:
-    """A module's text and syntax tree; None when it is not UTF-8 or not this Python's syntax (2to3's examples)."""
+    """A module's text and syntax tree; None if it is not UTF-8 or not in this Python's syntax (as the examples of 2to3)."""
     try:
         text = path.read_text(encoding="utf-8")
         with warnings.catch_warnings():
@@ -107,7 +108,7 @@ Documentable = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDe
 
 
 def _documented(tree: ast.Module) -> Iterator[tuple[Documentable, ast.stmt, str]]:
-    """Nodes with a docstring, the docstring's statement, and the docstring."""
+    """Each node with a docstring, the docstring's statement, and the docstring."""
     for node in ast.walk(tree):
         if isinstance(node, Documentable) and (docstring := ast.get_docstring(node)):
             yield node, node.body[0], docstring
@@ -136,7 +137,7 @@ def _docstrings(path: Path) -> Iterator[str]:
 
 
 def _is_spelt_out(code: int) -> bool:
-    """Whether a character has a name of its own; ideographs and syllables that are only numbered tell nothing."""
+    """Whether a character has a name of its own. The names of ideographs and some syllables only repeat their numbers."""
     name = unicodedata.name(chr(code), "")
     return bool(name) and not name.startswith(
         ("CJK ", "HANGUL SYLLABLE", "TANGUT", "NUSHU CHARACTER", "KHITAN", "EGYPTIAN")

@@ -1,4 +1,5 @@
-"""Orders by sorting a keyed hash of row numbers: equal on every machine and for ever, unlike a generator's stream."""
+"""Orders that come from sorting a keyed hash of row numbers. They are the same on every machine and in every future version, which
+the stream of a random generator does not guarantee."""
 
 from __future__ import annotations
 
@@ -10,12 +11,12 @@ from admire.campaign.json_hash import canonical
 
 
 def key_of(*parts: str | int) -> np.uint64:
-    """A 64-bit key from anything that shall decide an order: purpose, seed, content."""
+    """A 64-bit key from all values on which an order should depend: purpose, seed, content."""
     return np.uint64(int.from_bytes(hashlib.sha256(canonical(list(parts)).encode()).digest()[:8], "little"))
 
 
 def keyed_hash(rows: np.ndarray, key: np.uint64) -> np.ndarray:
-    """One 64-bit hash a row number: two rounds of splitmix64's finaliser, a bijection for each key.
+    """One 64-bit hash per row number: two rounds of splitmix64's finaliser, which is a bijection for each key.
 
     Args:
         rows: n row numbers.

@@ -1,4 +1,4 @@
-"""What is told of rows that a preparation left out or cut: how many, why, and the first of each kind."""
+"""The report on rows that a preparation left out or cut: how many, why, and the first one of each kind."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from admire.errors import SourceError
 
-SAID_ABOVE = 0.01  # a fraction that nobody should have to look for
-A_HANDFUL = 10  # so few rows stop no source, whatever fraction of a small one they are
+SAID_ABOVE = 0.01  # Above this fraction the report is in capital letters, so that nobody overlooks it.
+A_HANDFUL = 10  # No source is refused for so few rows, even if they are a large fraction of a small source.
 
 WORDS = {
     "blank": "blank",
@@ -39,11 +39,11 @@ WORDS = {
 
 
 class LeftOut(NamedTuple):
-    """Stands in the place of a document that is left out.
+    """Takes the place of a document that is left out.
 
     Attributes:
-        reason: a key of `WORDS`, or the words themselves; the same for all rows with this fault.
-        sentence: about this very row: what is wrong with it and what would mend it.
+        reason: a key of `WORDS`, or a text like its values; the same for all rows with this fault.
+        sentence: a sentence about this row, with its fault and the fix.
     """
 
     reason: str
@@ -51,20 +51,20 @@ class LeftOut(NamedTuple):
 
 
 def is_unchecked(card: dict[str, Any]) -> bool:
-    """Whether a card is of conversations that an earlier version prepared: it took what counts in their loss on trust."""
+    """Whether a card is of conversations that an earlier version prepared, without checking which tokens count in the loss."""
     return card.get("recipe", {}).get("kind") == "sft" and "first_dropped" not in card
 
 
 @dataclass
 class Tally:
-    """What became of the documents that were read.
+    """Counts of the documents that were read, left out and cut.
 
     Attributes:
-        documents: documents read, those that are left out too.
-        cut: rows that were longer than `training.sequence_length` and lost their end.
-        left_out: reason -> how many documents.
-        first: reason -> the place of the first of them, and what is to be said about it.
-        notes: sentences about the source's rows as a whole.
+        documents: number of documents read, including those that are left out.
+        cut: number of rows that were longer than `training.sequence_length` and lost their end.
+        left_out: reason -> number of documents left out.
+        first: reason -> a sentence about the first of these documents, with its place.
+        notes: sentences about the source as a whole.
     """
 
     documents: int = 0
@@ -79,7 +79,7 @@ class Tally:
         self.first.setdefault(reason, sentence)
 
     def add(self, later: Tally) -> None:
-        """Add what became of documents that come behind these."""
+        """Add the counts of documents that come after these."""
         self.documents += later.documents
         self.cut += later.cut
         self.left_out.update(later.left_out)
@@ -87,7 +87,7 @@ class Tally:
         self.notes += [note for note in later.notes if note not in self.notes]
 
     def to_json(self) -> dict[str, Any]:
-        """As a shard or a card holds it."""
+        """The counts in the form in which shards and cards have them."""
         dropped = {"blank": 0, "without_assistant": 0} | dict(self.left_out)
         notes = {"notes": self.notes} if self.notes else {}
         return {
@@ -100,7 +100,7 @@ class Tally:
 
     @classmethod
     def of(cls, held: dict[str, Any]) -> Tally:
-        """From a shard or a card; those of earlier versions hold fewer counts."""
+        """The counts in a shard or a card. Those of earlier versions have fewer of them."""
         dropped = {reason: n for reason, n in held.get("dropped", {}).items() if n}
         first = dict(held.get("first_dropped", {}))
         notes = list(held.get("notes", []))
@@ -112,14 +112,14 @@ class Tally:
         return self.left_out.total() / max(self.documents, 1)
 
     def reasons(self) -> str:
-        """Each reason with its count and its first document; empty when nothing is left out."""
+        """Each reason with its count and its first document; empty if no document is left out."""
         return "; ".join(
             f"{n:,} {WORDS.get(reason, reason)}" + (f" (first: {self.first[reason]})" if reason in self.first else "")
             for reason, n in self.left_out.most_common()
         )
 
     def lines(self) -> dict[str, str]:
-        """What is to be said, in capital letters where it is much: `left out`, `cut` and `note`, where there is such a thing."""
+        """The report: lines `left out`, `cut` and `note`, as far as they apply, with capital letters above SAID_ABOVE."""
         said = {}
         if self.left_out.total():
             words = "LEFT OUT" if self.fraction > SAID_ABOVE else "left out"
@@ -134,18 +134,18 @@ class Tally:
         return said
 
     def much(self) -> dict[str, str]:
-        """Those of `lines` that are about much, and the notes."""
+        """The `lines` about fractions above SAID_ABOVE, and the notes."""
         return {kind: line for kind, line in self.lines().items() if kind == "note" or kind.upper() in line}
 
     def check(self, name: str, at_most: float) -> None:
-        """Refuse a source of which too much is left out.
+        """Refuse a source of which too many documents are left out.
 
         Args:
             name: the source's name.
-            at_most: `left_out_at_most`; unless it is 0, a handful is left out of a small source all the same.
+            at_most: the source's `left_out_at_most`, a fraction. Unless it is 0, A_HANDFUL documents may be left out anyway.
 
         Raises:
-            SourceError: says how much is left out, and why.
+            SourceError: if it is more; the message has the number and the reasons.
         """
         if self.left_out.total() > max(at_most * self.documents, A_HANDFUL if at_most else 0):
             raise SourceError(

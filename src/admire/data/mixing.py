@@ -1,8 +1,9 @@
-"""A trial's data: exact counts of rows, drawn by nested prefixes and put into one order. An index; no data is copied.
+"""Builds a trial's data: an index of exact counts of rows per source in training order. No data is copied.
 
-Of each source there is one permutation, and a mixture takes its first rows, so two mixtures share the rows they can
-(common random numbers); beyond one epoch the same permutation is taken again. The order sorts a hash of (source, epoch,
-row), so what two mixtures share also comes in the same relative order. Only the spec and the sources' cards are read.
+Each source has one permutation of its rows, and a mixture takes the first rows of it. Two mixtures therefore share as many rows as
+possible, which makes their scores comparable (common random numbers). Beyond one epoch the same permutation starts again. The
+training order sorts a hash of (source, epoch, row), so that shared rows also have the same relative order. Only the spec and the
+sources' cards are read.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from admire.trials.identity import Spec
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a mixture takes of one source.
+    """The rows that a mixture draws from one source.
 
     Args:
-        sha256: content of the source's training rows.
-        available: rows it has.
-        rows: rows to draw; more than `available` means further epochs.
+        sha256: digest of the content of the source's training rows.
+        available: number of rows that the source has.
+        rows: number of rows to draw; more than `available` means more than one epoch.
     """
 
     sha256: str
@@ -42,10 +43,10 @@ def mix(drawn: list[Drawn], seed: int) -> np.ndarray:
 
     Args:
         drawn: the sources in the order in which they are concatenated.
-        seed: decides subsets and order.
+        seed: decides which rows are drawn first, and the order.
 
     Returns:
-        Row numbers into the concatenation (sum of `rows`), in the smallest of uint32 and uint64 that holds them.
+        Row numbers into the concatenated sources, as many as the sum of `rows`; uint32 if they fit, else uint64.
     """
     offset, rows, hashes = 0, [], []
     for source in drawn:
@@ -60,11 +61,11 @@ def mix(drawn: list[Drawn], seed: int) -> np.ndarray:
 
 
 def build_data(trial: TrialLayout) -> Path:
-    """Write a trial's `index.npy` and, last, its manifest `data.json`; the manifest's path.
+    """Write a trial's `index.npy` and then its manifest `data.json`, and return the manifest's path.
 
     Raises:
         TrialError: if the trial has no spec.
-        SourceError: if a source is not prepared, or holds other rows than those the trial was decided for.
+        SourceError: if a source is not prepared, or has other rows than those with which the trial was decided.
     """
     spec = Spec.load(trial)
     cards = [_card(trial, source) for source in spec.sources]
@@ -104,7 +105,7 @@ def read_manifest(trial: TrialLayout) -> tuple[dict[str, Any], np.ndarray]:
     """The manifest and the index of a trial whose data was built.
 
     Raises:
-        TrialError: if they are missing or do not belong together.
+        TrialError: if they are missing, or the index is not that of the manifest.
     """
     mend = f"run `admire build-data {trial.folder}`"
     if not (trial.data.is_file() and trial.index.is_file()):
@@ -116,7 +117,11 @@ def read_manifest(trial: TrialLayout) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def _card(trial: TrialLayout, source: dict[str, Any]) -> dict[str, Any]:
-    """What the source's card says of its training rows, if they are those that the spec means."""
+    """The entry of a source's card on its training rows.
+
+    Raises:
+        SourceError: if the source is not prepared, or its rows are not those of the spec.
+    """
     folder = trial.results.root / source["folder"]
     path = next((path for path in (folder / "card.json", kept(folder / "card.json")) if path.is_file()), None)
     if path is None:

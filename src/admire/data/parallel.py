@@ -1,9 +1,9 @@
-"""Work spread over processes any of which may be killed at any moment; nobody waits for one that is dead.
+"""Distributes work over processes. Any of them may be killed at any moment without leaving the parent waiting.
 
-Each process has a line to its parent that nobody else holds, and a thread of the parent that talks to it. When the process is
-killed the kernel closes its end, and whoever reads or writes the other end is told at once, in the middle of a message too.
-`concurrent.futures.ProcessPoolExecutor` and the pools that descend from it share one queue among their processes: half an
-item or half a result that a killed process leaves there may keep the pool waiting for ever (in Python 3.11.2 it does).
+Each process has a pipe of its own to the parent, and a thread of the parent serves it. When a process is killed, the kernel closes
+its end, and the thread gets an error at once, even in the middle of a message. In `concurrent.futures.ProcessPoolExecutor` and the
+pools derived from it, all processes share one queue: half an item or half a result that a killed process leaves in it can make the
+pool wait for ever (in Python 3.11.2 it does).
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from typing import Any, NoReturn, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 2  # items under way for each process: one in hand, one waiting
+AHEAD = 2  # Per process, one item is being worked on and one is waiting, so that no process is idle.
 
 
 def in_order(make: Callable[[], Callable[[Item], Result]], items: Iterable[Item], processes: int) -> Iterator[Result]:
-    """`work(item)` for each item, in order, where `work = make()` is made once in each process.
+    """Yield `work(item)` for each item, in order, where each process calls `work = make()` once.
 
-    Items are taken only as results are used, so that memory does not grow with their number.
+    Further items are taken only when results are consumed, so that memory does not grow with their number.
 
     Args:
-        make: a picklable function; with one process it is called here and nothing is started.
+        make: a picklable function. If `processes` is 1, it is called in this process and no other is started.
 
     Raises:
-        BrokenProcessPool: if a process was ended from outside.
+        BrokenProcessPool: if a process was killed or exited.
     """
     if processes == 1:
         yield from map(make(), items)
@@ -56,18 +56,18 @@ def in_order(make: Callable[[], Callable[[Item], Result]], items: Iterable[Item]
 
 @contextmanager
 def workers(make: Callable[[], Callable[[Item], Result]], processes: int) -> Iterator[Callable[[Item], Future[Result]]]:
-    """At most so many processes, started as they are needed; they are ended, whatever they do, when the block is left.
+    """A pool of at most `processes` processes, which are started when they are needed and killed when the block ends.
 
     Args:
-        make: a picklable function; each process calls it once, and what it returns on every item.
+        make: a picklable function. Each process calls it once, and calls the function that it returns with every item.
 
     Yields:
-        A function that hands an item over and returns its future. The future's error is what the work raised, or
-        BrokenProcessPool where the process was ended from outside.
+        A function that submits an item and returns its future. The future's exception is the one that the work raised, or
+        BrokenProcessPool if the process was killed or exited.
     """
     started: list[_Worker] = []
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
-    handed: list[Future[Result]] = []  # until all processes are started
+    handed: list[Future[Result]] = []  # These decide whether another process is needed; once all run, none are added.
 
     def submit(item: Item) -> Future[Result]:
         if len(started) < processes and sum(not future.done() for future in handed) >= len(started):
@@ -79,7 +79,7 @@ def workers(make: Callable[[], Callable[[Item], Result]], processes: int) -> Ite
         return future
 
     def hand_over(item: Item) -> Result:
-        worker = idle.get()  # there is one: no more items are in hand than processes were started
+        worker = idle.get()  # One is idle, because a process was started for each item that is being worked on.
         try:
             return worker.do(item)
         finally:
@@ -96,20 +96,25 @@ def workers(make: Callable[[], Callable[[Item], Result]], processes: int) -> Ite
 
 
 class _Worker:
-    """A process and our end of the line to it."""
+    """A process and the parent's end of the pipe to it."""
 
     def __init__(self, make: Callable[[], Callable[[Any], Any]]) -> None:
-        # fork() would copy a process that has threads (a lease, Arrow's) and may copy one of their locks held
+        # This process has threads (that of a lease, those of Arrow). A fork() could copy one of their locks while it is held.
         context = multiprocessing.get_context("spawn")
         self._line, theirs = context.Pipe()
-        # its first message, not an argument: where that is large, starting a process that is killed waits for ever
+        # `make` is sent as the first message. As a large argument it would make the start wait for ever if the process is killed.
         self._make: Callable[[], Callable[[Any], Any]] | None = make
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
-        theirs.close()  # the process alone holds it now, so that its end is the line's end
+        theirs.close()  # Only the process has this end open now, so that the pipe breaks when the process ends.
 
     def do(self, item: Any) -> Any:
-        """The result, or raise what the work raised."""
+        """Have the process work on an item, and return the result.
+
+        Raises:
+            BrokenProcessPool: if the process was killed or exited.
+            Exception: the one that the work raised.
+        """
         message = pickle.dumps(item)
         try:
             if self._make is not None:
@@ -126,7 +131,7 @@ class _Worker:
         return result
 
     def end(self) -> None:
-        """End the process in the middle of its work; whoever waits for its answer is told."""
+        """Kill the process even if it is at work. A thread that waits for its answer gets an error."""
         self._process.kill()
         self._process.join()
 
@@ -136,8 +141,8 @@ def _how(exitcode: int | None) -> str:
 
 
 def _serve(line: Connection) -> None:
-    """What a process does: make the work, then do it on each item until the line is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent too, which ends us
+    """The main function of a process: make the work, then do it for each item until the pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C also reaches the parent, which then kills this process.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         made = line.recv_bytes()
@@ -152,14 +157,14 @@ def _serve(line: Connection) -> None:
 
 
 def _answer(work: Callable[[Any], Any], item: bytes) -> bytes:
-    """The result and no error, or no result and the error, as one message."""
+    """The work's result or its exception, as a pickled pair (result, exception) of which one is None."""
     try:
         return pickle.dumps((work(pickle.loads(item)), None))
     except Exception as error:
         error.add_note(f"In a process of its own:\n{traceback.format_exc()}")
         try:
             answer = pickle.dumps((None, error))
-            pickle.loads(answer)  # an error with a constructor of its own may be written and not be read
+            pickle.loads(answer)  # An exception with a constructor of its own can be pickled but not always unpickled.
         except Exception:
             answer = pickle.dumps((None, RuntimeError(f"{type(error).__name__}: {error}\n{error.__notes__[-1]}")))
         return answer
@@ -170,7 +175,7 @@ def _refuse(error: Exception, item: Any) -> NoReturn:
 
 
 def _end_with_parent() -> None:
-    """End when the parent does: one that is killed tells nobody, and we would go on with work that nobody waits for."""
+    """End this process when its parent ends. A parent that is killed cannot end it, and its work would be in vain."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

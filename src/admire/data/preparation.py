@@ -1,4 +1,4 @@
-"""From a source's documents to its three splits on disk, tokenised by several processes and written shard by shard."""
+"""Turns a source's documents into its three splits on disk: several processes tokenise, and rows are written shard by shard."""
 
 from __future__ import annotations
 
@@ -25,20 +25,26 @@ from admire.data.tokenise import Text, batches, tokeniser
 from admire.data.windows import Windows
 from admire.errors import SourceError
 
-SHARDS = "shards"  # in a folder that is being prepared; what only its preparation needs
+SHARDS = "shards"  # This subfolder has the files that only the preparation needs; it is removed at the end.
 
 
 def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> Tally:
-    """Tokenise what no finished shard in `folder` holds; what became of all documents.
+    """Tokenise the documents that come after the finished shards in `folder`.
+
+    Args:
+        workers: number of processes that tokenise.
+
+    Returns:
+        The counts of all documents, those in earlier shards included.
 
     Raises:
-        SourceError: if a document cannot be read or prepared, or a process was ended from outside.
+        SourceError: if a document cannot be read or prepared, or a process was killed.
     """
     source, training = campaign.sources[name], campaign.training
     shards = Shards(folder / SHARDS, with_masks=training.kind == "sft")
     reached = shards.reached or {"counted": {}, "rest": {}, "whole": False}
     tally = Tally.of(reached["counted"])
-    windows = Windows(training.sequence_length, reached["rest"])  # of texts; conversations are rows already
+    windows = Windows(training.sequence_length, reached["rest"])  # Only texts are cut; a conversation is a row already.
     if reached["whole"]:
         return tally
 
@@ -70,16 +76,19 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> T
 
 
 def assemble(campaign: Campaign, name: str, folder: Path, tally: Tally) -> dict[str, dict[str, Any]]:
-    """Put the splits into their places, safe to repeat; what the card says about them.
+    """Move or copy the splits from the shards to their final places. This may be repeated after a kill.
+
+    Returns:
+        Split -> its entry for the card.
 
     Raises:
-        SourceError: if a split has no row, and is trained on or scored.
+        SourceError: if the training split, or a held-out split that a suite scores, has no row.
     """
     described = {}
     for split in SPLITS:
         spare = 0
         whole, place = folder / SHARDS / split, folder / split
-        if split == "train" and whole.exists():  # moved, not copied
+        if split == "train" and whole.exists():  # It may have terabytes, so it is moved and not copied.
             os.rename(whole, place)
         filled = bool(arrow_files(place if split == "train" else whole))
         if not filled and (split == "train" or _is_scored(campaign, name)):
@@ -97,21 +106,21 @@ def assemble(campaign: Campaign, name: str, folder: Path, tally: Tally) -> dict[
 
 
 def _is_scored(campaign: Campaign, name: str) -> bool:
-    """Whether a suite scores what is held out of the source."""
+    """Whether a suite scores the source's held-out documents."""
     suites = [suite for suite in campaign.evaluation.values() if isinstance(suite, DomainLoss)]
     return any(suite.sources is None or name in suite.sources for suite in suites)
 
 
 def _save_held_out(shards: Path, split: str, most: int, place: Path) -> int:
-    """Copy at most so many rows of a split; how many there were beyond."""
+    """Copy at most `most` rows of a split, and return how many rows were not copied."""
     import datasets
 
     from admire.data.rows import load_split
 
-    datasets.disable_progress_bars()  # it takes no time
+    datasets.disable_progress_bars()  # Copying so few rows takes no time.
     rows = load_split(shards, split)
     spare = max(len(rows) - most, 0)
-    if spare:  # spread over all held-out documents, not the first few
+    if spare:  # A random sample represents all held-out documents; the first rows would not.
         rows = rows.select(np.sort(permutation(len(rows), key_of("held-out rows", split))[:most]))
     rows.save_to_disk(place)
     return spare

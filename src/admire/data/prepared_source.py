@@ -1,7 +1,7 @@
-"""A source, tokenised once into Arrow and shared by every trial: `results/sources/<name>/<digest>/`.
+"""A prepared source: tokenised once into Arrow files and shared by all trials, in `results/sources/<name>/<digest>/`.
 
-The folder appears as a whole, its `card.json` inside. What was prepared is known by its content's sha256; whether the
-files it came from are still the same is found by `check_files`.
+The folder is renamed to its place when it is complete, with its `card.json`. The card identifies the rows by the sha256 of their
+content; `check_files` finds out whether the files from which they were made have changed since.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from admire.trials.atomic_files import read_json, write_json
 from admire.trials.lease import Lease
 from admire.trials.records import provenance
 
-COUNTS = "2"  # the form in which shards keep what was counted; a preparation that was begun in another begins again
+COUNTS = "2"  # The version of the counts in shards. A preparation that was begun with another version restarts.
 
 
 def prepare_source(campaign: Campaign, name: str, workers: int = 1) -> Path:
-    """Prepare one source of a campaign unless it is there; its card's path. Safe to repeat and to kill: what was prepared is
-    the same whatever happened on the way, and goes on from the last finished shard.
+    """Prepare one source of a campaign, unless that is done, and return the path of its card. After a kill, the next call resumes
+    from the last finished shard and gives the same rows.
 
     Args:
-        workers: processes that tokenise; they decide nothing but the time it takes.
+        workers: number of processes that tokenise; the rows do not depend on it.
 
     Raises:
-        ConfigError: if there is no such source, or the tokenizer cannot be used.
-        SourceError: if the source cannot be read, holds nothing, or leaves a split without rows.
+        ConfigError: if the campaign has no such source, or the tokenizer cannot be used.
+        SourceError: if the source cannot be read, is empty, or leaves a split without rows.
     """
     if name not in campaign.sources:
         raise ConfigError(f"sources: there is none called '{name}'; the sources are {', '.join(campaign.sources)}")
@@ -54,13 +54,13 @@ def prepare_source(campaign: Campaign, name: str, workers: int = 1) -> Path:
             shutil.rmtree(partial / SHARDS, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
             os.rename(partial, folder)
-        if not card.is_file():  # Snakemake removes the declared card of an interrupted job, not the rows
+        if not card.is_file():  # Snakemake removes the declared card of an interrupted job, but not the rows.
             write_json(card, read_card(folder))
     return card
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
-    """The card of a prepared source, None while there is none."""
+    """The card of a prepared source; None if it is not prepared."""
     card = folder / "card.json"
     for path in (card, kept(card)):
         if path.is_file():
@@ -69,17 +69,17 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 
 
 def check_files(campaign: Campaign, name: str, card: dict[str, Any]) -> None:
-    """Refuse a source whose files are no longer what they were when it was prepared.
+    """Refuse a source whose files changed since it was prepared.
 
-    Sizes, times and inodes are compared; only where they differ is a file read again, once.
+    Sizes, times and inodes are compared. Only if they differ, the file is read again, and its sha256 is kept.
 
     Raises:
-        SourceError: names the first file that changed, appeared or is gone.
+        SourceError: if a file changed, appeared or is gone; the message names the first one.
     """
     mend = f"set sources.{name}.revision to a new label under a new campaign name, or restore the files"
     known = {entry["path"]: entry for entry in card["files"]}
     present = {str(path): path for path in local_files(name, campaign.sources[name])} if known else {}
-    if "unread" not in card:  # an earlier version listed whatever lay in a dataset's folder
+    if "unread" not in card:  # Cards of earlier versions list all files in a dataset's folder, even if not read.
         known = {path: entry for path, entry in known.items() if path in present or not Path(path).is_file()}
     for path in sorted(known.keys() ^ present.keys()):
         what = "is gone" if path in known else "is new"
@@ -98,7 +98,7 @@ def check_files(campaign: Campaign, name: str, card: dict[str, Any]) -> None:
 
 
 def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: int) -> None:
-    """Fill `folder` with the splits and, last, the card; what an earlier life did there is used."""
+    """Fill `folder` with the splits and then the card, resuming from the shards that an earlier attempt left there."""
     started = time.monotonic()
     versions = provenance("datasets", "pyarrow", "tokenizers", "transformers")
     tokenizer = tokenizer_sha256(campaign_tokenizer(campaign))
@@ -138,7 +138,7 @@ def _prepare(campaign: Campaign, name: str, digest: str, folder: Path, workers: 
 
 
 def _commit(campaign: Campaign, name: str) -> str | None:
-    """The commit that a source from the hub is read at."""
+    """The commit at which a source from the hub is read; None for other sources."""
     source = campaign.sources[name]
     if source.dataset is None or names_folder(source.dataset):
         return None
@@ -147,7 +147,7 @@ def _commit(campaign: Campaign, name: str) -> str | None:
 
 
 def _begin(folder: Path, paths: list[Path], versions: dict[str, str]) -> list[dict[str, Any]]:
-    """Clear `folder` unless it was begun with these very files and versions; the files with their sha256."""
+    """Clear `folder` unless its preparation was begun with the same files and versions; return the files with their sha256."""
     begun = folder / SHARDS / "begun.json"
     found = read_json(begun) if begun.is_file() else {"files": [], "versions": None}
     known = [{key: entry[key] for key in ("path", "size", "mtime_ns")} for entry in found["files"]]
@@ -165,7 +165,7 @@ def _stat(path: Path) -> dict[str, Any]:
 
 
 def _identity(path: Path) -> dict[str, Any]:
-    """What a copy over the file changes that brings size and time along."""
+    """The properties that change if another file of the same size and time is copied over this one."""
     stat = path.stat()
     return {"ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
 
