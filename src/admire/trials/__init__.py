@@ -1,1 +1,1 @@
-"""WHAT was tried: a trial's identity, its records, the ledger of a campaign, the lease, the plan of costs."""
+"""Trials that were decided or run: their identity, attempts and records, the ledger of a campaign, leases and costs."""

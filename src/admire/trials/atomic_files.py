@@ -1,4 +1,4 @@
-"""Writing files that readers meet whole or not at all."""
+"""Writing files atomically: a reader finds either the whole file or none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        # mkstemp makes 0600; a shared results folder follows the umask
+        # mkstemp creates files with mode 0600, but in a shared results folder the umask must decide.
         umask = os.umask(0)
         os.umask(umask)
         os.fchmod(handle, 0o666 & ~umask)
@@ -35,12 +35,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         if os.path.exists(temporary):
             os.unlink(temporary)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(path)  # the system does not say which file had no space
+            error.filename = str(path)  # A failed write on an open file does not name it, and messages need the name.
         raise
 
 
 def open_state(path: Path, mode: Literal["a", "ab"] = "a") -> IO[Any]:
-    """Open a file that is appended to or locked, and make it where there is none; never through a link, which could lead anywhere.
+    """Open a file to append to it or to lock it, and create it if it is missing. Links are refused: they could lead anywhere.
 
     Raises:
         TrialError: if the path is a link.
@@ -59,7 +59,7 @@ def open_state(path: Path, mode: Literal["a", "ab"] = "a") -> IO[Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write readable JSON; NaN is refused, so that every JSON reader can read it."""
+    """Write indented JSON. NaN is refused with a ValueError, so that every JSON reader can read the file."""
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 

@@ -1,8 +1,8 @@
-"""A trial's attempts, one line a beginning and one line an end, only ever appended to.
+"""The attempts at a trial, in a file to which one line is appended when an attempt begins and one when it ends.
 
-An attempt that has no second line was killed: nothing could be written any more. An attempt that its scheduler stopped
-and that left a checkpoint is a leg of the training, not a failure; one that storage ended is neither, nor is one whose machine its
-scheduler took back without a warning.
+An attempt whose second line is missing was killed before it could write one. Three endings are no failure: a stop by the scheduler
+that left a checkpoint (the attempt is then one leg of the training), an error of storage, and a machine that the scheduler took
+back without warning.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from admire.trials.slurm_jobs import own_job, own_node
 
 Outcome = Literal["ok", "failed", "interrupted", "error", "storage", "preempted"]
 
-# Times that a scheduler may stop or take back a training, and its job be submitted again, without that counting.
+# The scheduler may stop a training, or take its machine back, this often before that counts as failure.
 LEGS = 20
 
 
@@ -32,25 +32,25 @@ class Attempts:
         self.path = path
 
     def begin(self, attempt: int, resumed_step: int) -> None:
-        """Note that an attempt begins, from the checkpoint of `resumed_step` (0: from the start)."""
+        """Note that an attempt begins, from the checkpoint of step `resumed_step`, or from the start if that is 0."""
         self._append({"event": "begin", "attempt": attempt, "resumed_step": resumed_step})
 
     def end(self, attempt: int, outcome: Outcome, step: int, seconds: float, reason: str | None = None) -> None:
         """Note how an attempt ended.
 
         Args:
-            step: optimiser steps done, of all attempts.
-            seconds: wall time of this attempt inside the training loop.
+            step: number of optimiser steps done so far, over all attempts.
+            seconds: wall time that this attempt spent inside the training loop.
         """
         self._append(
             {"event": "end", "attempt": attempt, "outcome": outcome, "step": step, "seconds": seconds, "reason": reason}
         )
 
     def stopped_by_storage(self, attempt: int, step: int, seconds: float, reason: str) -> None:
-        """Note that an attempt ended because nothing could be written: that is no failure of the trial.
+        """Note that an attempt ended because nothing could be written, which is no failure of the trial.
 
-        Where not even that can be noted the beginning is taken back, for which a full disk needs no space: an attempt without an
-        end would count as one that was killed.
+        If this note cannot be written either, the line of the attempt's beginning is removed, which needs no space on a full disk;
+        otherwise the attempt would count as killed.
         """
         try:
             self.end(attempt, "storage", step, seconds, reason)
@@ -59,41 +59,43 @@ class Attempts:
                 self.take_back()
 
     def take_back(self) -> None:
-        """Forget that the last attempt began."""
+        """Remove the line of the last attempt's beginning, and all lines after it."""
         lines = self.path.read_bytes().splitlines(keepends=True)
         last = max((place for place, line in enumerate(lines) if b'"event": "begin"' in line), default=len(lines))
         os.truncate(self.path, sum(map(len, lines[:last])))
 
     @property
     def storage(self) -> str | None:
-        """What storage said as it ended the last attempt; None when that went otherwise."""
+        """The error of storage that ended the last attempt; None if something else did, or if there is no attempt."""
         lines = self.lines()
         return lines[-1]["reason"] if lines and lines[-1].get("outcome") == "storage" else None
 
     def requeued(self) -> None:
-        """Note that the own Slurm job goes on later, without having failed."""
+        """Note that the own Slurm job will be run again, although it has not failed."""
         self._append({"event": "requeued"})
 
     @property
     def count(self) -> int:
-        """How many attempts have begun."""
+        """The number of attempts that have begun."""
         return self._count("begin")
 
     @property
     def requeues(self) -> int:
-        """How often a Slurm job of this trial asked to be run again."""
+        """The number of times that a Slurm job of this trial requeued itself."""
         return self._count("requeued")
 
     @property
     def legs(self) -> int:
-        """How many attempts were stopped with a checkpoint and ended their job, so that it looked like a failed one."""
+        """The number of attempts that were stopped with a checkpoint and whose job ended, so that it looked like a failed job."""
         stopped = sum(line["event"] == "end" and line["outcome"] == "interrupted" for line in self.lines())
         return stopped - self.requeues
 
     @property
     def failures(self) -> int:
-        """How many attempts broke or were killed since one last began from a later checkpoint than the one before. Of those
-        whose machine was taken back, only what goes beyond `LEGS`: for ever is too often."""
+        """The number of attempts that broke or were killed since an attempt last began from a later checkpoint than all before it.
+
+        Attempts whose machine was taken back count only beyond the first `LEGS`, so that no trial is repeated for ever.
+        """
         failed, reached, taken = 0, -1, 0
         for line in self.lines():
             if line["event"] == "begin":
@@ -109,7 +111,7 @@ class Attempts:
 
     @property
     def running(self) -> bool:
-        """Whether the last attempt has begun and nobody has noted its end."""
+        """Whether the last attempt has begun and no end of it is noted."""
         lines = self.lines()
         return bool(lines) and lines[-1]["event"] == "begin"
 
@@ -120,7 +122,7 @@ class Attempts:
         return last["event"] == "end" and last["outcome"] == "interrupted" and last["step"] > begun[-1]["resumed_step"]
 
     def lines(self) -> list[dict[str, Any]]:
-        """All whole lines; a line that a crash tore is passed over."""
+        """All complete lines. A line that a crash cut short is skipped."""
         if not self.path.is_file():
             return []
         found = []

@@ -1,8 +1,8 @@
-"""The circuit breaker: when the first trials of a size fail with the same error, a campaign asks for no further one.
+"""The circuit breaker: when trials of one model size fail with the same error, a campaign requests no further trial.
 
-A pure function of the ledger. It opens by itself: `admire retry` takes failed rows out of the ledger, and a trial of the size that
-succeeds shows that the error is none of the size. What a mixture brings about (a loss that diverges, a score that is no number)
-says nothing about the next mixture and does not count.
+It is a pure function of the ledger and resets itself: `admire retry` takes failed rows out of the ledger, and a trial of that size
+that succeeds shows that the size is not the cause. Errors that a mixture can cause (a loss that diverges, a score that is not a
+number) do not count, because they say nothing about the next mixture.
 """
 
 from __future__ import annotations
@@ -20,22 +20,23 @@ from admire.trials.ledger import Ledger, Trial, rows
 from admire.trials.records import hold_back
 
 NOT_BEGUN = "not begun"
-FIRST = 3  # trials of a size that fail alike before one succeeds
-LATER = 5  # that fail alike one after the other when some succeeded before
+# The breaker trips after FIRST equal failures of a size of which no trial has succeeded, and otherwise after LATER in a row.
+FIRST = 3
+LATER = 5
 OF_THE_MIXTURE = re.compile(r"^(the loss is |the gradient's norm is |diverged\b)|which is no score")
 GIVEN_UP = re.compile(r"^given up after \d+ attempts?, the last one: ")
 ATTEMPTS = re.compile(r" \(\d+ attempts\)")
-# what differs between two occurrences of one error: folders, digests, places, numbers
+# Folders, digests, addresses and numbers differ between two occurrences of one error, so they are left out of the comparison.
 PARTICULARS = re.compile(r"\(Slurm job \d+ on \S+\)|(?<!\w)[~.\w-]*/\S+|0x[0-9a-f]+|\b[0-9a-f]{8,}\b|\d+(\.\d+)?")
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A size of which no further trial is asked for.
+    """A model size of which no further trial is requested.
 
     Attributes:
-        trials: those that failed with the same error.
-        of: `the first 3 trials of size S` or the like.
+        of: the failed trials in words, for example `the first 3 trials of size S`.
+        trials: the trials that failed with the same error.
     """
 
     of: str
@@ -43,7 +44,7 @@ class Broken:
 
     @property
     def error(self) -> str:
-        """The error, as the last trial put it."""
+        """The error in the words of the last trial that met it."""
         return words_of(self.trials[-1].reason or "")
 
     def __str__(self) -> str:
@@ -53,17 +54,17 @@ class Broken:
 
 
 def words_of(reason: str) -> str:
-    """The error in a reason, without how often it was tried."""
+    """The error that a reason names, without the number of attempts."""
     return ATTEMPTS.sub("", GIVEN_UP.sub("", reason))
 
 
 def kind_of(reason: str | None) -> str:
-    """What two occurrences of one error have in common."""
+    """The part of a reason that all occurrences of one error have in common; equal for equal errors."""
     return PARTICULARS.sub("#", words_of(reason or ""))
 
 
 def broken(ledger: Ledger) -> list[Broken]:
-    """The sizes of which no further trial is asked for, each with the trials that failed alike."""
+    """The model sizes of which no further trial is requested, each with the trials that failed with the same error."""
     by_size: dict[str, list[Trial]] = defaultdict(list)
     for trial in ledger.trials:
         if trial.state in ("done", "failed"):
@@ -83,7 +84,7 @@ def _broken(size: str, ended: list[Trial]) -> Broken | None:
 
 
 def _alike(failed: Iterable[Trial]) -> tuple[Trial, ...]:
-    """The most trials that failed with the same error."""
+    """The largest group of trials that failed with the same error."""
     by_kind: dict[str, list[Trial]] = defaultdict(list)
     for trial in failed:
         if not OF_THE_MIXTURE.search(words_of(trial.reason or "")):
@@ -92,34 +93,34 @@ def _alike(failed: Iterable[Trial]) -> tuple[Trial, ...]:
 
 
 def check(campaign: Campaign, ledger: Ledger, final: bool = False) -> None:
-    """Refuse a further decision where the trials so far failed alike.
+    """Refuse a further decision if the breaker has tripped.
 
     Args:
-        final: it is the final one, which is refused as soon as all trials failed alike, however few they were.
+        final: whether it is the final decision, which is refused as soon as all trials failed alike, however few they were.
 
     Raises:
-        TrialError: which error, which trials, and how to go on.
+        TrialError: names the error, the trials and the command that resets the breaker.
     """
     if found := standing(ledger, final):
         total, unit = campaign.total, campaign.budget.unit
         raise TrialError(
-            f"campaign '{campaign.name}' asks for no further trial: {found[0]}. Mend that, type `{command(campaign)}`, and the "
+            f"campaign '{campaign.name}' asks for no further trial: {found[0]}. Fix that, type `{command(campaign)}`, and the "
             f"same command goes on; {total - ledger.committed:.4g} of {total:.4g} {unit} are left"
         )
 
 
 def standing(ledger: Ledger, final: bool) -> list[Broken]:
-    """What stands against a further decision, or the final one."""
+    """The failures that forbid a further decision, or the final one if `final`; empty if it may be made."""
     return broken(ledger) or (_untrained(ledger) if final else [])
 
 
 def command(campaign: Campaign) -> str:
-    """What closes the breaker once the error is mended."""
+    """The command that resets the breaker once the error is fixed."""
     return f"admire retry --all {campaign.name}"
 
 
 def _untrained(ledger: Ledger) -> list[Broken]:
-    """What stands against a final training: all trials so far failed, and with the same error."""
+    """The failures that forbid a final training: all trials so far failed, and with the same error."""
     ended = [trial for trial in ledger.trials if trial.state in ("trained", "done", "failed")]
     alike = _alike(trial for trial in ended if trial.state == "failed")
     of = f"all {len(alike)} trials so far" if len(alike) > 1 else "the only trial so far"
@@ -127,7 +128,7 @@ def _untrained(ledger: Ledger) -> list[Broken]:
 
 
 def never_trained(ledger: Ledger) -> list[str]:
-    """A sentence for each size that was tried and of which no trial came to its end."""
+    """One sentence per model size of which trials were run and all of them failed."""
     said = []
     for model in ledger.campaign.models:
         ended = [
@@ -142,9 +143,9 @@ def never_trained(ledger: Ledger) -> list[str]:
 
 
 def keeps_back(campaign: Campaign, trial: TrialLayout) -> bool:
-    """Whether a trial that was decided, but never begun, is not to be begun now; then its outputs say so.
+    """Whether the breaker keeps a trial that was decided, but never begun, from beginning; if so, its output says so.
 
-    Called as a trial starts, so it looks at no more than it must: the first success of the size is enough.
+    This is called whenever a trial starts, so it stops reading the ledger at the first success of the same size.
     """
     if kept(trial.train()).is_file() or Attempts(trial.attempts).count:
         return False

@@ -1,4 +1,4 @@
-"""What libraries warn of while they work, counted by kind: one line of a record instead of screens in a log."""
+"""Counting the warnings of libraries by kind, so that a record has one line per kind instead of a log full of them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 LIBRARIES = ("lm_eval", "transformers", "trl", "datasets", "accelerate", "torch", "peft")
-LENGTH = 160  # characters of a kind
-KINDS = 50  # of one block; a library that writes texts into its warnings makes a kind of each
+LENGTH = 160  # The text of a kind is shortened to this many characters.
+KINDS = 50  # This bounds a record when a library writes texts into its warnings, which makes every warning a kind of its own.
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-# Python's warnings about results; those for the authors of code (deprecations) say nothing about a score
+# Only these categories concern results. Deprecations address the authors of code and say nothing about a score.
 MEANT = (UserWarning, RuntimeWarning)
-# said at every start, and decided or said elsewhere: task files are looked for by `admire.campaign.task_files`, which way a metric
-# goes is `admire.evaluate.directions`
+# lm-eval says these at every start. They are not counted because ADMIRE reads the task files itself (`admire.campaign.task_files`)
+# and checks the direction of each metric (`admire.evaluate.directions`).
 KNOWN = (
     "Custom kwargs can be passed to `--metadata`",
     "Duplicate task name",
@@ -31,9 +31,12 @@ KNOWN = (
 
 @contextlib.contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """Inside the block the warnings of `LIBRARIES`, and Python's own, are counted by kind instead of printed.
+    """Count warnings of `LIBRARIES`, and Python's own, by kind instead of printing them, as long as the block runs.
 
-    A kind is the library and the message, with numbers left open. What is worse than a warning is printed as before, and counted.
+    A kind is the library and the message, with `#` for numbers. Messages above the level of a warning are printed and counted.
+
+    Yields:
+        The counts so far: kind -> how often.
     """
     said: Counter[str] = Counter()
     handler = _Counting(said)
@@ -50,29 +53,29 @@ def counted() -> Iterator[Counter[str]]:
             yield said
     finally:
         for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
-            # a library that was loaded inside the block has set its own
+            # A library that was first imported inside the block has set up its own handlers, which must stay.
             logger.handlers = handlers or [one for one in logger.handlers if one is not handler]
             logger.propagate = propagate
             logger.setLevel(level)
 
 
 class _Counting(logging.Handler):
-    """Counts records of libraries' loggers, and hands on what is worse than a warning."""
+    """Counts the records of libraries' loggers, and prints those above the level of a warning."""
 
     def __init__(self, said: Counter[str]) -> None:
         super().__init__(logging.WARNING)
         self.said = said
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count one."""
-        # the template where there is one: what was filled in would make a kind of each message
+        """Count one record."""
+        # Count by the template if there is one: the values that fill it would make every message a kind of its own.
         message = str(record.msg) if record.args else record.getMessage()
         self._count(record.name.partition(".")[0], message)
         if record.levelno > logging.WARNING and logging.lastResort is not None:
             logging.lastResort.handle(record)
 
     def show(self, otherwise: Any) -> Any:
-        """What Python is to do with a warning."""
+        """A replacement for `warnings.showwarning` that counts the categories in `MEANT`, and passes others to `otherwise`."""
 
         def count(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, MEANT):

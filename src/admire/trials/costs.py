@@ -1,4 +1,4 @@
-"""What a trial really cost, in the unit of the campaign's budget."""
+"""The measured cost of a trial, in the unit of the campaign's budget."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
 
 def seconds_of_unit(unit: str) -> int | None:
-    """Seconds of one CPU-minute, GPU-hour, hour and the like; None for a unit that is no time."""
+    """The number of seconds in one unit, such as CPU-minute, GPU-hour or hour; None if the unit is not a time."""
     return SECONDS.get(unit.lower().rpartition("-")[2].rstrip("s"))
 
 
 def measured_cost(campaign: Campaign, trial: Trial) -> float | None:
-    """Cost of training and evaluation in the budget's unit; None before the training has ended, and for units that are no times.
+    """The cost of training and evaluation in the budget's unit; None before the training has ended, or if the unit is not a time.
 
-    CPU time counts the starts of both processes; time of GPUs, and time alone, counts their loops.
+    CPU time includes the start-up of both processes. GPU time and plain time include only the training and scoring loops.
     """
     unit = seconds_of_unit(campaign.budget.unit)
     if unit is None or trial.record is None:
@@ -32,7 +32,7 @@ def measured_cost(campaign: Campaign, trial: Trial) -> float | None:
 
 
 def evaluations(campaign: Campaign, trial: Trial) -> list[EvaluationRecord]:
-    """A trial's scores by the campaign's suites, those that are there."""
+    """The records of a trial's evaluations by the campaign's suites, as far as they exist."""
     files = trial.files(campaign.results)
     found = [read_evaluation(files.evaluation(suite, suite_digest(campaign, suite))) for suite in campaign.evaluation]
     return [record for record in found if record is not None]

@@ -1,7 +1,7 @@
-"""Typed decisions and what was learnt from them: `proposal.json` and `update.json`.
+"""Typed records of decisions and of the refits after them: `proposal.json` and `update.json`.
 
-Files of earlier versions are read as they are: keys that came later have defaults, keys that are gone are passed over. What is
-written holds exactly the keys that were set.
+Files of earlier versions can be read: keys that are newer than a file have defaults, and keys that no longer exist are ignored.
+Only keys that were set are written.
 """
 
 from __future__ import annotations
@@ -21,48 +21,69 @@ class _Written(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     def written(self) -> dict[str, Any]:
-        """What its file holds."""
+        """The mapping that is written to the file."""
         return self.model_dump(exclude_unset=True)
 
 
 class DecidedTrial(_Written):
-    """One trial of a decision."""
+    """One trial of a decision.
 
-    spec: dict[str, Any]  # `Spec.as_dict`
-    cost: float  # nominal; of a trial that goes on with a shorter training, the difference
-    share: float = 1.0  # of the training steps
-    predicted: dict[str, float] = {}  # of the objective at the target, as far as the method said
+    Attributes:
+        spec: the trial's spec, as `Spec.as_dict` returns it.
+        cost: nominal cost in the budget's unit; for a trial that resumes a shorter training, the difference.
+        share: fraction of the training steps after which the trial stops.
+        predicted: the method's prediction of the objective at the target; empty if it made none.
+        why: the method's reason for choosing this trial.
+        unit: for a base model, the unit of cost in its own campaign.
+        campaign_file: for a base model, the YAML of its own campaign.
+        base_of: for a base model, the names of the models that start from it.
+        mixture: for a comparison, the name of the mixture.
+    """
+
+    spec: dict[str, Any]
+    cost: float
+    share: float = 1.0
+    predicted: dict[str, float] = {}
     why: str = ""
-    unit: str | None = None  # of a base model: its campaign's unit ...
-    campaign_file: str | None = None  # ... and YAML ...
-    base_of: tuple[str, ...] = ()  # ... and the models that start from it
-    mixture: str | None = None  # of a comparison: which mixture this is
+    unit: str | None = None
+    campaign_file: str | None = None
+    base_of: tuple[str, ...] = ()
+    mixture: str | None = None
 
     @property
     def digest(self) -> str:
-        """Names the trial's folder."""
+        """The trial's digest, which names its folder."""
         return self.spec["digest"]
 
     @property
     def model(self) -> str:
-        """The model's label."""
+        """The name of the trial's model."""
         return self.spec["labels"]["model"]
 
     def read_spec(self, origin: Path) -> Spec:
-        """The trial's spec.
+        """The trial's spec as an object.
+
+        Args:
+            origin: the file that this decision was read from, for messages.
 
         Raises:
-            TrialError: if the file it comes from, `origin`, was edited.
+            TrialError: if that file was edited, so that the spec does not match its digest.
         """
         return Spec.from_dict(self.spec, origin)
 
     def files(self, layout: Layout) -> TrialLayout:
-        """Where it lies."""
+        """The paths of the trial's files."""
         return layout.trial(self.model, self.digest, self.share)
 
 
 class ProposalRecord(_Written):
-    """A decision, `proposal.json`; which keys there are depends on its kind."""
+    """A decision, `proposal.json`. The kind of the decision determines which keys are set.
+
+    Attributes:
+        pending: names of the trials that were decided before and had not finished.
+        evidence: number of trials that had finished.
+        reason: why the decision has no trial; None if it has some.
+    """
 
     campaign: str = ""
     decision: str = ""
@@ -73,17 +94,17 @@ class ProposalRecord(_Written):
     lane: int | None = None
     method: str | None = None
     seed: int | None = None
-    pending: tuple[str, ...] = ()  # trials that were decided and not finished
-    evidence: int | None = None  # trials that were finished
+    pending: tuple[str, ...] = ()
+    evidence: int | None = None
     budget: float | None = None
     budget_left: float | None = None
     reserved: float | None = None
-    reason: str | None = None  # why there is no trial
+    reason: str | None = None
     trials: tuple[DecidedTrial, ...] = ()
 
 
 class RecommendationRecord(_Written):
-    """The recommended mixture in an update; weights by source, everything else as in `optimize.problem.Recommendation`."""
+    """The recommended mixture in an update: weights by source, and the other keys of `optimize.problem.Recommendation`."""
 
     weights: dict[str, float]
     weights_low: dict[str, float] | None = None
@@ -101,7 +122,7 @@ class RecommendationRecord(_Written):
 
 
 class ObservedBest(_Written):
-    """The best target trial so far by its observed score, which is flattered by noise."""
+    """The target trial with the best observed score so far. That score is optimistic, because noise helped to select it."""
 
     digest: str
     model: str
@@ -110,7 +131,16 @@ class ObservedBest(_Written):
 
 
 class UpdateRecord(_Written):
-    """What was learnt after a decision's trials, `update.json`."""
+    """The refit after a decision's trials, `update.json`.
+
+    Attributes:
+        proposed: number of trials of the decision.
+        reason: why the decision had no trial; None if it had some.
+        evidence: names of the finished trials that the refit used.
+        seen: number of those trials.
+        gain_per_cost: the largest expected gain of the objective at the target, per unit of cost.
+        trials: state of a trial -> number of trials in it.
+    """
 
     campaign: str
     step: int
@@ -118,18 +148,18 @@ class UpdateRecord(_Written):
     time: str
     version: str
     method: str
-    proposed: int  # trials of the decision
-    reason: str | None  # why the decision had none
-    evidence: tuple[str, ...]  # names of the finished trials that were seen
-    seen: int  # how many
+    proposed: int
+    reason: str | None
+    evidence: tuple[str, ...]
+    seen: int
     recommendation: RecommendationRecord
     observed_best: ObservedBest | None
     budget: float
     spent: float
     committed: float
     reserved: float
-    gain_per_cost: float | None  # the largest expected gain at the target per unit of cost
-    trials: dict[str, int]  # by state
+    gain_per_cost: float | None
+    trials: dict[str, int]
     seconds: float
 
 
@@ -137,19 +167,19 @@ Record = TypeVar("Record", ProposalRecord, UpdateRecord)
 
 
 def read_proposal(path: Path) -> ProposalRecord:
-    """A decision, from its file or the kept copy while that is missing.
+    """Read a decision from its file, or from the kept copy while that file is missing.
 
     Raises:
-        TrialError: if it is no decision.
+        TrialError: if the content is not a decision; names the file and the key.
     """
     return _read(path, ProposalRecord)
 
 
 def read_update(path: Path) -> UpdateRecord:
-    """An update, from its file or the kept copy while that is missing.
+    """Read an update from its file, or from the kept copy while that file is missing.
 
     Raises:
-        TrialError: if it is no update.
+        TrialError: if the content is not an update; names the file and the key.
     """
     return _read(path, UpdateRecord)
 

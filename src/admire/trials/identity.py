@@ -1,7 +1,7 @@
-"""A trial's identity: the only place that turns (mixture, model, replicate) into counts, digest and seed.
+"""A trial's identity: the only place that turns mixture, model and replicate into counts, digest and seed.
 
-Two trials with equal digests are the same training. What is a label only (names of sources and models, where the files
-lie) stands beside the deciding part and does not enter the digest, so campaigns that would train the same thing share it.
+Two trials with equal digests are the same training. Labels (names of sources and models, places of files) are kept beside the
+deciding part and do not enter the digest, so campaigns that would train the same thing share one trial.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from admire.errors import TrialError
 from admire.space.counts import exact_counts, row_limits
 from admire.trials.atomic_files import read_json
 
-# Raise when the code of mixing or training changes what a spec leads to; every digest changes with it.
+# Raise this when a change to the code of mixing or training changes the outcome of a spec; every digest then changes.
 RECIPE = 1
-# group DRO as DoReMi does it (arXiv:2305.10429, section 2): step size of the exponentiated gradient, share of the uniform
+# Group DRO with DoReMi's constants (arXiv:2305.10429, section 2); `Dro` says what they are.
 DRO = {"step_size": 1.0, "smoothing": 1e-3}
 
 
 @dataclass(frozen=True)
 class Dro:
-    """What decides the training of a DoReMi proxy.
+    """The settings that make a training a proxy of DoReMi.
 
     Attributes:
-        reference: digest of the trial whose model it is trained against.
-        step_size: of the exponentiated gradient.
-        smoothing: share of the uniform distribution that is mixed in at every step.
+        reference: digest of the trial whose model is the reference for the excess loss.
+        step_size: step size of the exponentiated gradient.
+        smoothing: fraction of the uniform distribution that is mixed into the weights at every step.
     """
 
     reference: str
@@ -49,11 +49,11 @@ class Dro:
 
 @dataclass(frozen=True)
 class Spec:
-    """One trial.
+    """The specification of one trial.
 
     Attributes:
-        decides: everything that decides the outcome; its digest is the trial's name.
-        labels: where things are and what the user calls them.
+        decides: everything that decides the outcome; its digest names the trial.
+        labels: places of files, and the names that the user gave to things.
     """
 
     decides: dict[str, Any]
@@ -61,20 +61,20 @@ class Spec:
 
     @property
     def digest(self) -> str:
-        """Names the trial's folder."""
+        """The trial's digest, which names its folder."""
         return digest(self.decides)
 
     @property
     def model(self) -> str:
-        """The model's label."""
+        """The name of the trial's model."""
         return self.labels["model"]
 
     @property
     def training(self) -> Training:
-        """How it is trained, its seed included.
+        """The training settings, the seed included.
 
         Raises:
-            TrialError: if a key is not one of this version's.
+            TrialError: if this version of ADMIRE does not know one of the keys or values.
         """
         try:
             return Training.model_validate(self.decides["training"])
@@ -88,46 +88,49 @@ class Spec:
 
     @property
     def seed(self) -> int:
-        """Seed of weights, data subsets and order."""
+        """Seed of initial weights, data subsets and their order."""
         return self.training.seed
 
     @property
     def threads(self) -> int | None:
-        """CPU threads of each process, which decide sums on CPU; None for a trial that trains on GPUs."""
+        """Number of CPU threads per process, on which floating-point sums depend; None for a trial that trains on GPUs."""
         return self.decides.get("threads")
 
     @property
     def dro(self) -> Dro | None:
-        """What makes it a proxy of DoReMi; None for an ordinary training."""
+        """The settings of a DoReMi proxy; None for an ordinary training."""
         found = self.decides.get("dro")
         return None if found is None else Dro(**found)
 
     @property
     def rows(self) -> int:
-        """Rows drawn in one pass."""
+        """Number of rows that one pass over the mixture draws."""
         return sum(source["rows"] for source in self.decides["sources"])
 
     @property
     def sources(self) -> list[dict[str, Any]]:
-        """Sources with a positive count, in the order of concatenation: `{sha256, rows, name, folder}`."""
+        """The sources with a positive count, each `{sha256, rows, name, folder}`, in the order in which they are concatenated."""
         labels = self.labels["sources"]
         return [{**source, **labels[source["sha256"]]} for source in self.decides["sources"]]
 
     def counts(self, names: tuple[str, ...]) -> np.ndarray:
-        """Counts of the named sources (0 where a source is not drawn)."""
+        """K row counts of the named sources, int64; 0 for a source that is not drawn."""
         by_name = {source["name"]: source["rows"] for source in self.sources}
         return np.array([by_name.get(name, 0) for name in names], dtype=np.int64)
 
     def as_dict(self) -> dict[str, Any]:
-        """The form in `spec.json` and in proposals."""
+        """The mapping that `spec.json` and proposals hold."""
         return {"digest": self.digest, "decides": self.decides, "labels": self.labels}
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any], origin: str | Path) -> Spec:
-        """Read the form that `as_dict` gives.
+        """Make a spec from the mapping that `as_dict` returns.
+
+        Args:
+            origin: the file that the mapping was read from, for messages.
 
         Raises:
-            TrialError: if the digest is not that of the content (the file was edited).
+            TrialError: if the digest does not match the content, which means that the file was edited.
         """
         spec = cls(raw["decides"], raw["labels"])
         if spec.digest != raw["digest"]:
@@ -138,7 +141,11 @@ class Spec:
 
     @classmethod
     def load(cls, trial: TrialLayout) -> Spec:
-        """Read a trial's `spec.json`."""
+        """Read a trial's `spec.json`.
+
+        Raises:
+            TrialError: if there is none, or if it was edited or copied from elsewhere.
+        """
         if not trial.spec.is_file():
             raise TrialError(f"{trial.spec}: no such trial; its folder has no spec.json")
         spec = cls.from_dict(read_json(trial.spec), trial.spec)
@@ -146,10 +153,10 @@ class Spec:
         return spec
 
     def check_places(self, trial: TrialLayout) -> None:
-        """Refuse a spec that is not the one of its folder, or whose labels lead to other things than the digest stands for.
+        """Check that this spec belongs to the folder of `trial`, and that its labels lead to the things that its digest names.
 
         Raises:
-            TrialError: if it was copied or edited.
+            TrialError: if the spec was copied or edited, or if a label leads out of the results folder.
         """
         if self.digest != trial.folder.name:
             raise TrialError(f"{trial.spec}: is the trial {self.digest}, not that of its folder; remove the folder")
@@ -168,12 +175,12 @@ class Spec:
 
 
 def available_rows(campaign: Campaign, cards: dict[str, dict[str, Any]]) -> np.ndarray:
-    """K training rows that the prepared sources hold, in the order of the YAML."""
+    """K numbers of training rows that the prepared sources hold, int64, in the order of the YAML."""
     return np.array([cards[name]["splits"]["train"]["rows"] for name in campaign.sources], dtype=np.int64)
 
 
 def counts_of(campaign: Campaign, cards: dict[str, dict[str, Any]], model: Model, weights: np.ndarray) -> np.ndarray:
-    """K rows that a trial of `model` draws from each source for the mixture `weights` (K)."""
+    """K numbers of rows that a trial of `model` draws from the sources for the mixture `weights` (shape K)."""
     limits = row_limits(available_rows(campaign, cards), campaign.mixture.max_epochs).astype(np.int64)
     return exact_counts(np.asarray(weights, dtype=float), campaign.rows(model), limits)
 
@@ -187,14 +194,17 @@ def make_spec(
     base: Spec | None = None,
     reference: Spec | None = None,
 ) -> Spec:
-    """The trial of `model` on the mixture `weights`.
+    """The spec of the trial that trains `model` on the mixture `weights`.
 
     Args:
-        cards: source name -> its `card.json`.
-        weights: K weights in the order of the YAML; they become exact counts within the epochs allowed.
-        replicate: 0 in campaigns; repeats and benchmarks take 1, 2, ...
-        base: the base model's own trial, for models that the workflow pre-trains.
-        reference: the trial whose model a proxy of DoReMi is trained against; None for ordinary trainings.
+        cards: source name -> content of its `card.json`.
+        weights: K weights in the order of the YAML. They are rounded to exact counts within the limits of `mixture.max_epochs`.
+        replicate: 0 for the trials of campaigns, 1, 2, ... for their repetitions and for benchmarks.
+        base: the spec of the base model's trial, for models that start from one.
+        reference: the spec of the trial whose model is the reference of a DoReMi proxy; None for ordinary trainings.
+
+    Raises:
+        TrialError: if the model starts from a base model and `base` is None.
     """
     counts = counts_of(campaign, cards, model, weights)
     training = campaign.training_of(model).model_dump()
@@ -248,7 +258,10 @@ def _origin(model: Model, base: Spec | None, layout: Layout) -> dict[str, Any]:
 
 
 def tokenizer_place(campaign: Campaign, layout: Layout) -> dict[str, str]:
-    """Either a path as the user gave it, with the sha256 of what it holds and `loaded_by`, or a folder under the results."""
+    """The place of the tokenizer: a ready one's `path` as in the YAML, or the `folder` of a trained one under the results.
+
+    A path comes with the sha256 of its content and `loaded_by`, if there is a tokenizer at that path.
+    """
     path = ready_tokenizer(campaign)
     if path is None:
         return {"folder": str(layout.tokenizer(tokenizer_digest(campaign)).relative_to(layout.root))}

@@ -1,10 +1,11 @@
-"""At most one process does a thing: trains a trial, runs a campaign.
+"""Leases, which ensure that at most one process trains a trial or runs a campaign.
 
-A lease is a file created exclusively, holding who made it; its holder renews it by touching it. It is stale when its
-process is gone (same machine), or when who wants it has watched for `beats` periods and saw no renewal (any machine). Clocks
-are never compared: whether the file's time changes counts, not what it says. Slurm jobs that outlive their controller keep
-theirs alive, so a second controller's job waits instead of training the same trial beside them. A holder that was asleep too
-long (a stopped process, a lost network) finds out by `lost` and stops.
+A lease is a file that is created exclusively and names its holder; the holder renews it by touching it. It is stale when the
+holder's process has ended (seen from the same machine), or when another process has watched it for `beats` periods without seeing
+a renewal (seen from any machine). Clocks of machines are never compared: only changes of the file's time count, not its value.
+Slurm jobs that outlive their controller keep renewing their leases, so the job of a second controller waits instead of training
+the same trial beside them. A holder that could not renew for too long (it was stopped, or lost the network) learns from `lost`
+that another process has taken over, and stops.
 """
 
 from __future__ import annotations
@@ -26,12 +27,18 @@ import psutil
 from admire.trials.atomic_files import open_state
 
 PERIOD = 5.0  # seconds between renewals
-BEATS = 12  # renewals that may be missed: a minute, more than attribute caching on NFS delays
-LOOK = 3  # periods that count as watched between two looks, at most: who was stopped meanwhile has seen nothing
+# A holder may miss this many renewals: they last a minute, which is longer than NFS caches the time of a file.
+BEATS = 12
+# At most this many periods between two looks count as watched: a watcher that was stopped in between has seen nothing.
+LOOK = 3
 
 
 class Lease:
-    """A lease on `path`.
+    """A lease, whose file is `path`.
+
+    Args:
+        period: seconds between two renewals.
+        beats: number of periods without a renewal after which the lease is stale.
 
     Example:
         >>> with Lease(trial.lease).hold(wait=True):
@@ -44,32 +51,33 @@ class Lease:
         self._stop = threading.Event()
         self._lost = threading.Event()
         self._thread: threading.Thread | None = None
-        self._beat: tuple[str, int] | None = None  # the holder and its last renewal, as seen from here
+        # The holder and the time of its last renewal as this process saw them, when it looked, and for how many seconds it has
+        # watched them without a change.
+        self._beat: tuple[str, int] | None = None
         self._looked = 0.0
-        self._silent = 0.0  # seconds for which it was watched and stayed the same
+        self._silent = 0.0
 
     @property
     def lost(self) -> bool:
-        """Whether another process took the lease while this one should have renewed it (known a period later)."""
+        """Whether another process has taken the lease from this one, known at the next renewal, one period later at most."""
         return self._lost.is_set()
 
     def held(self) -> bool:
-        """Whether the file says now that the lease is ours: to be asked before anything irrevocable is written."""
+        """Whether the file names this process as holder now. Check this before anything irrevocable is written."""
         try:
             return json.loads(self.path.read_text(encoding="utf-8"))["id"] == self.mine
         except (FileNotFoundError, json.JSONDecodeError):
             return False
 
     def holder(self) -> dict[str, Any] | None:
-        """Who holds the lease as far as is known now; None when it is free, or stale.
+        """The holder as far as it is known now; None when the lease is free or stale.
 
-        One look cannot tell whether a holder on another machine still lives: it counts as living until it was looked at for
-        `beats` periods and renewed nothing. `watch` waits until that is known.
+        A single look cannot tell whether a holder on another machine still lives. It counts as living until this object has
+        watched it for `beats` periods without a renewal. `watch` waits until that is known.
         """
         try:
-            with open(
-                self.path, encoding="utf-8"
-            ) as stream:  # on NFS it is the opening that asks for the file's true time
+            # NFS fetches the true time of a file only when the file is opened.
+            with open(self.path, encoding="utf-8") as stream:
                 seen, renewed = json.loads(stream.read()), os.fstat(stream.fileno()).st_mtime_ns
         except (FileNotFoundError, json.JSONDecodeError):
             return None
@@ -81,11 +89,13 @@ class Lease:
         return seen
 
     def watch(self, waiting: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any] | None:
-        """Who holds the lease for certain; None when nobody does. A holder is certain at once when it is a process of this machine
-        that renewed a moment ago, and otherwise when it renews.
+        """Wait until it is certain whether the lease is held, and return the holder; None when there is none.
+
+        A process of this machine that renewed the lease a moment ago is certain at once; any other holder is certain when it
+        renews the lease.
 
         Args:
-            waiting: called once with the holder when it takes time to know.
+            waiting: called once with the presumed holder if certainty takes time.
         """
         seen = self.holder()
         first = self._beat
@@ -99,7 +109,7 @@ class Lease:
 
     @property
     def age(self) -> float:
-        """Seconds between the last renewal and now by this machine's clock, which may be wrong. 0 without a lease."""
+        """Seconds since the last renewal by this machine's clock, which may differ from the holder's; 0 without a lease."""
         try:
             return abs(time.time() - self.path.stat().st_mtime)
         except FileNotFoundError:
@@ -112,17 +122,17 @@ class Lease:
         with self._alone(wait=False) as alone:
             if not alone or self.holder() is not None:
                 return False
-            self.path.unlink(missing_ok=True)  # stale
+            self.path.unlink(missing_ok=True)  # If the file is still there, it is stale.
             return self._create()
 
     def claim(self, waiting: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any] | None:
-        """Take the lease unless another process has it for certain.
+        """Take the lease unless another process certainly holds it.
 
         Args:
-            waiting: called once with the holder when it takes time to know whether that one lives.
+            waiting: called once with the presumed holder if it takes time to know whether it lives.
 
         Returns:
-            The holder; None when the lease is ours now.
+            The other holder; None if the lease has been taken.
         """
         while not self.take():
             if (seen := self.watch(waiting)) is not None:
@@ -131,7 +141,7 @@ class Lease:
         return None
 
     def release(self) -> None:
-        """Stop renewing and remove the file, if it is still ours."""
+        """Stop renewing the lease, and remove its file if it still names this process."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -141,11 +151,14 @@ class Lease:
 
     @contextlib.contextmanager
     def hold(self, wait: bool, waiting: Callable[[dict[str, Any]], None] | None = None) -> Iterator[bool]:
-        """Hold the lease for a block.
+        """Hold the lease during the block.
 
         Args:
-            wait: wait until it is free; otherwise the block gets False as soon as another process is known to have it.
-            waiting: called once with the holder when there is one to wait for.
+            wait: whether to wait until the lease is free. If not, the block gets False once another holder is certain.
+            waiting: called once with the other holder if there is one to wait for.
+
+        Yields:
+            Whether the lease is held.
         """
         if not wait:
             self.watch(waiting)
@@ -162,9 +175,12 @@ class Lease:
 
     @contextlib.contextmanager
     def _alone(self, wait: bool) -> Iterator[bool]:
-        """One process at a time looks and acts, so that nobody removes what another has just taken.
+        """Let one process at a time check and change the lease, so that no process removes a lease that another has just taken.
 
-        Who wants the lease does not wait here: a process that is stopped while it looks must not block the others.
+        `take` passes `wait=False`, because a process that is stopped inside this block must not block the others.
+
+        Yields:
+            Whether this process is the one; always True with `wait`.
         """
         with open_state(self.path.with_name(f"{self.path.name}.lock")) as stream:
             try:
@@ -184,11 +200,11 @@ class Lease:
             "machine": _machine(),
             "job": os.environ.get("SLURM_JOB_ID"),
         }
-        # link() is exclusive even where flock() is not (some shared file systems), and the file is whole from its birth
+        # link() is exclusive even on shared file systems where flock() is not, and the linked file is complete from the start.
         whole = self.path.with_name(f".{self.path.name}.{socket.gethostname()}.{os.getpid()}.{time.time_ns()}")
         whole.write_text(json.dumps(value), encoding="utf-8")
         try:
-            # NFS may repeat a link() whose answer was lost and then report that the name exists: the content decides
+            # NFS may repeat a link() whose answer was lost, and then report that the name exists. So `held` reads the content.
             with contextlib.suppress(FileExistsError):
                 os.link(whole, self.path)
         finally:
@@ -202,7 +218,7 @@ class Lease:
         return True
 
     def _count_silence(self, beat: tuple[str, int]) -> None:
-        """Add up for how long the holder has renewed nothing, by this process's own steady clock."""
+        """Add up the time for which the holder was watched without a renewal, by this process's monotonic clock."""
         now = time.monotonic()
         same = beat == self._beat
         self._silent = self._silent + min(now - self._looked, LOOK * self.period) if same else 0.0
@@ -210,9 +226,8 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._stop.wait(self.period):
-            with contextlib.suppress(
-                OSError
-            ):  # a full or absent disk must not end a training; the next beat tries again
+            # A disk that is full or away must not end a training; the next renewal tries again.
+            with contextlib.suppress(OSError):
                 if not self.held():
                     self._lost.set()
                     return
@@ -221,21 +236,21 @@ class Lease:
 
 @functools.cache
 def _machine() -> str | None:
-    """Within what a process number names one process: this start of this machine's kernel, and the namespace of numbers."""
+    """The scope in which a process number is unique: the boot of this machine's kernel, and the namespace of process numbers."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:  # not a Linux
+    except OSError:  # Only Linux has these files.
         return None
 
 
 def _here(seen: dict[str, Any]) -> bool:
-    """Whether the process that wrote the lease is, or was, one of this machine: then its number says whether it lives."""
+    """Whether the process that wrote the lease belongs to this machine, so that its process number says whether it lives."""
     return seen["host"] == socket.gethostname() and seen.get("machine", _machine()) == _machine()
 
 
 def _ticks(pid: int) -> int | None:
-    """When a process began, in ticks since the machine did: no wall clock changes it."""
+    """The start of a process in clock ticks since boot, which no change of the wall clock affects; None if it is unknown."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
     except OSError:
@@ -243,11 +258,11 @@ def _ticks(pid: int) -> int | None:
 
 
 def _lives(seen: dict[str, Any], silent: bool) -> bool:
-    """Whether the process that wrote the lease still lives on this machine: one of the same number that began at another time
-    is another one.
+    """Whether the process that wrote the lease still lives on this machine. A process with the same number and another start time
+    is another process.
 
-    Where ticks are not known, beginnings are reckoned from the wall clock, which may be set while both run: then another
-    beginning counts only while the lease is not being renewed.
+    If the start in ticks is unknown, start times depend on the wall clock, which may be changed while both processes run. A
+    different start time then counts only if the lease is not being renewed (`silent`).
     """
     try:
         process = psutil.Process(seen["pid"])

@@ -1,7 +1,7 @@
-"""All trials of a campaign with their state. The ledger is read from the campaign's own proposals and the trials' records.
+"""The ledger of a campaign: all its trials with their state, read from its own proposals and the trials' records.
 
-Evidence is what this campaign proposed or imported; trials of other campaigns are reused when they are proposed (no
-training), never read as evidence.
+Only trials that this campaign proposed or imported are evidence. A finished trial of another campaign is reused, without training,
+when this campaign proposes it; until then it is not evidence.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ class Trial:
     """One row of the ledger.
 
     Attributes:
-        decision: `step_0003/lane_0`, `final_0007`.
-        weights: K counts / total, in the order of the YAML.
-        cost: nominal cost, committed since the proposal exists; of one that goes on with a shorter training, the difference.
-        predicted: what the method expected (mean, sd of the objective at the target; acquisition value), if it said.
-        state: `proposed` (not trained yet), `trained` (not scored yet), `done`, `failed` (its training failed, or a metric of the
-            objective has no score for good).
-        scores: metric -> score, of the suites that are there.
-        missing: metric that has no score for good -> why.
-        share: of the training steps; 1 is the whole training.
+        decision: the decision that proposed it, for example `step_0003/lane_0` or `final_0007`.
+        weights: K weights, which are the trial's row counts divided by their sum, in the order of the YAML.
+        cost: nominal cost, committed as soon as the proposal exists; for a trial that resumes a shorter training, the difference.
+        predicted: the method's predictions: `mean` and `sd` of the objective at the target, and the `acquisition` value. Empty if
+            the method made none.
+        state: `proposed` (not trained yet), `trained` (not scored yet), `done`, or `failed` (its training failed, or a metric of
+            the objective will never have a score).
+        record: the record of its training; None before that has ended.
+        scores: metric -> score, for all suites that have been scored.
+        missing: metric that will never have a score -> the reason.
+        share: fraction of the training steps after which it stops; 1 is the whole training.
     """
 
     spec: Spec
@@ -58,22 +60,22 @@ class Trial:
 
     @property
     def model(self) -> str:
-        """The model's label."""
+        """The name of the trial's model."""
         return self.spec.model
 
     @property
     def fidelity(self) -> str:
-        """The model's label, and the share where it stopped early: `S @ 25 %`."""
+        """The model's name, with the fraction of the steps if the trial stops early: `S @ 25 %`."""
         return label(self.model, self.share)
 
     @property
     def name(self) -> str:
-        """The digest, and the share where it stopped early: names one row of the ledger."""
+        """The name of this row of the ledger: the digest, with the fraction of the steps if the trial stops early."""
         return self.spec.digest if self.share == 1 else f"{self.spec.digest}@{self.share}"
 
     @property
     def reason(self) -> str | None:
-        """Why it failed: in its training, or in being scored; None where it did not."""
+        """Why the training or the scoring failed; None if neither did."""
         if self.state != "failed":
             return None
         if self.record is not None and self.record.status == "failed":
@@ -84,11 +86,11 @@ class Trial:
         return "; ".join(f"{', '.join(names)} not scored: {why}" for why, names in metrics.items())
 
     def files(self, results: Path | str) -> TrialLayout:
-        """Where it lies."""
+        """The paths of the trial's files, in the results folder `results`."""
         return Layout(Path(results)).trial(self.model, self.spec.digest, self.share)
 
     def learned(self, names: tuple[str, ...]) -> np.ndarray:
-        """K weights of the named sources that the training arrived at (DoReMi's proxy); NaN for ordinary trainings."""
+        """K weights of the named sources that the training of a DoReMi proxy arrived at; NaN for ordinary trainings."""
         if self.record is None or not self.record.learned:
             return np.full(len(names), np.nan)
         by_name = {source["name"]: self.record.learned[source["sha256"]] for source in self.spec.sources}
@@ -109,7 +111,7 @@ class Ledger:
 
     @property
     def committed(self) -> float:
-        """Nominal cost of everything proposed, whatever became of it."""
+        """Nominal cost of all trials that were proposed, whatever their outcome."""
         return money.total(trial.cost for trial in self.trials)
 
     @property
@@ -118,7 +120,10 @@ class Ledger:
         return money.total(trial.cost for trial in self.trials if trial.record is not None)
 
     def write_table(self) -> Path:
-        """Write `results.csv` whole: a row a trial, every state, every metric, provenance. Hold the lock around it."""
+        """Write the whole `results.csv`: one row per trial in any state, with all metrics and the provenance.
+
+        The caller must hold the lock (`locked`). Returns the path of the table.
+        """
         campaign = self.campaign
         early = ["share"] if len(campaign.fidelity.steps) > 1 else []
         columns = ["digest", "decision", "model", *early, "replicate", "state", "reason", "cost", "objective"]
@@ -185,22 +190,22 @@ def rows(campaign: Campaign) -> Iterator[Trial]:
 
 
 def proposals(layout: CampaignLayout) -> list[Path]:
-    """The campaign's own decisions, in order: steps (lanes side by side), each final decision after the step that it follows.
+    """The paths of the campaign's proposals: by step, then by lane, each final decision after the step that it follows.
 
-    Base models are a stated line outside the optimiser's budget and benchmarks belong to no campaign: neither is listed.
+    The proposals of base models and benchmarks are not listed: neither is paid from the campaign's budget.
     """
     return sorted([*layout.proposals(), *layout.finals()], key=_decision_order)
 
 
 def _decision_order(path: Path) -> tuple[int, bool, int]:
-    """Step, whether it is the final decision after that step, lane."""
+    """The sort key of a decision: its step, whether it is the final decision after that step, its lane."""
     if path.parent.name.startswith(FINAL):
         return int(path.parent.name.removeprefix(f"{FINAL}_")), True, 0
     return int(path.parent.parent.name.removeprefix("step_")), False, int(path.parent.name.removeprefix("lane_"))
 
 
 def base_specs(campaign: Campaign) -> list[tuple[Spec, float]]:
-    """The base models that the workflow pre-trains for this campaign, with their nominal costs."""
+    """The specs of the base models that the workflow pre-trains for this campaign, with their nominal costs."""
     path = Layout(Path(campaign.results)).campaign(campaign.name).special(BASE)
     if not path.is_file():
         return []
@@ -208,7 +213,7 @@ def base_specs(campaign: Campaign) -> list[tuple[Spec, float]]:
 
 
 def objective(campaign: Campaign, scores: dict[str, Score]) -> float | None:
-    """Signed weighted mean of the metrics; None while one of them is missing."""
+    """The objective of a trial, which is the signed weighted mean of its metrics; None while one of them is missing."""
     if any(metric not in scores for metric in campaign.objective):
         return None
     total = sum(abs(weight) for weight in campaign.objective.values())
@@ -217,7 +222,7 @@ def objective(campaign: Campaign, scores: dict[str, Score]) -> float | None:
 
 @contextlib.contextmanager
 def locked(layout: CampaignLayout) -> Iterator[None]:
-    """Hold the campaign's ledger lock; it is freed by the system when the process dies."""
+    """Hold the campaign's ledger lock during the block. The system releases it when the process dies."""
     with open_state(layout.ledger_lock) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield
@@ -249,7 +254,7 @@ def _trial(campaign: Campaign, layout: Layout, decision: str, entry: DecidedTria
 
 
 def _missing(campaign: Campaign, suite: str, evaluation: EvaluationRecord) -> dict[str, str]:
-    """The metrics that a suite was to measure and did not -> why; none of a training that failed, which has a reason of its own."""
+    """Metric that a suite should have measured and did not -> the reason; empty if it was skipped because the training failed."""
     if evaluation.status == "skipped":
         return {}
     metrics = [metric for metric in campaign.metrics if metric.partition("/")[0] == suite]

@@ -1,7 +1,8 @@
 """Nodes of a cluster on which trainings break before their first step: a missing driver, a full /tmp, a file system not mounted.
 
-Such a node is always free, so it takes every job. Later tries go elsewhere, within bounds: at most half of the nodes that could
-run the job are left out, none for longer than some hours, and none on which a training came further since.
+Such a node is soon free again, so it attracts job after job. Later attempts therefore avoid it, within bounds: at most half of
+the nodes that could run the job are left out, none for longer than REMEMBERED seconds, and none on which a training has since got
+past its first step.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from admire.trials import slurm_jobs
 from admire.trials.attempts import Attempts
 
 REMEMBERED = 6 * 3600.0  # seconds for which a node is left out
-ANYBODYS = 2  # breaks after which a node is left out for trials that have not met it
-MOST = 8  # nodes that are left out at once, at most
-ASKED_EVERY = 300.0  # seconds between two questions to Slurm
+# After this many breaks a node is left out for all trials, before that only for trials that broke on it.
+BREAKS_FOR_ALL = 2
+MOST = 8  # At most this many nodes are left out at once.
+ASKED_EVERY = 300.0  # seconds between two calls of Slurm's sinfo
 
 
 @dataclass(frozen=True)
 class Visit:
-    """How an attempt, or a job that never came to its attempt, went on a node.
+    """The outcome on one node of an attempt, or of a job that ended before its attempt began.
 
     Attributes:
-        when: its end, seconds since the epoch.
-        broke: why it broke before its first step; None when it came further.
+        when: time of its end, in seconds since the epoch.
+        broke: why it broke before its first step; None if it got further.
     """
 
     node: str
@@ -38,7 +40,7 @@ class Visit:
 
 
 class Nodes:
-    """What trials met on the nodes, read from their attempts; what was read once is not read again until it changes."""
+    """The outcomes of attempts by node, read from the trials' files. A file is read again only after it has changed."""
 
     def __init__(self, results: Path | str) -> None:
         self.results = Layout(Path(results))
@@ -46,7 +48,7 @@ class Nodes:
         self._usable: dict[tuple[str | None, str | None], tuple[float, list[str]]] = {}
 
     def broken(self) -> dict[str, list[Visit]]:
-        """Nodes -> the attempts that broke there since one came further, within the time that is remembered."""
+        """Node -> the attempts that broke there within the last REMEMBERED seconds, and after the last one that got further."""
         since = time.time() - REMEMBERED
         found: dict[str, list[Visit]] = defaultdict(list)
         for visit in sorted(
@@ -59,16 +61,16 @@ class Nodes:
         return found
 
     def to_leave_out(self, trial: TrialLayout, partition: str | None, gpu: str | None, needed: int = 1) -> list[str]:
-        """The nodes that a trial's next try should not run on; none where Slurm does not say what else there is.
+        """The nodes on which a trial's next attempt should not run; empty if Slurm does not list the nodes that remain.
 
         Args:
-            partition: where it runs; None is the cluster's default.
-            gpu: what `sinfo` must show of a node's GPUs, e.g. `gpu:a100`; None when it needs none.
-            needed: how many nodes it runs on.
+            partition: the partition in which the attempt runs; None is the cluster's default.
+            gpu: the GPUs that `sinfo` must show for a node, e.g. `gpu:a100`; None if the attempt needs none.
+            needed: number of nodes on which the attempt runs.
         """
         broken = self.broken()
         own = {visit.node for path in (trial.attempts, _jobs(trial)) for visit in self._visits(path) if visit.broke}
-        bad = [node for node, visits in broken.items() if node in own or len(visits) >= ANYBODYS]
+        bad = [node for node, visits in broken.items() if node in own or len(visits) >= BREAKS_FOR_ALL]
         if not bad:
             return []
         usable = self._usable_nodes(partition, gpu)
@@ -102,7 +104,8 @@ class Nodes:
         return nodes
 
 
-JOBS = "jobs.txt"  # a line for each job whose `admire train` ended with an error: node, time, exit code, job
+# The file has one line per job whose `admire train` ended with an error: node, time, exit code, job.
+JOBS = "jobs.txt"
 
 
 def _jobs(trial: TrialLayout) -> Path:
@@ -110,7 +113,7 @@ def _jobs(trial: TrialLayout) -> Path:
 
 
 def _of_attempts(attempts: Attempts) -> Iterator[Visit]:
-    """A visit for each attempt that has an end and was made in a Slurm job."""
+    """One visit per attempt that ran in a Slurm job and has ended."""
     begun = None
     for line in attempts.lines():
         if line["event"] == "begin":
@@ -123,7 +126,7 @@ def _of_attempts(attempts: Attempts) -> Iterator[Visit]:
 
 
 def _of_jobs(path: Path) -> Iterator[Visit]:
-    """A visit for each job that ended with an error and had never come to its attempt."""
+    """One visit per job that ended with an error before its attempt began."""
     begun = {str(line.get("job")) for line in Attempts(path.with_name("attempts.jsonl")).lines()}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.split()

@@ -1,5 +1,4 @@
-"""A trial's `spec.json`: a decision leaves a copy beside it that Snakemake does not know of, and a rule makes the declared file of
-that."""
+"""A trial's `spec.json`: a decision leaves a copy that Snakemake does not know, from which a rule writes the declared file."""
 
 from __future__ import annotations
 
@@ -14,11 +13,11 @@ from admire.trials.identity import Spec
 
 
 def entries(trial: TrialLayout) -> Iterator[tuple[Path, DecidedTrial]]:
-    """Every proposal (of any campaign) that asked for this trial, newest first, with its entry."""
+    """The proposals of all campaigns that contain this trial, newest first, each with its entry for the trial."""
     digest = trial.folder.name
     found = trial.results.root.glob("campaigns/*/**/proposal.json")
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
-        # a proposal is some kilobytes of JSON: look for the digest before parsing it
+        # Searching the text for the digest first saves parsing kilobytes of JSON per proposal.
         if digest in path.read_text(encoding="utf-8"):
             for entry in read_proposal(path).trials:
                 if entry.digest == digest:
@@ -26,19 +25,19 @@ def entries(trial: TrialLayout) -> Iterator[tuple[Path, DecidedTrial]]:
 
 
 def keep_specs(proposal: ProposalRecord, layout: Layout, origin: Path) -> None:
-    """Leave the specs of a decision, which is about to be written to `origin`, in the folders of its trials.
+    """Write the specs of a decision's trials into the kept copies in their folders, before the decision is written to `origin`.
 
-    The labels are those of the newest decision: places may have changed since an earlier one.
+    Copies of earlier decisions are replaced, because places that the labels name may have changed.
     """
     for entry in proposal.trials:
         write_json(kept(entry.files(layout).spec), entry.read_spec(origin).as_dict())
 
 
 def copy_spec(trial: TrialLayout) -> Spec:
-    """Write the trial's `spec.json` from what its decision left there.
+    """Write the trial's `spec.json` from the copy that its decision left in the trial's folder.
 
     Raises:
-        TrialError: if no proposal asked for this trial, or the copy was edited.
+        TrialError: if no proposal contains this trial, or if the copy was edited.
     """
     copy = kept(trial.spec)
     if copy.is_file():
@@ -46,7 +45,7 @@ def copy_spec(trial: TrialLayout) -> Spec:
         spec.check_places(trial)
         write_json(trial.spec, spec.as_dict())
         return spec
-    # trials that an earlier version decided have no copy: their decision is looked for
+    # Trials that an earlier version decided have no copy, so their decision is searched for.
     for path, entry in entries(trial):
         spec = entry.read_spec(path)
         write_json(trial.spec, spec.as_dict())

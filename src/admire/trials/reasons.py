@@ -1,4 +1,4 @@
-"""Why a trial's last attempt did not finish, in words: from its attempts, and from its Slurm job's log where it was killed."""
+"""The reason for which a trial's last attempt did not finish, from its attempts or, if it was killed, from its Slurm job's log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from admire.trials.slurm_jobs import LOGS, log_of, own_job
 KILLED = "killed without a word: by the memory or time limit, a lost node, or kill -9"
 PREEMPTED = "preempted"
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "Cannot allocate memory", "MemoryError")
-# what a job's log says -> the reason; the first that is found. Without "DUE TO" a job was cancelled by a person, and a step
-# was told of its time limit
+# Pattern in a job's log -> reason; the first pattern that is found counts. A cancelled job without "DUE TO" was cancelled by a
+# person, and a cancelled step without it received the signal that announces its time limit.
 SIGNS = {
     r"oom.kill|Exceeded job memory limit": "out of memory",
     r"DUE TO TIME LIMIT": "stopped at the time limit",
@@ -22,14 +22,16 @@ SIGNS = {
     r"JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*": "cancelled",
     r"STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*": "told to stop before it could write a checkpoint",
 }
-BEGIN = "SNAKEMAKE\n=========\n"  # heads what each leg writes into the log of a job that was requeued
+# A job that is requeued appends to its log, and the part of each leg begins with these lines.
+BEGIN = "SNAKEMAKE\n=========\n"
 
 
 def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = LOGS) -> str:
-    """Why the last attempt did not finish.
+    """The reason for which the last attempt did not finish.
 
     Args:
-        memory_mb: the memory that it was given, for one that had too little.
+        memory_mb: memory of the attempt's job in MB, named in the reason if that was too little.
+        logs: the folder with the logs of the workflow's Slurm jobs.
     """
     lines = [line for line in attempts.lines() if line["event"] != "requeued"]
     if not lines:
@@ -42,21 +44,21 @@ def last_reason(attempts: Attempts, memory_mb: int | None = None, logs: Path = L
 
 
 def note_preemption(attempts: Attempts, step: int = 0, logs: Path = LOGS) -> None:
-    """Give the last attempt its end where it left no word because Slurm took its machine back: that is no failure.
+    """Note the end of the last attempt if it could not do so itself because Slurm took its machine back, which is no failure.
 
     Args:
-        step: of the checkpoint that it left; 0 without one.
+        step: step of the checkpoint that it left; 0 without one.
+        logs: the folder with the logs of the workflow's Slurm jobs.
     """
     if attempts.running and (reason := _killed(begin := attempts.lines()[-1], logs)).startswith(PREEMPTED):
         attempts.end(begin["attempt"], "preempted", step, 0.0, reason)
 
 
 def _killed(begin: dict[str, Any], logs: Path) -> str:
-    """What killed an attempt that left no word: its job's log knows."""
+    """The reason, from its job's log, for which an attempt was killed without noting its end."""
     job = begin.get("job")
     legs = log_of(job, logs).split(BEGIN) if job else [""]
-    log = (
-        legs[-2] if job == own_job() and len(legs) > 2 else legs[-1]
-    )  # of a job that runs again the last leg is this process's
+    # If this process is a later leg of the same job, the last part of the log is its own.
+    log = legs[-2] if job == own_job() and len(legs) > 2 else legs[-1]
     where = f" (Slurm job {job} on {begin['host']})"
     return next((words + where for sign, words in SIGNS.items() if re.search(sign, log)), KILLED)

@@ -1,8 +1,8 @@
-"""Typed outcomes: what a training and an evaluation leave behind, with their provenance.
+"""Typed records of the outcomes of trainings and evaluations, with their provenance.
 
-Snakemake deletes a declared output when it thinks a job incomplete (a killed controller leaves such marks). So the
-authority is an undeclared copy in `kept/`; the declared file is written from it, and a subcommand that finds it there only
-restores the file. That is what makes a finished trial impossible to retrain by accident.
+Snakemake deletes a declared output when it believes that the job was incomplete, and a killed controller leaves marks that say so.
+Therefore an undeclared copy in `kept/` is the authority, and the declared file is written from it. A subcommand that finds the
+copy only restores the declared file, so a finished trial cannot be trained again by accident.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from admire.errors import TrialError
 from admire.output.credentials import masked_value
 from admire.trials.atomic_files import read_json, write_json
 
-# variables that make git look elsewhere than at the folder it is given (`git rev-parse --local-env-vars` lists them)
+# These variables point git at another repository than that of the folder it is given (`git rev-parse --local-env-vars`).
 ELSEWHERE = {
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -42,60 +42,88 @@ HELD_BACK = "held back"
 
 
 class Record(BaseModel):
-    """A record is read as it was written; unknown keys are a defect."""
+    """The base of all records. A record cannot be changed, and unknown keys in its file are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TrainRecord(Record):
-    """Outcome of a training, `train.json`."""
+    """The outcome of a training, `train.json`.
+
+    Attributes:
+        reason: why the training failed; None if it did not.
+        steps: number of optimiser steps taken, those of a shorter training that it resumed included.
+        continued_from: the step of the shorter training from which it resumed; 0 if it began at step 0.
+        tokens: number of tokens seen, padding excluded.
+        loss: training loss of the last logged window, in nats per token.
+        seconds: wall time inside the training loop, over all attempts, from `continued_from` on.
+        validation_seconds: the part of `seconds` in which held-out rows were scored.
+        first_step_seconds: seconds from the start of the command to its first step, in the last attempt.
+        cpu_seconds: CPU time of the attempt that finished, imports included; of the first process if there were several.
+        tokens_per_second: throughput of training alone, without validation.
+        learned: sha256 of a source -> weight that a DoReMi proxy arrived at; empty for ordinary trainings.
+        warnings: kind of warning by a library -> how often it came in the attempt that finished.
+    """
 
     status: Literal["ok", "failed"]
     digest: str
-    reason: str | None = None  # in words, when failed
-    steps: int = 0  # optimiser steps taken, those of a shorter training that it continued included
+    reason: str | None = None
+    steps: int = 0
     planned_steps: int = 0
-    continued_from: int = 0  # the step of the shorter training that it went on from; 0: it began anew
-    tokens: int = 0  # tokens seen, padding excluded
-    loss: float | None = None  # training loss of the last logged window, nats a token
-    seconds: float = 0.0  # wall time inside the training loop, all attempts, from `continued_from` on
-    validation_seconds: float = 0.0  # of these, those that scored held-out rows
-    first_step_seconds: float | None = None  # from the command's start to its first step, last attempt
-    cpu_seconds: float = 0.0  # CPU time of the (first) process of the attempt that finished, imports included
+    continued_from: int = 0
+    tokens: int = 0
+    loss: float | None = None
+    seconds: float = 0.0
+    validation_seconds: float = 0.0
+    first_step_seconds: float | None = None
+    cpu_seconds: float = 0.0
     gpus: int = 0
-    tokens_per_second: float | None = None  # of training alone
+    tokens_per_second: float | None = None
     attempts: int = 1
     parameters: int | None = None
-    learned: dict[str, float] = {}  # sha256 of a source -> the weight that a proxy of DoReMi arrived at
-    warnings: dict[str, int] = {}  # what the libraries warned of in the attempt that finished -> how often
+    learned: dict[str, float] = {}
+    warnings: dict[str, int] = {}
     provenance: dict[str, Any] = {}
 
 
 class Score(Record):
-    """One metric."""
+    """The score of one metric.
+
+    Attributes:
+        stderr: standard error of `value`; None if it is unknown.
+        n: number of items that were scored.
+    """
 
     value: float
     stderr: float | None = None
-    n: int | None = None  # items scored
+    n: int | None = None
 
 
 class EvaluationRecord(Record):
-    """Scores of one suite, `evaluate/<suite>-<digest8>.json`; `skipped` where the training failed, `failed` where there is none."""
+    """The scores of one suite, `evaluate/<suite>-<digest8>.json`.
+
+    Attributes:
+        status: `ok`, `skipped` if the training failed, or `failed` if no metric has a score.
+        reason: why the suite was skipped or failed; None if it was scored.
+        metrics: metric, without the name of the suite -> score.
+        missing: metric that has no score -> the reason.
+        warnings: kind of warning by a library -> how often it came while the suite was scored.
+    """
 
     status: Literal["ok", "skipped", "failed"]
     suite: str
     split: str
     digest: str
-    reason: str | None = None  # in words, when skipped or failed
-    metrics: dict[str, Score] = {}  # metric name without the suite
-    missing: dict[str, str] = {}  # metric that has no score -> why
-    warnings: dict[str, int] = {}  # what the scoring's libraries warned of -> how often
+    reason: str | None = None
+    metrics: dict[str, Score] = {}
+    missing: dict[str, str] = {}
+    warnings: dict[str, int] = {}
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     provenance: dict[str, Any] = {}
 
     def why_missing(self, metric: str) -> str | None:
-        """Why a metric (named without the suite) has no score; None where it has one."""
+        """Why a metric (named without the suite) has no score; None if it has one."""
         if metric in self.metrics:
             return None
         return self.missing.get(metric) or self.reason or "its suite did not score it"
@@ -103,11 +131,11 @@ class EvaluationRecord(Record):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation of a trial, and the records that it may end in.
+    """One evaluation of a trial, which makes the record of its outcome.
 
     Attributes:
         split: `validation` or `test`.
-        digest: of the suite's settings and tasks.
+        digest: digest of the suite's settings and tasks.
     """
 
     suite: str
@@ -130,13 +158,13 @@ class Evaluation:
         warnings: dict[str, int],
         provenance: dict[str, Any],
     ) -> EvaluationRecord:
-        """The record of a suite that was scored. What is not a finite number is no score: it is named among the missing.
+        """The record of a suite that was scored. A value that is not a finite number is no score, and is listed as missing.
 
         Args:
             found: metric -> score, as the suite computed it.
             seconds: wall time of the scoring.
             cpu_seconds: CPU time of the process and of those that it started.
-            warnings: what the libraries warned of -> how often.
+            warnings: kind of warning by a library -> how often it came.
         """
         metrics, missing = {}, {}
         for metric, score in found.items():
@@ -163,14 +191,14 @@ class Evaluation:
 
 
 def publish(path: Path, record: Record) -> None:
-    """Write a record: first the copy that nobody deletes, then the declared file."""
+    """Write a record: first the kept copy, which Snakemake does not delete, then the declared file."""
     value = masked_value(record.model_dump(mode="json"))
     write_json(kept(path), value)
     write_json(path, value)
 
 
 def restore(path: Path) -> bool:
-    """Write the declared file again from its kept copy; False when the work was never finished."""
+    """Write the declared file again from its kept copy; False if there is none because the work was never finished."""
     if not kept(path).is_file():
         return False
     if not path.is_file():
@@ -179,24 +207,24 @@ def restore(path: Path) -> bool:
 
 
 def hold_back(path: Path, reason: str) -> None:
-    """Write where a record would stand that the work was not begun: the workflow asks no more for it, and it is no record."""
+    """Write, in place of a record, a note that the work was not done. Snakemake takes it as output, but it is no record."""
     write_json(path, {"status": HELD_BACK, "reason": reason})
 
 
 def held_back(path: Path) -> str | None:
-    """Why work was not begun; None unless that is so."""
+    """The reason in a note that `hold_back` wrote to `path`; None if there is no such note."""
     value = read_json(path) if path.is_file() and not kept(path).is_file() else {}
     return value["reason"] if value.get("status") == HELD_BACK else None
 
 
 def read_training(path: Path) -> TrainRecord | None:
-    """The training's record, or None while there is none."""
+    """Read a training's record; None while there is none."""
     value = _read(path)
     return None if value is None else TrainRecord.model_validate(value)
 
 
 def finished_training(path: Path) -> TrainRecord:
-    """The record of a training that is finished.
+    """Read the record of a training that must be finished.
 
     Raises:
         TrialError: if there is none.
@@ -208,13 +236,13 @@ def finished_training(path: Path) -> TrainRecord:
 
 
 def read_evaluation(path: Path) -> EvaluationRecord | None:
-    """An evaluation's record, or None while there is none."""
+    """Read an evaluation's record; None while there is none."""
     value = _read(path)
     return None if value is None else EvaluationRecord.model_validate(value)
 
 
 def finished_evaluation(path: Path) -> EvaluationRecord:
-    """The record of an evaluation that is finished.
+    """Read the record of an evaluation that must be finished.
 
     Raises:
         TrialError: if there is none.
@@ -232,10 +260,10 @@ def _read(path: Path) -> Any:
 
 
 def provenance(*packages: str) -> dict[str, Any]:
-    """Where a number comes from: versions, git commit, host, and the Slurm job if there is one.
+    """The provenance of a result: versions, git commit, host, and the number of the Slurm job if there is one.
 
     Args:
-        packages: distributions whose versions matter.
+        packages: names of the distributions whose versions are included.
     """
     from importlib.metadata import version
 
@@ -254,10 +282,10 @@ def provenance(*packages: str) -> dict[str, Any]:
 
 @functools.cache
 def _commit() -> str | None:
-    """The commit of this code, `+dirty` when the package's files differ from it; None when it does not run from its own repository.
+    """The commit of this code, with `+dirty` if the package's files differ from it; None outside the project's own repository.
 
-    A package that lies unpacked or installed within another repository has that one's commit around it, which says nothing
-    about this code.
+    If the package lies within another repository, unpacked or installed, git would return that repository's commit, which says
+    nothing about this code.
     """
     package = Path(__file__).resolve().parents[1]
     own = package.parents[1]
@@ -271,7 +299,7 @@ def _commit() -> str | None:
 
 
 def _is_project(folder: Path) -> bool:
-    """Whether a folder is this project's, and not another's into which the package was copied."""
+    """Whether a folder is this project's, and not that of another project into which the package was copied."""
     try:
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
@@ -280,9 +308,9 @@ def _is_project(folder: Path) -> bool:
 
 
 def _git(*arguments: str) -> str | None:
-    """What git prints; None where there is no git, no repository or nothing to print."""
+    """The output of a git command; None if there is no git, no repository or no output."""
     command = ["git", "-C", str(Path(__file__).resolve().parent), *arguments]
-    # a hook, or somebody's shell, may point git at another repository
+    # A git hook or the user's shell may have set variables that point git at another repository.
     environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     try:
         out = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment)

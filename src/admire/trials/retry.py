@@ -1,4 +1,4 @@
-"""Opening a failed trial again: its records are archived, so that the next run trains it, or scores it, once more."""
+"""Reopening failed trials: their records are archived, so that the next run trains or scores them again."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from admire.trials.records import read_evaluation, read_training
 
 
 def find_trial(results: Layout, digest: str) -> TrialLayout:
-    """The trial whose digest begins with `digest`, whatever its model is called.
+    """The trial of any model whose digest begins with `digest`.
 
     Raises:
-        TrialError: if there is none, or more than one.
+        TrialError: if there is no such trial, or more than one.
     """
     found = sorted(results.root.glob(f"trials/*/{digest}*/spec.json")) if digest.isalnum() else []
     if len(found) != 1:
@@ -29,15 +29,15 @@ def find_trial(results: Layout, digest: str) -> TrialLayout:
 
 
 def failed_trials(results: Layout, campaigns: Sequence[str] = (), reason: str = "") -> list[TrialLayout]:
-    """The trainings that failed or could not be scored, of some campaigns or of all in the results folder.
+    """The trainings that failed or could not be scored, of the named campaigns or of the whole results folder.
 
     Args:
-        campaigns: their names; none means every trial in the folder.
-        reason: only those whose reason holds this, in whatever case.
+        campaigns: names of campaigns; if empty, all trials in the folder are searched.
+        reason: return only trainings whose reason contains this text, ignoring case.
 
     Raises:
-        TrialError: if there is none.
-        ConfigError: if a campaign is not there.
+        TrialError: if there is no such training.
+        ConfigError: if one of the campaigns has not run in this results folder.
     """
     found = _failed_of(results, campaigns) if campaigns else _failed_in(results)
     chosen = [trial for trial, why in found if reason.casefold() in why.casefold()]
@@ -49,7 +49,7 @@ def failed_trials(results: Layout, campaigns: Sequence[str] = (), reason: str = 
 
 
 def _failed_of(results: Layout, campaigns: Sequence[str]) -> Iterator[tuple[TrialLayout, str]]:
-    """The failed trials of campaigns, each once, with their reasons."""
+    """The failed trials of the named campaigns, each once and with its reason."""
     seen = set()
     for name in campaigns:
         config = results.campaign(name).config
@@ -64,11 +64,11 @@ def _failed_of(results: Layout, campaigns: Sequence[str]) -> Iterator[tuple[Tria
         for trial, words in said.items():
             if (why := reason_of(trial)) is not None and trial not in seen:
                 seen.add(trial)
-                yield trial, f"{words}; {why}"  # either is what `admire status` may have shown
+                yield trial, f"{words}; {why}"  # A user may search for either text, because `admire status` shows both.
 
 
 def _failed_in(results: Layout) -> Iterator[tuple[TrialLayout, str]]:
-    """The failed trials of a results folder, whoever asked for them, with their reasons."""
+    """The failed trials of a results folder, of whatever campaign, each with its reason."""
     for path in sorted(results.root.glob("trials/*/*/spec.json")):
         for trial in TrialLayout(path.parent).begun():
             if (why := reason_of(trial)) is not None:
@@ -76,7 +76,7 @@ def _failed_in(results: Layout) -> Iterator[tuple[TrialLayout, str]]:
 
 
 def reason_of(trial: TrialLayout) -> str | None:
-    """Why a training failed or could not be scored; None where neither is so."""
+    """Why a training failed or could not be scored; None if it has done neither."""
     record = read_training(trial.train())
     if record is None:
         return None
@@ -88,7 +88,7 @@ def reason_of(trial: TrialLayout) -> str | None:
 
 
 def failed_training(trial: TrialLayout) -> TrialLayout:
-    """The training of a trial that failed or could not be scored, to whatever share of its steps; the whole one where none did."""
+    """The shortest training of a trial that failed or could not be scored; the training over all steps if none did."""
     for training in trial.begun():
         record = read_training(training.train())
         if record is not None and (record.status == "failed" or failed_suites(training)):
@@ -97,7 +97,7 @@ def failed_training(trial: TrialLayout) -> TrialLayout:
 
 
 def failed_suites(trial: TrialLayout) -> list[Path]:
-    """The records of suites that could not be scored, wholly or in a metric, whichever campaign asked for them."""
+    """The paths of the records of suites that have no score for one or all of their metrics, whichever campaign requested them."""
     found = []
     names = {path.name for folder in ("evaluate", "evaluate/kept") for path in (trial.outcome / folder).glob("*.json")}
     for name in sorted(names):
@@ -109,14 +109,15 @@ def failed_suites(trial: TrialLayout) -> list[Path]:
 
 
 def reopen(trial: TrialLayout) -> Path:
-    """Archive what failed; returns the archive's folder.
+    """Archive the records of a failed training or failed suites; returns the archive's folder.
 
-    Of a training that failed these are its record and the evaluations that were skipped for it; checkpoints and the list of
-    attempts stay. Of one that is finished these are the records of the suites that could not be scored: it is not trained again.
+    After a failed training, its record and those of the skipped evaluations are archived; checkpoints and the list of attempts
+    stay in place. After a finished training, only the records of suites that could not be scored are archived, and it is not
+    trained again.
 
     Raises:
-        TrialError: if the trial has not failed.
-        BusyError: if a process is at work on it.
+        TrialError: if neither the training nor a suite has failed.
+        BusyError: if a process is training the trial.
     """
     with Lease(trial.lease).hold(wait=False) as taken:
         if not taken:
@@ -125,7 +126,7 @@ def reopen(trial: TrialLayout) -> Path:
         if record is None:
             raise TrialError(f"{trial.folder}: this trial is open already; run the workflow, which trains it")
         archive = trial.outcome / "archive" / time.strftime("%Y%m%dT%H%M%S")
-        # the kept copy goes last: while it is there, the trial counts as failed and this can be run again
+        # The kept copy is moved last: as long as it is there, the trial counts as failed and this function can be called again.
         if record.status == "failed":
             files = [*trial.outcome.glob("evaluate/*.json"), *trial.outcome.glob("evaluate/kept/*.json")]
             files += [trial.train(), kept(trial.train())]

@@ -1,6 +1,6 @@
-"""What ADMIRE asks of Slurm: which job this process is part of, its own place in the queue, the workflow's jobs, their logs.
+"""Queries to Slurm: the job of this process and its nodes, the workflow's jobs in the queue, and their logs.
 
-Every question may go unanswered: Slurm may be absent, or its controller away for a minute.
+Every query may fail, because Slurm may be absent or its controller may be away for a minute.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from admire.cluster import submitted
 
-RUN = r"admire_([0-9a-f-]{36}|\w+)"  # in the names of the workflow's jobs: slurm-jobname-prefix in profiles/slurm
-LOGS = Path(".snakemake/slurm_logs")  # where Snakemake's executor has jobs write, beside the folder's other state
+# The names of the workflow's jobs; the prefix is `slurm-jobname-prefix` in profiles/slurm.
+RUN = r"admire_([0-9a-f-]{36}|\w+)"
+LOGS = Path(".snakemake/slurm_logs")  # Snakemake's executor has the jobs write their logs here.
+# A node that takes no jobs is in a state that begins with one of these.
 NOT_USABLE = (
     "down",
     "drain",
@@ -27,8 +29,8 @@ NOT_USABLE = (
     "resv",
     "boot",
     "pow",
-)  # how states of nodes begin
-PATIENCE = 60.0  # seconds to wait for an answer
+)
+PATIENCE = 60.0  # seconds to wait for an answer of Slurm
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Job:
     """One job as `squeue` shows it.
 
     Attributes:
-        run: the unique part of the name that it was submitted under, the same for all jobs of one controller.
-        why: what it waits for, when it is pending.
+        run: the unique part of the name under which it was submitted, which is the same for all jobs of one controller.
+        why: Slurm's reason for which it waits, if it is pending.
     """
 
     id: str
@@ -49,17 +51,22 @@ class Job:
 
 
 def own_job() -> str | None:
-    """The job that this process runs in."""
+    """The number of the Slurm job in which this process runs; None outside a job."""
     return os.environ.get("SLURM_JOB_ID")
 
 
 def own_node() -> str | None:
-    """Slurm's name of the node that this process runs on, which need not be its host's."""
+    """Slurm's name for the node on which this process runs, which can differ from the host name; None outside a job."""
     return os.environ.get("SLURMD_NODENAME")
 
 
 def usable_nodes(partition: str | None, gpu: str | None) -> list[str] | None:
-    """The nodes of a partition (None: the default one) that take jobs, with such GPUs if any; None when Slurm does not answer."""
+    """The names of a partition's nodes that take jobs; None if Slurm does not answer.
+
+    Args:
+        partition: the partition's name; None is the cluster's default partition.
+        gpu: return only nodes with such GPUs, spelt as `sinfo` does, e.g. `gpu:a100`; None is any node.
+    """
     answer = _ask(
         "sinfo", "--noheader", "--Node", "--format=%N|%P|%G|%t", *(["--partition", partition] if partition else [])
     )
@@ -76,7 +83,7 @@ def usable_nodes(partition: str | None, gpu: str | None) -> list[str] | None:
 
 
 def node() -> int:
-    """Which of its job's nodes this process runs on, from 0."""
+    """The index of this process's node within its job, from 0."""
     return int(os.environ.get("SLURM_NODEID", "0"))
 
 
@@ -92,14 +99,17 @@ def present() -> bool:
 
 
 def used(folder: Path) -> bool:
-    """Whether a workflow ever submitted jobs from `folder`: only then does it matter that Slurm does not answer."""
+    """Whether a workflow ever submitted jobs from `folder`. Only then does it matter whether Slurm answers."""
     return (folder / LOGS).is_dir()
 
 
 def requeue() -> bool:
-    """Ask that the own job be run again from its start, under its own number; its processes are then ended.
+    """Requeue the own job: Slurm ends its processes, and later runs it again from the start under the same number.
 
-    Only a running job asks: requeueing would bring back one that somebody has cancelled.
+    Only a running job is requeued, because requeueing would bring back a job that somebody has cancelled.
+
+    Returns:
+        Whether Slurm accepted.
     """
     job = own_job()
     if job is None or _ask("squeue", "--noheader", "--jobs", job, "--format=%T") != "RUNNING":
@@ -108,17 +118,17 @@ def requeue() -> bool:
 
 
 def wait_behind(other: str) -> bool:
-    """Give the own job's machine back, and have the job run again when another job has ended."""
+    """Requeue the own job so that it runs again after the job `other` has ended; False if that is not possible."""
     job = own_job()
     if job in (None, other) or not requeue():
         return False
-    # a dependency can be set once the job counts as pending, which it does before its processes are ended
+    # A dependency can only be set on a pending job. A requeued job is pending before its processes are ended.
     _ask("scontrol", "update", f"JobId={job}", f"Dependency=afterany:{other}")
     return True
 
 
 def jobs(folder: Path) -> list[Job] | None:
-    """The workflow's jobs that were submitted from `folder`; None when Slurm does not answer."""
+    """The workflow's jobs in the queue that were submitted from `folder`; None if Slurm does not answer."""
     answer = _ask("squeue", "--me", "--noheader", "--format=%i|%j|%T|%P|%M|%r|%Z")
     if answer is None:
         return None
@@ -126,7 +136,7 @@ def jobs(folder: Path) -> list[Job] | None:
     ours = submitted.runs(folder)
     found = []
     for number, name, state, partition, elapsed, why, where in rows:
-        # the number counts: a site may put something around the name, or another in its place
+        # Look the name up by the job's number: a site may extend the name that Slurm shows, or replace it.
         run = re.search(RUN, ours.get(number, name))
         if run is not None and Path(where).resolve() == folder.resolve():
             found.append(Job(number, run[1], state, partition, elapsed, why))
@@ -134,18 +144,18 @@ def jobs(folder: Path) -> list[Job] | None:
 
 
 def cancel(found: list[Job]) -> None:
-    """Cancel jobs."""
+    """Cancel the jobs in `found`."""
     if found:
         _ask("scancel", *(job.id for job in found))
 
 
 def log_of(job: str, folder: Path = LOGS) -> str:
-    """What a job's log says; empty when there is none."""
+    """The text of a job's log; empty if there is none."""
     return "".join(path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.rglob(f"{job}.log")))
 
 
 def _ask(*command: str) -> str | None:
-    """A command's answer; None when it is absent, fails or does not come back."""
+    """The output of a command; None if it is absent, fails or does not answer in time."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     except (OSError, subprocess.TimeoutExpired):

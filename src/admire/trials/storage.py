@@ -1,8 +1,8 @@
-"""Errors of storage: a full disk, a quota, a file system that is away. They say nothing about a trial, so they are no attempt and
-no row; the same command goes on when they are mended.
+"""Errors of storage: a full disk, a quota, a file system that is away. They say nothing about a trial, so they count neither as a
+failed attempt nor as an outcome. Once they are fixed, the same command continues.
 
-Libraries wrap what the system said (safetensors, Arrow, torch), so an error is known by its number, by its words, or by those of
-the errors that led to it.
+Libraries (safetensors, Arrow, torch) wrap the error of the operating system. So an error is recognised by its number, by its text,
+or by the number or text of the errors that caused it.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from admire.errors import AdmireError, StorageError
 
-LEAST = 64_000  # bytes; with less not even a record is written
+LEAST = 64_000  # A disk with fewer free bytes counts as full: not even a record can be written to it.
 FREE = "free some space"
 MENDED = "see that it can be written again"
-# number -> (what is so, what helps)
+# error number -> (what is wrong, what the user can do)
 NUMBERS = {
     errno.ENOSPC: ("the disk is full", FREE),
     errno.EDQUOT: ("the disk quota is used up", FREE),
@@ -33,21 +33,23 @@ NUMBERS = {
     errno.ENOTCONN: ("the file system is away", "see that it is mounted"),
     errno.ESHUTDOWN: ("the file system is away", "see that it is mounted"),
 }
-REFUSED = (errno.EACCES, errno.EPERM)  # of the results folder: then nothing could be recorded anyway
-# what libraries say without a number
+# These are errors of storage only for files in the results folder, where without permission no outcome can be recorded.
+REFUSED = (errno.EACCES, errno.EPERM)
+# Libraries raise errors with these texts and without a number.
 WORDS = {
     "PytorchStreamWriter failed writing file": errno.ENOSPC,
     "basic_ios::clear: iostream error": errno.ENOSPC,
     "file write failed": errno.ENOSPC,
 } | {os.strerror(number): number for number in NUMBERS if number not in (errno.ENOTCONN, errno.ESHUTDOWN)}
-SOCKETS = (errno.ENOTCONN, errno.ESHUTDOWN)  # which sockets say too: only with a file they are of storage
+# Sockets raise these as well, so they are errors of storage only if the error names a file.
+SOCKETS = (errno.ENOTCONN, errno.ESHUTDOWN)
 
 
 def trouble(error: BaseException, folder: Path) -> StorageError | None:
-    """What an error says of storage, in a sentence; None when it is of something else.
+    """The error of storage behind an error, as one sentence; None if it has another cause.
 
     Args:
-        folder: where was being written, unless the error names a file.
+        folder: the folder that was being written to, in case the error names no file.
     """
     if isinstance(error, StorageError):
         return error
@@ -55,13 +57,13 @@ def trouble(error: BaseException, folder: Path) -> StorageError | None:
         number = _number(one, folder)
         if number is not None:
             return StorageError(_sentence(number, _place(one, folder)))
-    # words that nobody knows: where nothing can be written, that is what has to be mended first
+    # The error is not recognised. If the disk is full, that is nevertheless what has to be fixed first.
     known = isinstance(error, AdmireError) or not full(folder)
     return None if known else StorageError(_sentence(errno.ENOSPC, folder))
 
 
 def full(folder: Path) -> bool:
-    """Whether there is no room to speak of."""
+    """Whether the disk of a folder has less than `LEAST` bytes free."""
     try:
         return shutil.disk_usage(_existing(folder)).free < LEAST
     except OSError:
@@ -74,7 +76,7 @@ def _sentence(number: int, place: Path) -> str:
 
 
 def _led_to(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those that led to it."""
+    """The error, and the errors that led to it."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -103,7 +105,7 @@ def _results_of(folder: Path) -> Path:
 
 
 def _place(error: BaseException, folder: Path) -> Path:
-    """The folder of the file that could not be written, where the error names it."""
+    """The folder of the file that the error names, or `folder` if it names none."""
     name = getattr(error, "filename", None)
     return Path(os.fsdecode(name)).parent if isinstance(name, (str, bytes)) and name else folder
 
@@ -120,7 +122,7 @@ def _existing(folder: Path) -> Path:
 
 
 def size(count: float) -> str:
-    """Bytes as a person says them."""
+    """A number of bytes with a readable unit and three digits, such as `12.3 GB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -1,7 +1,7 @@
-"""The table of held-out losses that a trial leaves while it is trained, `validation.csv`: a row each time.
+"""The table of held-out losses that are measured while a trial is trained, `validation.csv`: one row per measurement.
 
-Its columns: step, tokens, seconds (inside the training loop so far, of all attempts), validation_seconds (that this row took),
-and a column `bits:<source>` a source: bits per byte, in fine-tuning bits per assistant token.
+Its columns are step, tokens, seconds (spent inside the training loop so far, over all attempts), validation_seconds (spent on this
+row), and one column `bits:<source>` per source, in bits per byte or, in fine-tuning, bits per assistant token.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BITS = "bits:"
 
 
 def read_validation(path: Path) -> list[dict[str, Any]]:
-    """The rows, as text; none while there is no table."""
+    """The rows of the table, column -> text; an empty list while there is no table."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as stream:
@@ -25,6 +25,6 @@ def read_validation(path: Path) -> list[dict[str, Any]]:
 
 
 def write_validation(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the whole table, so that a reader never meets half a row."""
+    """Write the whole table anew and atomically, so that a reader never finds half a row."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     write_text(path, csv_text(columns, rows))

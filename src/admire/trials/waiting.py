@@ -1,7 +1,8 @@
-"""Trials that were left as they are because something was broken, or storage: they have no record, and their outputs say so.
+"""Trials that were left without an outcome, because of the circuit breaker or an error of storage. They have no record, and one of
+their outputs names the reason.
 
-The workflow takes such an output for done, so that it neither tries again two dozen times nor stands still; before anything is
-learnt from it the output is removed and the run ends, and the same command goes on with the trial.
+The workflow takes such an output as done, so it neither repeats the trial two dozen times nor stops all others. Before anything is
+learnt from the trial, the output is removed and the run ends; when the same command is run again, it continues with the trial.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from admire.trials.records import held_back, hold_back
 
 
 def waiting(ledger: Ledger) -> list[tuple[Trial, str]]:
-    """Trials that were left as they are, each with the reason."""
+    """The trials that were left without an outcome, each with the reason."""
     found = ((trial, _reasons(trial.files(ledger.campaign.results))) for trial in ledger.trials)
     return [(trial, why[0]) for trial, why in found if why]
 
 
 def left_waiting(output: Path, error: StorageError) -> bool:
-    """Say, and note where a record would stand, that storage ended the work; False where not even that can be written."""
+    """Print that an error of storage ended the work, and note it in place of the record `output`; False if that fails too."""
     say_error(f"admire: {error}")
     try:
         hold_back(output, str(error))
@@ -32,10 +33,10 @@ def left_waiting(output: Path, error: StorageError) -> bool:
 
 
 def release(ledger: Ledger, decision: str) -> None:
-    """Let the workflow go on with the trials of a decision that were left as they are.
+    """Remove the notes of a decision's trials that were left without an outcome, so that the workflow continues with them.
 
     Raises:
-        TrialError: if there are any: nothing can be learnt from the decision before they are trained and scored.
+        TrialError: if there are any, because nothing can be learnt from the decision before they are trained and scored.
     """
     of_this = [trial.files(ledger.campaign.results) for trial in ledger.trials if trial.decision == decision]
     if back := [why for trial in of_this for why in _released(trial)[:1]]:
@@ -44,13 +45,13 @@ def release(ledger: Ledger, decision: str) -> None:
 
 
 def release_all(results: Layout) -> int:
-    """Let the workflow go on with every trial in a results folder that was left as it is; returns how many there were."""
+    """Do the same for all trials in a results folder, without an error; returns the number of trials that had such notes."""
     shares = (training for path in results.root.glob("trials/*/*") for training in TrialLayout(path).begun())
     return sum(bool(_released(trial)) for trial in shares)
 
 
 def _released(trial: TrialLayout) -> list[str]:
-    """Why a trial was left as it is; it no longer is."""
+    """Remove the notes of a trial that was left without an outcome, and return the reasons that they named."""
     why = _reasons(trial)
     for path in _outputs(trial):
         if held_back(path) is not None:
