@@ -9,7 +9,8 @@ from admire import __version__
 from admire.output.spreadsheet import frame_text
 from admire.replay.on_table import ReplayResult
 from admire.report.replay import page
-from admire.report.replay import regret as picture
+from admire.report.replay import purchases as purchases_figure
+from admire.report.replay import regret as regret_figure
 from admire.trials.atomic_files import write_json, write_text
 from admire.trials.records import provenance
 
@@ -26,8 +27,8 @@ def write(result: ReplayResult, out: Path, asked: Mapping[str, object]) -> None:
     for name, frame in (("summary", lines), ("curves", curves), ("purchases", purchases)):
         write_text(out / f"{name}.csv", frame_text(frame))
     if len(purchases):
-        picture.draw(curves, plan.until, table.unit, out)
-        purchases.draw(purchases, list(plan.methods), table.sizes, table.unit, out)
+        regret_figure.draw(curves, plan.until, table.unit, out)
+        purchases_figure.draw(purchases, list(plan.methods), table.sizes, table.unit, out)
     settings = {
         "asked": {key: str(value) if isinstance(value, Path) else value for key, value in asked.items()},
         "table": table.name,
