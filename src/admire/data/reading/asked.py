@@ -1,4 +1,4 @@
-"""What is asked of a source's rows, in the one form that all readers are given."""
+"""The request that all readers get: which columns of a source are needed, and where notes about it go."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from admire.errors import SourceError
 
 
 class Row(NamedTuple):
-    """The cells of a row that are asked for, or what is wrong with it, and where it was read.
+    """The requested cells of a row, or its fault, and the place where it was read.
 
-    `filled` says that the reader gives each mapping in a list the keys of all of them, null where there was none.
+    `filled` means that the mappings in a list may have keys with null that they lack in the source, as in Parquet files, where all
+    mappings in a list have the same keys.
     """
 
     cells: dict[str, Any] | Unusable
@@ -24,13 +25,13 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Asked:
-    """A source's entry, and what readers must know beside it.
+    """A source's entry in the YAML, with the other values that readers need.
 
     Attributes:
         key: the source's place in the YAML, for messages.
         kind: `pretrain` (texts) or `sft` (conversations).
-        columns: names of columns that were met, for messages.
-        notes: sentences about the rows as a whole, which should be said when all are read.
+        columns: the names of all columns that were found, in order; the values are unused.
+        notes: sentences about the source as a whole, to be printed when all rows are read.
     """
 
     key: str
@@ -40,9 +41,10 @@ class Asked:
     notes: list[str] = field(default_factory=list)
 
     def of(self, known: list[str]) -> list[str]:
-        """Which of a file's columns are to be read; of `meta.name` that is `meta`.
+        """The columns of a file that must be read, for `meta.name` the column `meta`.
 
-        A column that this file lacks is one whose cells are all empty.
+        Args:
+            known: the file's columns. A needed column that is not among them counts as empty in every row.
         """
         self.columns.update(dict.fromkeys(known))
         wanted = [self.source.column, *(BESIDE if self.kind == "sft" else [])]
@@ -50,10 +52,10 @@ class Asked:
         return [column for column in dict.fromkeys(wanted) if column in known]
 
     def check_once(self, known: list[str], place: str) -> None:
-        """Refuse a file two of whose columns have one name, where it is one that is read.
+        """Refuse a file in which two columns have the same name, if that column must be read.
 
         Raises:
-            SourceError: names the file and the column.
+            SourceError: if so; the message names the file and the column.
         """
         for column in self.of(known):
             if known.count(column) > 1:
@@ -63,7 +65,7 @@ class Asked:
                 )
 
     def no_column(self, column: str, place: str) -> SourceError:
-        """What is said of a column that no row has."""
+        """The error for a column that no row has."""
         where = f"{self.key}.column" if column == self.source.column else f"{self.key}.where"
         known = f"set {where} to one of {', '.join(self.columns)}" if self.columns else f"correct {where}"
         return SourceError(f"{place}: there is no column '{column}'; {known}")

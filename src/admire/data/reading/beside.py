@@ -1,4 +1,4 @@
-"""Columns beside a conversation that change what it means: its tools and its system prompt are taken, others are named."""
+"""Columns beside a conversation that change its meaning. Tools and system prompt are used; a row with others is refused."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 from admire.data.reading.unusable import Unusable
 
 TOOLS, SYSTEM = "tools", "system"
-MARKS = ("weight", "train", "training")  # 1 and true say what holds without them
+MARKS = ("weight", "train", "training")  # Values of 1 and true are accepted, because they change nothing.
 UNKNOWN = (*MARKS, "weights", "functions", "documents", "chat_template_kwargs")
 BESIDE = (TOOLS, SYSTEM, *UNKNOWN)
 EMPTY = ("", "[]", "{}", "null")
 
 
 def check_beside(columns: dict[str, Any], ignored: frozenset[str]) -> None:
-    """Refuse a row with a column that would change its conversation, and that nothing here takes.
+    """Refuse a row with a column that would change the meaning of its conversation and is not supported.
 
     Args:
-        columns: what stands beside the conversation.
-        ignored: those that the user wants left out.
+        columns: the columns beside the conversation, with their values.
+        ignored: the columns that the user wants to ignore.
 
     Raises:
-        Unusable: names the column.
+        Unusable: if there is such a column; the message names it.
     """
     for name in UNKNOWN:
         value = columns.get(name)
@@ -33,14 +33,14 @@ def check_beside(columns: dict[str, Any], ignored: frozenset[str]) -> None:
 
 
 def with_system(turns: list[dict[str, Any]], prompts: list[Any]) -> list[dict[str, Any]]:
-    """The turns, with the system prompt that stands beside them before the first, unless they have it.
+    """Put the system prompt that a row has beside its turns before the first turn, unless the turns include it.
 
     Args:
-        turns: those of the conversation.
-        prompts: what stands under `system` beside them, and beside the mapping that holds them.
+        turns: the turns of the conversation.
+        prompts: the values of `system` in the row and in the mapping that has the turns; None for a missing one.
 
     Raises:
-        Unusable: if it is no text, or another one than the conversation's own.
+        Unusable: if a prompt is not text, or differs from the other one or from that among the turns.
     """
     for prompt in prompts:
         if not isinstance(prompt, str | None):

@@ -1,4 +1,5 @@
-"""Cells, and when one has the value that `where` names: values are compared as JSON spells them, whatever file they stand in."""
+"""Gets the cells of rows and compares them with the values in `where`. Values are compared in their JSON spelling, so that the file
+format makes no difference."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from typing import Any
 
 from admire.data.reading.once import check_pairs_once
 
-Moment = datetime.date | datetime.time  # a datetime is a date
+Moment = datetime.date | datetime.time  # This includes datetime, which is a subclass of date.
 
 
 def cell(row: dict[str, Any], column: str) -> Any:
-    """What a row holds in a column, or in a mapping within it, which a dot leads to; None where there is nothing."""
+    """The value of a row in a column, or, for a name with dots, in mappings within a column; None if there is none."""
     if column in row:
         return row[column]
     top, _, rest = column.partition(".")
@@ -23,10 +24,10 @@ def cell(row: dict[str, Any], column: str) -> Any:
 
 
 def as_mapping(value: Any) -> dict[str, Any] | None:
-    """A mapping as it is or as Arrow's maps come, a list of pairs; None for anything else.
+    """A mapping, also from the list of pairs that Arrow makes of its maps; None for any other value.
 
     Raises:
-        Unusable: if a key stands twice.
+        Unusable: if a key occurs twice.
     """
     if isinstance(value, dict):
         return value
@@ -37,8 +38,8 @@ def as_mapping(value: Any) -> dict[str, Any] | None:
 
 
 def matches(value: Any, wanted: str) -> bool:
-    """Whether a cell has the value that is written so in the YAML: a text by its letters; `true`, `1.5`, `null` and `{"a": 1}` as
-    JSON spells them, numbers by their size; dates and times in ISO 8601.
+    """Whether a cell has a value of the YAML. Texts must be equal. `true`, `1.5`, `null` and `{"a": 1}` are read as JSON, and
+    numbers are compared by value. Dates and times are in ISO 8601.
     """
     if isinstance(value, str):
         return value == wanted
@@ -48,7 +49,7 @@ def matches(value: Any, wanted: str) -> bool:
 
 
 def spelled(value: Any) -> str:
-    """A cell as JSON spells it, without blanks, keys sorted; a text without its quotes."""
+    """A cell in its JSON spelling, without blanks and with sorted keys; a text has no quotes."""
     return value if isinstance(value, str) else _json(value)
 
 
@@ -70,10 +71,10 @@ def _json(value: Any) -> str:
 
 
 def _normal(wanted: str) -> str:
-    """A value of the YAML in the same spelling, where it is JSON."""
+    """A value of the YAML in the same spelling if it is JSON, otherwise unchanged."""
     try:
         return _json(json.loads(wanted))
-    except (ValueError, RecursionError):  # a text, which no number or mapping equals
+    except (ValueError, RecursionError):  # It is a plain text, which equals no number or mapping.
         return wanted
 
 

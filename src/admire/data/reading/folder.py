@@ -1,6 +1,6 @@
-"""A dataset in a local folder: which of its files belong to the split that is asked for, as `datasets` finds them.
+"""A dataset in a local folder. The library `datasets` decides which of the files belong to the requested split.
 
-Files of JSON, Parquet and text are then read by the same readers as those that `files:` names; `datasets` reads all else.
+JSON, Parquet and text files are then read by the same readers as the files in `files:`; `datasets` reads all other formats.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ READERS = {
     ".parquet": read_parquet,
     ".txt": read_text_lines,
 }
-ORDINARY: dict[str, dict[str, Any]] = {  # what a folder's README may ask of `datasets` and our readers do not do
+# A folder's README can set these options of `datasets`. Our readers only support the values given here.
+ORDINARY: dict[str, dict[str, Any]] = {
     "json": {"field": None, "encoding": "utf-8", "encoding_errors": None},
     "parquet": {"columns": None, "filters": None},
     "text": {
@@ -44,18 +45,18 @@ ORDINARY: dict[str, dict[str, Any]] = {  # what a folder's README may ask of `da
         "sample_by": "line",
     },
 }
-NAMED = 3  # files that are not read and named, beyond which they are only counted
+NAMED = 3  # Of the files that are not read, the note names so many and counts the others.
 
 
 @dataclass(frozen=True)
 class Folder:
-    """What a split of a dataset's folder is.
+    """One split of a dataset in a folder.
 
     Attributes:
-        files: its files, in the order in which they are read.
-        unread: files of data beside them that this split does not read.
-        ordinary: our readers read it, rather than `datasets`.
-        settings: where `datasets` reads it, what decides how it takes files apart.
+        files: the split's files, in the order in which they are read.
+        unread: the other data files in the folder.
+        ordinary: whether our readers can read the files; otherwise `datasets` does.
+        settings: the settings with which `datasets` parses the files, such as encoding and separator.
     """
 
     files: list[Path]
@@ -65,7 +66,7 @@ class Folder:
 
 
 def names_folder(dataset: str) -> bool:
-    """Whether a dataset's name can only be a folder: names on the hub are `name` or `owner/name`."""
+    """Whether a dataset's name means a local folder: it begins like a path, the hub cannot have it, or there is such a folder."""
     return dataset.startswith((".", "/")) or not is_hub_name(dataset) or is_folder(dataset)
 
 
@@ -76,8 +77,8 @@ def find(source: Source, key: str) -> Folder:
         key: the source's place in the YAML, for messages.
 
     Raises:
-        SourceError: if the folder is not there, is no dataset, or has no such subset or split, or if one of the files is empty or
-            lies elsewhere.
+        SourceError: if the folder is missing, is not a dataset, or has no such subset or split, or if one of the files is empty or
+            lies outside of the folder.
     """
     root, visible = Path(str(source.dataset)), visible_files(str(source.dataset))
     if not visible:
@@ -96,7 +97,7 @@ def find(source: Source, key: str) -> Folder:
         by_split, ordinary, settings = _resolved(str(root), source.subset, key, tuple(map(_signature, deciding)))
     except SourceError:
         raise
-    except Exception as error:  # whatever a folder's README and names make of a library's insides
+    except Exception as error:  # An odd README or odd file names can cause any error inside the library.
         raise cannot_be_loaded(source, key, error) from None
     if source.split not in by_split:
         raise cannot_be_loaded(source, key, f"there is no split '{source.split}', only {', '.join(by_split) or 'none'}")
@@ -115,12 +116,12 @@ def find(source: Source, key: str) -> Folder:
 def _resolved(
     root: str, subset: str | None, key: str, _: tuple[tuple[Path, int, int], ...]
 ) -> tuple[dict[str, tuple[Path, ...]], bool, dict[str, Any]]:
-    """Split -> its files, whether our readers read them as `datasets` would, and how that does; kept as long as the files are
-    the same."""
+    """Split -> its files; whether our readers read these as `datasets` would; and the settings with which `datasets` parses them.
+    The last argument has the names, sizes and times of all files: a change of one makes the cached result invalid."""
     check_headers(Path(root), key)
     import datasets
 
-    with tempfile.TemporaryDirectory() as cache:  # it locks one, and a home folder may be closed
+    with tempfile.TemporaryDirectory() as cache:  # The library locks its cache, and the home folder may be read-only.
         builder = datasets.load_dataset_builder(_not_a_format(root), subset, cache_dir=cache)
     module = type(builder).__module__.rpartition(".")[2]
     options = ORDINARY.get(module)
@@ -135,7 +136,7 @@ def _resolved(
 
 
 def _not_a_format(root: str) -> str:
-    """A folder as `datasets` takes it for one, even where it is called `json` or `text`."""
+    """The folder as an absolute path: `datasets` takes the relative names `json` and `text` for its own formats."""
     return str(Path(root).absolute())
 
 
@@ -145,7 +146,7 @@ def _signature(path: Path) -> tuple[Path, int, int]:
 
 
 def unread_note(source: Source, found: Folder, key: str) -> str | None:
-    """A sentence on the files of data that a source does not read; None where it reads all of them."""
+    """A sentence about the data files that a source does not read; None if it reads all of them."""
     if not found.unread:
         return None
     names = ", ".join(path.name for path in found.unread[:NAMED])
@@ -169,7 +170,7 @@ def read_folder(found: Folder, asked: Asked) -> Generator[Row, None, None]:
 
 
 def cannot_be_loaded(source: Source, key: str, error: Exception | str) -> SourceError:
-    """What is said of a dataset that `datasets` does not open."""
+    """The error for a dataset that `datasets` cannot open."""
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
     return SourceError(
         f"{str(source.dataset)[:200]}: the dataset cannot be loaded ({reason}); correct {key}.dataset, subset, split or "
@@ -178,7 +179,7 @@ def cannot_be_loaded(source: Source, key: str, error: Exception | str) -> Source
 
 
 def visible_files(dataset: str) -> list[Path]:
-    """Every file of a folder that is not hidden, sorted; none where there is no folder."""
+    """All files in a folder and its subfolders that are not hidden, sorted; empty if there is no such folder."""
     found: list[Path] = []
     for folder, folders, names in os.walk(dataset) if is_folder(dataset) else ():
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -191,13 +192,13 @@ def _is_data(path: Path) -> bool:
 
 
 def _streamed(asked: Asked) -> Iterator[Row]:
-    """Rows as `datasets` reads them, without a second copy in its cache."""
+    """Rows as `datasets` reads them. They are streamed, so that it makes no copy of the data in its cache."""
     with tempfile.TemporaryDirectory() as cache:
         yield from _streamed_by_way_of(cache, asked)
 
 
 def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
-    """The same; `cache` is where `datasets` has its locks."""
+    """As `_streamed`, with the folder `cache` for the locks of `datasets`."""
     import datasets
 
     source = asked.source
@@ -214,7 +215,7 @@ def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
             yield Row(row, f"{source.dataset}, row {number}", filled=True)
     except SourceError:
         raise
-    except Exception as error:  # any of several libraries, each with errors of its own
+    except Exception as error:  # Any of several libraries may have read the file, and each has errors of its own.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
         raise SourceError(
             f"{source.dataset}: the dataset cannot be read beyond row {number} ({reason}); mend its files, or convert them to "

@@ -1,7 +1,7 @@
-"""The forms in which rows hold a conversation, and the one that is prepared.
+"""Converts the forms in which rows have conversations into the one form that is prepared.
 
-A row's cell may be a list of turns, a mapping that holds one (`messages` or `conversations`, beside it `tools` and `system`),
-or either as JSON text.
+A cell may be a list of turns, or a mapping with such a list (`messages` or `conversations`, and beside it `tools` and `system`), or
+one of these as JSON text.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ INSIDE = ("messages", "conversations")
 
 
 def conversation_of(value: Any, beside: dict[str, Any], ignored: frozenset[str], filled: bool = False) -> Conversation:
-    """A cell's conversation.
+    """The conversation in a cell.
 
     Args:
         value: the cell.
-        beside: what stands in columns of `BESIDE`, which could change what the conversation means.
-        ignored: keys that the user wants left out wherever they stand.
+        beside: the row's values in columns of `BESIDE`, which could change the meaning of the conversation.
+        ignored: keys that the user wants to ignore, in all turns and columns.
         filled: whether the row's file fills in null for keys that a mapping lacks, as Parquet does.
 
     Raises:
-        Unusable: says which turn and key, and what to do.
+        Unusable: if the cell is not a conversation; the message has the turn, the key and the fix.
     """
     check_beside(beside, ignored)
     tools, tools_filled, prompts = beside.get(TOOLS), filled, [beside.get(SYSTEM)]
@@ -80,7 +80,7 @@ def _inside(value: dict[str, Any], ignored: frozenset[str]) -> tuple[Any, dict[s
 
 
 def _tools(value: Any, filled: bool) -> list[Any] | None:
-    """What the template gets as `tools`: a list of mappings, whether it is spelled as JSON as a whole, in parts or not at all."""
+    """The list of mappings that is passed to the template as `tools`. In the source the list, or each tool, may be JSON text."""
     try:
         if isinstance(value, str) and value.strip():
             value, filled = decoded_once(value, "`tools`"), False

@@ -1,4 +1,4 @@
-"""Rows of a dataset on the hub, as `datasets` has prepared it on this machine."""
+"""Reads rows of a dataset on the hub from the files that `datasets` has prepared on this machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def read_hub(asked: Asked) -> Generator[Row, None, None]:
     """The rows of the source's split, at its revision.
 
     Raises:
-        SourceError: if the dataset is not here, or its files are damaged.
+        SourceError: if the dataset is not on this machine, or its files are damaged.
     """
     import datasets
 
@@ -31,7 +31,7 @@ def read_hub(asked: Asked) -> Generator[Row, None, None]:
     try:
         for number, row in enumerate(rows, 1):
             yield Row(row, f"{source.dataset}, row {number}", filled=True)
-    except Exception as error:  # of pyarrow, or of a column's own decoding
+    except Exception as error:  # It may be an error of pyarrow or of the code that decodes a column.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
         raise SourceError(
             f"{source.dataset}: the dataset cannot be read beyond row {number} ({reason}); remove it from the cache of `datasets` "

@@ -1,4 +1,4 @@
-"""Rows of JSON files: an object a line, or one array of them."""
+"""Reads rows of JSON files, which have one object per line or one array of objects."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from admire.data.reading.opened import opened
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 
-MOST_BYTES = 1 << 28  # of one row or document; tokenising more than that at once takes all memory of most machines
-MOST_WHOLE = 1 << 31  # of a compressed array, which is read as a whole: a small file could ask for any memory
+MOST_BYTES = 1 << 28  # To tokenise a larger row or document at once would take all memory of most machines.
+MOST_WHOLE = 1 << 31  # A compressed array is read as a whole; without a limit, a small file could take any memory.
 
 
 def read_lines(path: Path, asked: Asked) -> Iterator[Row]:
-    """An object a line; blank lines are no rows."""
+    """The rows of a file with one object per line. Blank lines are skipped."""
     with opened(path, asked.key) as stream:
         yield from _rows(_lines(stream, path, asked), asked)
 
 
 def read_json(path: Path, asked: Asked) -> Iterator[Row]:
-    """An array of objects (or of texts, which then stand in column `text`), one object, or an object a line."""
+    """The rows of a file with an array of objects, an array of texts (which become the column `text`), a single object, or one
+    object per line."""
     with opened(path, asked.key) as stream:
         start = stream.peek(1 << 12).lstrip()
         if not start.startswith(b"[") and not _is_pretty(start):
@@ -88,7 +89,7 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
         if not line.strip():
             continue
         try:
-            if line.startswith(codecs.BOM_UTF8):  # files that were laid end to end bring their marks along
+            if line.startswith(codecs.BOM_UTF8):  # Where files were concatenated, their byte order marks are inside.
                 line = line[len(codecs.BOM_UTF8) :]
             row, twice = decoded(line.decode("utf-8"))
             row = _once(row, asked) if twice else row
@@ -102,7 +103,7 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
 
 
 def _once(row: Any, asked: Asked) -> Any:
-    """The row, or what is said of one in which a key stands twice where it counts."""
+    """The row, or its fault if a key occurs twice in a column that is read."""
     try:
         if isinstance(row, dict):
             check_columns_once(row, asked.of(list(row)), asked.source.column if asked.kind == "sft" else None)

@@ -1,4 +1,4 @@
-"""Of files that `datasets` reads: refuses what it would keep quiet about, a column or a key that stands twice."""
+"""Refuses files with a duplicate column or key before `datasets` reads them, which would silently keep one of the two."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 
 JSON = (".jsonl", ".ndjson", ".json")
-LAYOUT = (  # what pandas must be told to find a table's names
+# Of the settings for pandas, these decide how the header of a table is read.
+LAYOUT = (
     "sep",
     "quotechar",
     "quoting",
@@ -29,13 +30,13 @@ LAYOUT = (  # what pandas must be told to find a table's names
 
 
 def check_names(paths: list[Path], settings: dict[str, Any], asked: Asked) -> None:
-    """Refuse JSON in which a key stands twice, and tables of which two columns have one name.
+    """Refuse JSON files in which a key occurs twice in one mapping, and tables in which two columns have the same name.
 
     Args:
-        settings: how `datasets` reads them: `encoding` of JSON, or what pandas is told of a table.
+        settings: the settings with which `datasets` parses the files: `encoding` for JSON, the arguments of pandas for tables.
 
     Raises:
-        SourceError: names the file, and the column or key.
+        SourceError: if there is such a file; the message names it and the column or key.
     """
     for path in paths:
         if kind_of(path) in JSON:
@@ -55,7 +56,8 @@ def _check_json(path: Path, encoding: str, key: str) -> None:
 
 
 def _values(text: str) -> Iterator[tuple[str, Any]]:
-    """What a file, or its lines, say in which a key stands twice, with the place; what is no JSON, `datasets` refuses."""
+    """The values with a duplicate key, and their places: the whole file if it is JSON, otherwise its lines. Lines that are not JSON
+    are skipped, because `datasets` refuses them itself."""
     with contextlib.suppress(ValueError, RecursionError):
         value, twice = decoded(text)
         if twice:
@@ -69,13 +71,13 @@ def _values(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _header(path: Path, settings: dict[str, Any]) -> list[str]:
-    """The names in a table's first line, as they are written; none where they stand elsewhere, or the file cannot be read."""
+    """The column names in a table's first line as they are written. Empty if they are not there, or the file cannot be read."""
     import pandas as pd
 
     if settings.get("names") or settings.get("header") not in ("infer", 0):
         return []
-    told = {key: value for key, value in settings.items() if key in LAYOUT}
+    layout = {key: value for key, value in settings.items() if key in LAYOUT}
     try:
-        return [str(name) for name in pd.read_csv(path, header=None, nrows=1, dtype=str, **told).iloc[0]]
-    except (OSError, ValueError, IndexError):  # `datasets` will say so
+        return [str(name) for name in pd.read_csv(path, header=None, nrows=1, dtype=str, **layout).iloc[0]]
+    except (OSError, ValueError, IndexError):  # `datasets` will report the same error.
         return []

@@ -1,4 +1,4 @@
-"""JSON whose keys each stand once: Python's reader keeps the last of two values and says nothing."""
+"""Reads JSON and finds duplicate keys. Python's reader would silently keep the last of the values."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 from admire.data.reading.unusable import Unusable
 
-Parts = tuple[str | int, ...]  # keys, and numbers within lists from 1
+Parts = tuple[str | int, ...]
+"""The path to a value within JSON: keys of mappings, and numbers of list entries from 1."""
 
 
 class Twice(dict):
-    """A mapping some of whose keys stand twice; holds the last of their values, as Python's reader does."""
+    """A mapping that had duplicate keys (`keys_twice`); it has the last of their values, as with Python's reader."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        """From all that is written."""
+        """Make it from all pairs of key and value in the order of the text."""
         super().__init__(pairs)
         seen: set[str] = set()
         twice: dict[str, None] = {}
@@ -27,7 +28,7 @@ class Twice(dict):
 
 
 class _Met(Exception):
-    """A key that stands twice, where only whether there is one is asked."""
+    """Raised by the fast decoder, which only finds out whether there is any duplicate key."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ _MARKING = json.JSONDecoder(object_pairs_hook=_marked)
 
 
 def decoded(text: str) -> tuple[Any, bool]:
-    """What JSON says, and whether a key stands twice somewhere; the mappings in which one does are then `Twice`.
+    """The value of a JSON text, and whether it has duplicate keys anywhere. The mappings that have them are of type `Twice`.
 
     Raises:
         ValueError, RecursionError: as `json.loads`.
@@ -59,14 +60,14 @@ def decoded(text: str) -> tuple[Any, bool]:
 
 
 def decoded_once(text: str, place: str, entry: str = "number") -> Any:
-    """What JSON says.
+    """The value of a JSON text without duplicate keys.
 
     Args:
-        place: what the text is, for the message.
-        entry: what the entries of its outermost list are.
+        place: the name of the text in the message.
+        entry: the name of an entry of its outermost list in the message.
 
     Raises:
-        Unusable: names the key that stands twice, and where.
+        Unusable: if a key occurs twice in a mapping; the message has the key and its place.
         ValueError, RecursionError: as `json.loads`.
     """
     value, twice = decoded(text)
@@ -76,13 +77,14 @@ def decoded_once(text: str, place: str, entry: str = "number") -> Any:
 
 
 def check_columns_once(row: dict[str, Any], columns: Collection[str], turns: str | None) -> None:
-    """Refuse a row in which a key stands twice, unless it is in a column that is not read.
+    """Refuse a row with a duplicate key, unless that is in a column that is not read.
 
     Args:
-        turns: the column that holds a conversation; None where none does.
+        columns: the columns that are read.
+        turns: the column that has the conversation; None if none has.
 
     Raises:
-        Unusable: names the key, and where.
+        Unusable: if there is a duplicate key; the message has the key and its place.
     """
     for key in row.keys_twice if isinstance(row, Twice) else ():
         if key in columns:
@@ -92,10 +94,10 @@ def check_columns_once(row: dict[str, Any], columns: Collection[str], turns: str
 
 
 def check_pairs_once(pairs: list[tuple[Any, Any]]) -> None:
-    """Refuse a map of Arrow's, a list of pairs, in which a key stands twice.
+    """Refuse a map of Arrow (a list of pairs) with a duplicate key.
 
     Raises:
-        Unusable: names the key.
+        Unusable: if there is one; the message has the key.
     """
     seen: set[str] = set()
     for key in (str(key) for key, _ in pairs):
@@ -105,14 +107,14 @@ def check_pairs_once(pairs: list[tuple[Any, Any]]) -> None:
 
 
 def check_once(value: Any, place: str, entry: str = "number") -> None:
-    """Refuse a value within which a key stands twice.
+    """Refuse a value that has a duplicate key anywhere.
 
     Args:
-        place: where the value stands, for the message.
-        entry: what the entries of its outermost list are.
+        place: the place of the value, for the message.
+        entry: the name of an entry of its outermost list in the message.
 
     Raises:
-        Unusable: names the key, and where.
+        Unusable: if there is a duplicate key; the message has the key and its place.
     """
     waiting: list[tuple[Any, Parts]] = [(value, ())]
     while waiting:

@@ -1,4 +1,4 @@
-"""Files as bytes: compressed ones opened, byte order marks taken off, and what is no UTF-8 text named."""
+"""Opens text files as bytes: decompresses them, removes byte order marks, and refuses files that are not UTF-8 by their marks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from typing import Any
 
 from admire.errors import SourceError
 
-BLOCK = 1 << 16  # bytes
+BLOCK_BYTES = 1 << 16
 STREAMS = {".bz2": bz2.BZ2Decompressor, ".xz": lzma.LZMADecompressor}
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".txt")
 POINTER = b"version https://git-lfs.github.com/spec/"
-WIDE = {  # the longer marks first: one is the beginning of another
+# The longer marks come first, because the mark of UTF-16 LE is the beginning of that of UTF-32 LE.
+WIDE = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -29,7 +30,7 @@ WIDE = {  # the longer marks first: one is the beginning of another
 
 
 def kind_of(path: Path) -> str | None:
-    """The suffix that says how a file is read, a compression's taken off; None for files that no reader takes."""
+    """The suffix that decides how a file is read, without that of a compression; None if no reader supports it."""
     suffix = path.suffix.lower()
     if suffix in COMPRESSED:
         inner = path.with_suffix("").suffix.lower()
@@ -39,7 +40,7 @@ def kind_of(path: Path) -> str | None:
 
 @contextlib.contextmanager
 def reading(path: Path, key: str) -> Iterator[None]:
-    """Make one sentence of whatever a library says about a file that cannot be read to its end."""
+    """Inside the block, turn any library's error about a damaged file into a SourceError of one sentence."""
     import pyarrow as pa
 
     broken = (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException, ValueError, OverflowError, TypeError)
@@ -60,7 +61,8 @@ def opened(path: Path, key: str) -> Iterator[io.BufferedReader]:
         key: the source's place in the YAML, for messages.
 
     Raises:
-        SourceError: if the file is not what it is called, a pointer to the data instead of them, or not UTF-8 by its mark.
+        SourceError: if the file is damaged or not in the format of its suffix, is a Git LFS pointer instead of the data, or has the
+            byte order mark of UTF-16 or UTF-32.
     """
     with reading(path, key), _decompressed(path) as raw:
         stream = raw if isinstance(raw, io.BufferedReader) else io.BufferedReader(raw)
@@ -87,21 +89,21 @@ def _decompressed(path: Path) -> contextlib.AbstractContextManager[Any]:
 
 
 class _Streams(io.RawIOBase):
-    """All streams of a compressed file, one after the other. Python's readers take damage behind the first for the end."""
+    """Reads all concatenated streams of a compressed file. Python's own readers take damage after the first stream for the end."""
 
     def __init__(self, path: Path, make: Callable[[], Any]) -> None:
         self._file, self._make, self._stream = io.FileIO(path), make, make()
 
     def readable(self) -> bool:
-        """As a stream of bytes should."""
+        """True, as `io.RawIOBase` demands of a stream that can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """The next bytes; 0 at the end.
+        """Read the next bytes into a buffer and return their number; 0 at the end.
 
         Raises:
-            EOFError: if the last stream is cut.
-            OSError, lzma.LZMAError: if one is damaged, or what follows one is none.
+            EOFError: if the last stream is incomplete.
+            OSError, lzma.LZMAError: if a stream is damaged, or followed by bytes that are not a stream.
         """
         while True:
             if self._stream.eof:
@@ -110,7 +112,7 @@ class _Streams(io.RawIOBase):
                     return 0
                 self._stream = self._make()
             else:
-                block = self._file.read(BLOCK) if self._stream.needs_input else b""
+                block = self._file.read(BLOCK_BYTES) if self._stream.needs_input else b""
                 if not block and self._stream.needs_input:
                     raise EOFError("it ends in the middle of what was compressed")
             data = self._stream.decompress(block, len(buffer))
@@ -119,9 +121,9 @@ class _Streams(io.RawIOBase):
                 return len(data)
 
     def _behind(self) -> bytes:
-        """What follows a stream, without the zeros that pad xz files; empty at the end."""
+        """The bytes that follow a stream, without the zeros that pad xz files; empty at the end of the file."""
         block = self._stream.unused_data.lstrip(b"\0")
-        while not block and (read := self._file.read(BLOCK)):
+        while not block and (read := self._file.read(BLOCK_BYTES)):
             block = read.lstrip(b"\0")
         return block
 

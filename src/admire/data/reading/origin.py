@@ -1,4 +1,4 @@
-"""The rows of a source, wherever they come from, and the documents in those that are wanted."""
+"""Reads the rows of a source, wherever they are, and makes documents of those that `where` selects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ READERS = folder.READERS | {".txt": read_document}
 
 
 class Read(NamedTuple):
-    """A document and where it was read, for messages; a `LeftOut` stands for one that cannot be used."""
+    """A document, or a `LeftOut` in the place of one that cannot be used; and the place where it was read, for messages."""
 
     document: Document | LeftOut
     place: str
@@ -46,10 +46,10 @@ def rows_of(asked: Asked) -> Generator[Row, None, None]:
 
 
 def wanted(rows: Iterator[Row], asked: Asked) -> Iterator[Read]:
-    """The documents of the rows that pass `where`, and in their places those that cannot be used.
+    """The documents of the rows that `where` selects, with a `LeftOut` for each row that cannot be used.
 
     Raises:
-        SourceError: at a row that cannot be used, unless such rows are left out; at the end, if no row has a column of `where`.
+        SourceError: at a row that cannot be used if `bad_rows` is `refuse`; at the end if no row has a column of `where`.
     """
     where, empty = asked.source.where, Counter[str]()
     last: Row | None = None
@@ -84,10 +84,10 @@ def wanted(rows: Iterator[Row], asked: Asked) -> Iterator[Read]:
 
 
 def _left_out(error: Unusable, place: str, asked: Asked) -> LeftOut:
-    """A row that is left out, or the source's end where it says so.
+    """The `LeftOut` for an unusable row.
 
     Raises:
-        SourceError: what is wrong with it, and what to do.
+        SourceError: if `bad_rows` is `refuse`; the message has the fault and the fix.
     """
     mend = error.mend or f"set {asked.key}.ignore_keys: [{error.key}] to leave it out of all turns"
     sentence = f"{place}: {error.what}; {mend}"
@@ -97,7 +97,11 @@ def _left_out(error: Unusable, place: str, asked: Asked) -> LeftOut:
 
 
 def _document(cells: dict[str, Any], filled: bool, asked: Asked) -> Document:
-    """The row's document in the one form that is prepared."""
+    """The row's document in the form that is prepared.
+
+    Raises:
+        Unusable: if the row has no document, or one that is too long or not text.
+    """
     source, key = asked.source, asked.key
     value = cells.get(source.column)
     if value is None:
@@ -107,7 +111,7 @@ def _document(cells: dict[str, Any], filled: bool, asked: Asked) -> Document:
         raise Unusable("nothing", f"there is nothing in column '{source.column}'")
     try:
         if asked.kind == "sft":
-            # who selects rows by a column knows what it holds
+            # A column in `where` needs no check: the user knows its values. The document's column is no column beside it.
             known = {source.column, *source.where} - ({TOOLS, SYSTEM} - {source.column})
             beside = {name: cells[name] for name in BESIDE if name in cells and name not in known}
             conversation = conversation_of(value, beside, frozenset(source.ignore_keys), filled)

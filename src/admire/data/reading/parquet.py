@@ -1,4 +1,4 @@
-"""Rows of Parquet files, of which only the wanted columns are read, a bounded piece at a time."""
+"""Reads rows of Parquet files: only the needed columns, and in pieces of bounded size."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 BATCH_ROWS = 1024
-BATCH_BYTES = 1 << 28  # that a piece takes at most, by what the file says of its columns
+BATCH_BYTES = 1 << 28  # A piece takes about so much memory at most, by the sizes of columns that the file declares.
 
 
 def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
-    """The file's rows."""
+    """The rows of a file.
+
+    Raises:
+        SourceError: if the file is damaged or not Parquet, or a needed column occurs twice.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -51,8 +55,10 @@ def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
 
 
 def _repeated(meta: pq.FileMetaData, column: str) -> list[str]:
-    """The column, if the file keeps it as a list of values and their numbers, and so much that a piece could be far larger than the
-    file: it is then kept in this form, and each value is written out when its row is read.
+    """[column] if the column should be read as a dictionary (distinct values, and their numbers per row), otherwise [].
+
+    That is so if the file stores it as a dictionary with large values: a piece with all values written out could be far larger than
+    the file. In a dictionary, a value is copied only when its row is read.
     """
     for group in range(meta.num_row_groups):
         for chunk in (meta.row_group(group).column(i) for i in range(meta.num_columns)):
@@ -63,7 +69,7 @@ def _repeated(meta: pq.FileMetaData, column: str) -> list[str]:
 
 
 def _rows_at_once(file: pq.ParquetFile, columns: list[str]) -> int:
-    """How many rows are read at once: fewer of rows that are large, so that what is in memory is bounded."""
+    """The number of rows per piece: fewer if rows are large, so that a piece takes at most BATCH_BYTES."""
     meta, largest = file.metadata, 1.0
     for group in range(meta.num_row_groups):
         chunks = [meta.row_group(group).column(i) for i in range(meta.num_columns)]
@@ -73,7 +79,7 @@ def _rows_at_once(file: pq.ParquetFile, columns: list[str]) -> int:
 
 
 def _pylist(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Unusable]:
-    """The rows of a piece."""
+    """The rows of a piece, with an `Unusable` in the place of a row that is not UTF-8."""
     import pyarrow as pa
 
     if any(pa.types.is_dictionary(field.type) for field in batch.schema):

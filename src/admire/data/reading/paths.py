@@ -1,4 +1,4 @@
-"""What a user wrote as a path, looked at without an error of the system's: one that is too long is not there."""
+"""Checks of paths that users wrote. A path that the system refuses, say because it is too long, counts as absent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def is_folder(path: Path | str) -> bool:
-    """Whether a folder is there."""
+    """Whether a path is an existing folder."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -14,7 +14,7 @@ def is_folder(path: Path | str) -> bool:
 
 
 def is_file(path: Path | str) -> bool:
-    """Whether a file is there."""
+    """Whether a path is an existing file."""
     try:
         return Path(path).is_file()
     except (OSError, ValueError):

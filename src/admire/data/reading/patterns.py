@@ -1,4 +1,4 @@
-"""The files that a source's `files:` names."""
+"""Finds the files that a source's `files:` names."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from admire.errors import SourceError
 
 
 def matched_files(patterns: list[str] | str, key: str) -> list[Path]:
-    """The files that the patterns match, sorted, each once; a path that is there is meant as it is written.
+    """The files that the patterns match, sorted and each once. If there is a file of exactly that name, brackets in it are no
+    pattern.
 
     Args:
         key: the source's place in the YAML, for messages.
 
     Raises:
-        SourceError: if a pattern matches nothing, or a file is empty or of a kind that no reader takes.
+        SourceError: if a pattern is a folder or matches nothing, or a file is empty or of a format that no reader supports.
     """
     key = f"{key}.files"
     found: set[Path] = set()
@@ -37,7 +38,11 @@ def matched_files(patterns: list[str] | str, key: str) -> list[Path]:
 
 
 def check_file(path: Path, key: str) -> None:
-    """Refuse a file that no reader takes, or that holds nothing."""
+    """Refuse a file that is empty or that no reader supports.
+
+    Raises:
+        SourceError: if so; the message has the fix.
+    """
     if kind_of(path) is None:
         raise SourceError(
             f"{path}: {key} takes .jsonl, .parquet, .txt files, also .ndjson and .json, and text compressed as .gz, .bz2, .xz or "
@@ -48,7 +53,7 @@ def check_file(path: Path, key: str) -> None:
 
 
 def _glob(pattern: str) -> list[str]:
-    """What a pattern matches. As much of its beginning as is there is no pattern, whatever brackets it has."""
+    """The paths that a pattern matches. The longest beginning of it that exists as a path is taken literally, with its brackets."""
     parts = pattern.split("/")
     for n in range(len(parts), 0, -1):
         start = "/".join(parts[:n])

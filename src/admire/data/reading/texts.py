@@ -1,4 +1,4 @@
-"""Text files: each one document, or, in a dataset's folder, a row a line."""
+"""Reads text files: each is one document, or, in a dataset's folder, one row per line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from admire.data.reading.asked import Asked, Row
 from admire.data.reading.opened import opened
 from admire.data.reading.unusable import Unusable
 
-NULS = 0.3  # a larger share of these means two bytes a letter, that is UTF-16 without a mark
+NULS = 0.3  # A larger fraction of NUL characters means two bytes per character, which is UTF-16 without a mark.
 SAMPLE = 1 << 12
 
 
 def read_document(path: Path, asked: Asked) -> Iterator[Row]:
-    """The file's text, whatever column is asked for."""
+    """The file's text as one row, in whichever column is requested."""
     with opened(path, asked.key) as stream:
         content = stream.read(lines.MOST_BYTES + 1)
     mend = f"take it out of {asked.key}.files"
@@ -32,18 +32,18 @@ def read_document(path: Path, asked: Asked) -> Iterator[Row]:
     if text[:SAMPLE].count("\0") > NULS * len(text[:SAMPLE]):
         yield Row(Unusable("not_utf8", "UTF-16 without a mark", f"convert it to UTF-8 or {mend}"), str(path))
         return
-    if "\r" in text:  # as in files that are opened as text
+    if "\r" in text:  # Line ends become those that Python gives when it opens a file as text.
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     yield Row({asked.source.column: text}, str(path))
 
 
 def read_text_lines(path: Path, asked: Asked) -> Iterator[Row]:
-    """A row a line, in column `text`, as `datasets` reads text files."""
+    """One row per line, in the column `text`, as `datasets` reads text files."""
     asked.of(["text"])
     mend = f"convert it to UTF-8 or take it out of {asked.key}.dataset"
     with opened(path, asked.key) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape")
-        size = lines.MOST_BYTES // 4  # letters, of up to four bytes each
+        size = lines.MOST_BYTES // 4  # A character has up to four bytes.
         for number, line in enumerate(iter(lambda: text.readline(size), ""), 1):
             place = f"{path}:{number}"
             if len(line) == size:

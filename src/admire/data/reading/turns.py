@@ -1,4 +1,5 @@
-"""One turn of a conversation: from the usual spellings to what chat templates take. What is not known is never dropped."""
+"""Converts one turn of a conversation from the usual spellings to the one that chat templates take. A turn with an unknown key is
+refused, because dropping the key could change its meaning."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from typing import Any
 from admire.data.reading.once import decoded_once
 from admire.data.reading.unusable import Unusable
 
-ROLES = {  # of {from, value}
+# Turns of the form {from, value} have these roles (ShareGPT's names); the values are those of chat templates.
+ROLES = {
     "system": "system",
     "developer": "developer",
     "human": "user",
@@ -25,21 +27,21 @@ ROLES = {  # of {from, value}
     "function": "function",
     "function_call": "assistant",
 }
-OWN_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function", "ipython"))  # of {role, content}
+# Turns of the form {role, content} have these roles, or one of ALIASES, or another word that matches ROLE.
+OWN_ROLES = frozenset(("system", "developer", "user", "assistant", "tool", "function", "ipython"))
 ALIASES = {"human": "user", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant"}
-ROLE = re.compile(
-    r"[A-Za-z][A-Za-z0-9_ -]{0,31}"
-)  # a template writes it among its control tokens: no other letters may be in it
-TEXTS = ("name", "tool_call_id", "reasoning_content", "reasoning", "thinking")  # that templates take beside the content
-ARGUMENTS = ("arguments", "parameters", "input")  # spellings of a call's arguments
-CALL = ("id", "type", "index")  # that templates take beside a call's function
-MARKS = ("weight", "train", "training")  # whether the turn may count in the loss
+# A template writes the role among its control tokens, so it must not have characters of which these are made.
+ROLE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,31}")
+TEXTS = ("name", "tool_call_id", "reasoning_content", "reasoning", "thinking")  # Templates use these with contents.
+ARGUMENTS = ("arguments", "parameters", "input")  # Sources have the arguments of a call under one of these keys.
+CALL = ("id", "type", "index")  # Templates use these keys of a call beside its function.
+MARKS = ("weight", "train", "training")  # Each of these keys says whether the turn may count in the loss.
 WANTED = "fine-tuning needs a list of {role, content}"
-DEEPEST = 50  # brackets within a tool or a call
+DEEPEST = 50  # Tools and calls with more nested brackets are refused, before Python's recursion limit is reached.
 
 
 def is_plain(turn: Any) -> bool:
-    """Whether a turn is a usual role and a content that is text, and nothing else."""
+    """Whether a turn has only a usual role and a content that is text, and so needs no conversion."""
     if type(turn) is not dict or len(turn) != 2 or type(turn.get("content")) is not str:
         return False
     role = turn.get("role")
@@ -47,15 +49,15 @@ def is_plain(turn: Any) -> bool:
 
 
 def turn_of(turn: Any, number: int, ignored: frozenset[str], filled: bool) -> tuple[dict[str, Any], bool | None]:
-    """The turn as templates take it, and whether it may count in the loss (None where it does not say).
+    """The turn as templates take it, and whether it may count in the loss (None if the turn has no such mark).
 
     Args:
-        number: which turn this is, from 1.
+        number: the number of the turn, from 1.
         ignored: keys to leave out.
         filled: whether the row's file fills in null for keys that a mapping lacks.
 
     Raises:
-        Unusable: names the turn and the key.
+        Unusable: if the turn cannot be converted; the message has the turn and the key.
     """
     place = f"turn {number}"
     if not isinstance(turn, dict):
@@ -87,8 +89,11 @@ def turn_of(turn: Any, number: int, ignored: frozenset[str], filled: bool) -> tu
 
 
 def as_json(value: Any, place: str, filled: bool, depth: int = 0) -> Any:
-    """A value as JSON has it; without the keys that are null where the file filled them in, as Parquet gives each mapping in a list
-    the keys of all of them.
+    """A value with types of JSON only. If `filled`, keys with null are left out, because the file may have added them: in Parquet,
+    all mappings in a list have the same keys.
+
+    Raises:
+        Unusable: if brackets are nested deeper than DEEPEST.
     """
     if depth > DEEPEST:
         raise Unusable("too_deep", f"{place}: brackets nested deeper than {DEEPEST}")
@@ -103,7 +108,7 @@ def as_json(value: Any, place: str, filled: bool, depth: int = 0) -> Any:
 
 
 def _role(turn: dict[str, Any], place: str) -> tuple[str, bool]:
-    """The role, and whether the content is a call, as it is in ShareGPT's `function_call`."""
+    """The role, and whether the content is a tool call, as in turns from `function_call` of ShareGPT."""
     for one, other in (("role", "from"), ("content", "value")):
         if one in turn and other in turn:
             raise Unusable("two_forms", f"{place} has both '{one}' and '{other}'", key=other)
@@ -121,7 +126,7 @@ def _role(turn: dict[str, Any], place: str) -> tuple[str, bool]:
         return ROLES[word], word == "function_call"
     if word in OWN_ROLES or word in ALIASES:
         return ALIASES.get(word, word), False
-    role.encode()  # half a surrogate pair is that wherever it stands, not a role that is no word
+    role.encode()  # This raises the same error for half a surrogate pair as for one in a content.
     if not ROLE.fullmatch(role.strip()):
         what = f"the role of {place} is {json.dumps(role[:60])}, which is no word"
         raise Unusable("no_role", what, "write one such as user or assistant")
@@ -129,7 +134,7 @@ def _role(turn: dict[str, Any], place: str) -> tuple[str, bool]:
 
 
 def _content(content: Any, place: str, ignored: frozenset[str]) -> str:
-    """A text, or one that is spread over parts `{type: text, text}`."""
+    """The content as text, also if it is a list of parts `{type: text, text}`."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -150,7 +155,8 @@ def _content(content: Any, place: str, ignored: frozenset[str]) -> str:
 
 
 def _calls(turn: dict[str, Any], place: str) -> list[Any]:
-    """The tool calls as they are written, taken out of the turn: `tool_calls`, or the one in OpenAI's older `function_call`."""
+    """Remove the tool calls from the turn and return them unconverted: `tool_calls`, and the one call in OpenAI's older
+    `function_call`."""
     calls = turn.pop("tool_calls", [])
     if isinstance(calls, str):
         calls = _json(calls, f"{place}: tool_calls") if calls.strip() else []
@@ -161,7 +167,7 @@ def _calls(turn: dict[str, Any], place: str) -> list[Any]:
 
 
 def _called(content: Any, place: str) -> list[Any]:
-    """The calls that ShareGPT writes as JSON in a turn's text."""
+    """The calls in a turn of ShareGPT, which has them as JSON in its text."""
     value = _json(content, f"{place}: the function_call") if isinstance(content, str) else content
     calls = value if isinstance(value, list) else [value]
     if not calls:
@@ -170,7 +176,7 @@ def _called(content: Any, place: str) -> list[Any]:
 
 
 def _call(call: Any, place: str, ignored: frozenset[str], filled: bool) -> dict[str, Any]:
-    """`{id, type, function: {name, arguments}}`, whatever of it was left out; arguments as a mapping, not as JSON text."""
+    """One call in the form `{id, type, function: {name, arguments}}`, with arguments as a mapping and not as JSON text."""
     if isinstance(call, str):
         call, filled = _json(call, place), False
     if not isinstance(call, dict):
@@ -194,7 +200,7 @@ def _call(call: Any, place: str, ignored: frozenset[str], filled: bool) -> dict[
 
 
 def _arguments(function: dict[str, Any], place: str, filled: bool) -> dict[str, Any]:
-    """The arguments of a call, taken out of its function, in whichever spelling they are."""
+    """Remove the arguments from the function of a call, and return them as a mapping."""
     found = [key for key in ARGUMENTS if key in function]
     if len(found) > 1:
         raise Unusable("two_forms", f"{place} has both '{found[0]}' and '{found[1]}'", "keep the one that is meant")

@@ -1,4 +1,4 @@
-"""A row that cannot become a document: what is wrong with it, and what would mend it."""
+"""The error for a row that cannot become a document, with its fault and the fix."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ class Unusable(Exception):
     """A row that cannot become a document."""
 
     def __init__(self, reason: str, what: str, mend: str = "mend it", key: str | None = None) -> None:
-        """What is known of it but its place.
+        """Describe the fault. The place of the row is added by the caller.
 
         Args:
-            reason: one of `left_out.WORDS`, for counting.
-            what: what is wrong.
-            mend: what to do about it.
-            key: a key that may be left out instead, if the user says so; then there is no `mend`.
+            reason: a key of `left_out.WORDS`, by which faults are counted.
+            what: the fault, as text.
+            mend: the fix, as text.
+            key: a key that the user may list in `ignore_keys` instead; the fix is then to do that, and `mend` is unused.
         """
         super().__init__(what)
         self.reason, self.what, self.mend, self.key = reason, what, "" if key else mend, key
 
     @classmethod
     def unknown(cls, key: Any, place: str) -> Unusable:
-        """A key that nobody knows."""
+        """The error for an unknown key."""
         return cls("unknown_key", f"{place}: the key '{str(key)[:60]}' is not known", key=str(key)[:60])

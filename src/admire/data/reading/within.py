@@ -1,7 +1,7 @@
-"""What a dataset's folder may lead to: files within it alone, whatever its README or its links name.
+"""Refuses datasets in folders whose README or links lead to files outside of the folder.
 
-A folder that somebody else made could otherwise have any file of this machine read and learnt from. What a user names in
-`files:` is the user's own choice and is not asked here.
+Otherwise a folder from somebody else could make a training read any file of this machine. Files in `files:` are not checked,
+because the user chose them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 from admire.campaign.reading import MOST_BYTES, Plain, content_of
 from admire.errors import SourceError
 
-HEADERS = ("README.md", ".huggingface.yaml")  # where `datasets` looks for the files of subsets
+HEADERS = ("README.md", ".huggingface.yaml")  # `datasets` reads the names of a subset's files from these.
 NAMED_BY = (*HEADERS, "dataset_infos.json")
 
 
@@ -28,7 +28,7 @@ def check_headers(root: Path, key: str) -> None:
         key: the source's place in the YAML, for messages.
 
     Raises:
-        SourceError: names the README, the name and the mend; also where the README's header cannot be read.
+        SourceError: if it does, or the README's header cannot be read; the message has the README, the name and the fix.
     """
     check_places([root / name for name in NAMED_BY if (root / name).is_file()], root, key)
     for name in HEADERS:
@@ -42,10 +42,10 @@ def check_headers(root: Path, key: str) -> None:
 
 
 def check_places(paths: list[Path], root: Path, key: str) -> None:
-    """Refuse files that lie outside the dataset's folder, by a link as a rule.
+    """Refuse files that lie outside of the dataset's folder, usually because of a link.
 
     Raises:
-        SourceError: names the first, where it leads and the mend.
+        SourceError: if there is one; the message has the file, its true place and the fix.
     """
     places = list(_places(root))
     for path in paths:
@@ -58,7 +58,7 @@ def check_places(paths: list[Path], root: Path, key: str) -> None:
 
 
 def _places(root: Path) -> Iterator[Path]:
-    """Where the files of a dataset may lie: below its folder, and with a snapshot of the hub's cache among the cache's blobs."""
+    """The folders in which a dataset's files may lie: its own, and the `blobs` of the hub's cache if it is a snapshot there."""
     real = Path(os.path.realpath(root))
     yield real
     for folder in (real, *real.parents):
@@ -68,7 +68,7 @@ def _places(root: Path) -> Iterator[Path]:
 
 
 def _header(path: Path) -> Any:
-    """The YAML of a README's header, or of a whole file of YAML, within the bounds of a campaign file."""
+    """The content of a README's YAML header, or of a YAML file, read with the same limits as a campaign file."""
     from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
     try:
@@ -87,7 +87,7 @@ def _header(path: Path) -> Any:
 
 
 def _names(header: Any) -> Iterator[tuple[str, str]]:
-    """What a header names: the key, and a file, folder or pattern."""
+    """Each key of a header that names files, with a file, folder or pattern that it names."""
     configs = header.get("configs") if isinstance(header, dict) else None
     for config in configs if isinstance(configs, list) else [configs]:
         if not isinstance(config, dict):
@@ -97,7 +97,7 @@ def _names(header: Any) -> Iterator[tuple[str, str]]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """All texts of a nested value."""
+    """All texts in a nested value."""
     if isinstance(value, str | Plain):
         yield value if isinstance(value, str) else value.text
     for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
