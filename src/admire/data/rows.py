@@ -1,4 +1,4 @@
-"""Opening prepared rows: a trial's mixture in training order, or a source's split."""
+"""Opens prepared rows: a trial's mixture in training order, or a source's split."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def load_rows(trial: TrialLayout) -> datasets.Dataset:
         Columns `input_ids` (list of int32), `bytes` (int32) and, in fine-tuning, `assistant_masks` (list of int8).
 
     Raises:
-        TrialError: if the trial's data is not built, or the sources hold other numbers of rows than its manifest says.
-        SourceError: if a source's rows are not there.
+        TrialError: if the trial's data is not built, or a source has another number of rows than the manifest says.
+        SourceError: if a source is not prepared.
     """
     manifest, index = read_manifest(trial)
     parts = []
@@ -37,7 +37,7 @@ def load_rows(trial: TrialLayout) -> datasets.Dataset:
 
 
 def row_sources(trial: TrialLayout) -> np.ndarray:
-    """For each of the trial's rows, in training order, the number of its source in the order of the spec."""
+    """n source numbers (from 0, in the order of the spec), one per row of the trial, in training order."""
     manifest, index = read_manifest(trial)
     return np.searchsorted([source["offset"] for source in manifest["sources"]], index, side="right") - 1
 
@@ -50,7 +50,7 @@ def load_split(source_folder: Path, split: str) -> datasets.Dataset:
         split: `train`, `validation` or `test`.
 
     Raises:
-        SourceError: if it is not there.
+        SourceError: if the split is not there.
     """
     files = arrow_files(source_folder / split)
     if not files:

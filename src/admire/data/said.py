@@ -1,7 +1,7 @@
-"""Whether a chat template renders what each turn says, all of it and as it is given, and where it stands in the text.
+"""Checks that a chat template renders the content of each turn completely and unchanged, and finds its place in the text.
 
-A row of turns that have only role and content is told by the text of neutral words in the same roles: it differs in what is said
-and in nothing else. Any other row is rendered once more with a mark in each turn, a character that no text of the row holds.
+If turns have only role and content, marks in the same roles are rendered once, and the text must be the same with the contents in
+the places of the marks. Any other row is rendered again with a mark in each turn, which is a character that no text of the row has.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ PRIVATE = (
     range(0xF0000, 0xFFFFE),
     range(0x100000, 0x10FFFE),
 )  # Unicode leaves these to private use
-KEPT = 4096  # sequences of roles of which the neutral text is kept
-SHOWN = 40  # characters of what is missing
+KEPT = 4096  # The text between contents is cached for so many sequences of roles.
+SHOWN = 40  # Messages quote so many characters of the missing content.
 VANISHED = "with a turn that the chat template renders to nothing"
 
 Span = tuple[int, int]
 
 Roles = tuple[tuple[str, bool], ...]
-"""For each turn its role, and whether it says something."""
+"""For each turn its role, and whether its content has more than blanks."""
 
 
 class Said:
-    """Checks that all contents of a conversation stand in its text."""
+    """Checks that the text of a conversation has the contents of all its turns."""
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
         self._pieces: dict[Roles, list[str] | None] = {}
 
     def missing(self, conversation: Conversation, rendered: Rendered) -> LeftOut | None:
-        """What a turn says and the text does not, None where nothing is missing."""
+        """Report the first turn whose content is missing or changed in the text; None if there is none."""
         if self._is_usual(conversation, rendered.text):
             return None
         found = places(conversation, rendered, self._template)
         return found if isinstance(found, LeftOut) else None
 
     def _is_usual(self, conversation: Conversation, text: str) -> bool:
-        """Whether a text is what the template writes for such roles, with what is said here in between."""
+        """Whether a text consists of the parts that the template writes for these roles, with the contents in between."""
         turns = conversation.turns
         if conversation.tools is not None or any(len(turn) > 2 for turn in turns):
             return False
@@ -60,7 +60,8 @@ class Said:
         return pieces is not None and any(_between(pieces, said, roles) == text for said in (stripped, contents))
 
     def _written(self, roles: Roles) -> list[str] | None:
-        """What the template writes before, between and behind what such turns say; None if it renders not each once, in order."""
+        """The parts that the template writes before, between and behind the contents of turns with these roles; None if it does not
+        render each content exactly once and in order."""
         marks = [chr(PRIVATE[0][0] + number) for number in range(min(len(roles), len(PRIVATE[0])))]
         if len(marks) < len(roles):
             return None
@@ -81,7 +82,8 @@ def _between(pieces: list[str], contents: list[str], roles: Roles) -> str:
 
 
 def places(conversation: Conversation, rendered: Rendered, template: ChatTemplate) -> dict[int, Span] | LeftOut:
-    """For each turn that says something, where it stands in the text, blanks at its ends aside; or what does not stand there."""
+    """Number of a turn -> the range of characters of its content in the text, without blanks at its ends, for all turns whose
+    content is not blank; or a report on the first content that is missing or changed."""
     text, turns = rendered.text, conversation.turns
     speaking = [number for number, turn in enumerate(turns) if turn["content"].strip()]
     held = set(text).union(*(turn["content"] for turn in turns))
@@ -110,7 +112,13 @@ def places(conversation: Conversation, rendered: Rendered, template: ChatTemplat
 
 
 def _standing(turns: list[dict], text: str, at: dict[int, int], marks: dict[int, int]) -> dict[int, Span] | LeftOut:
-    """Where each turn stands, from where the mark at `at` of its content came to be in the text; or the first that is changed."""
+    """The places of contents, computed from the places of marks in the text; or a report on the first content that is missing or
+    changed.
+
+    Args:
+        at: number of a turn -> the position of its mark in the content.
+        marks: number of a turn -> the position of its mark in the text.
+    """
     stand: dict[int, Span] = {}
     for number, mark in at.items():
         content = turns[number]["content"]
@@ -132,7 +140,7 @@ def _standing(turns: list[dict], text: str, at: dict[int, int], marks: dict[int,
 
 
 def _lost(said: str, text: str) -> str:
-    """The first line of what is said that a text has not, or else all of it, cut to what can be read."""
+    """The first line of a content that is not in the text, or else the whole content, cut to SHOWN characters, as JSON."""
     line = next((line for line in said.splitlines() if line.strip() not in text), said)
     return json.dumps(line.strip()[:SHOWN], ensure_ascii=False)
 

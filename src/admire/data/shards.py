@@ -1,9 +1,9 @@
-"""Rows written to disk a shard at a time, so that a preparation that is killed goes on behind its last finished shard.
+"""Writes rows to disk shard by shard, so that a preparation that was killed resumes after its last finished shard.
 
-    <folder>/<split>/data-00000.arrow    the rows of a split that the shard completed; none, no file
-    <folder>/finished-00000.json         written last: the shard is whole; how far it brought the preparation
+    <folder>/<split>/data-00000.arrow    the rows of one split in shard 0; absent if it has none
+    <folder>/finished-00000.json         written last, so shard 0 is whole if it exists; the state from which to resume
 
-Where a shard ends is a function of the rows alone, so that kills and workers leave no trace in what is written.
+The end of a shard depends only on the rows. Kills and the number of workers therefore do not change the files.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from admire.trials.atomic_files import read_json, write_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SHARD_TOKENS = 1 << 26  # a quarter of a gigabyte: what a kill may cost, while 10^11 tokens stay below 2,000 open files
-BATCH_TOKENS = 1 << 20  # in a record batch: the unit in which rows are looked up, and what is held in memory
+# A kill costs at most one shard of tokenisation (a quarter of a gigabyte), and 10^11 tokens still need fewer than 2,000 files,
+# which are all open at the same time.
+SHARD_TOKENS = 1 << 26
+BATCH_TOKENS = 1 << 20  # A record batch of so many tokens is held in memory before it is written.
 
 
 class Shards:
-    """The shards under one folder, continued behind the last finished one.
+    """Writes the shards under one folder, beginning after the last finished one.
 
     Args:
-        folder: made when it is not there; what an unfinished shard left is removed.
-        with_masks: whether rows say which of their tokens count in the loss.
+        folder: it is made if it does not exist; the files of an unfinished shard are removed.
+        with_masks: whether rows have `assistant_masks`, as in fine-tuning.
     """
 
     def __init__(self, folder: Path, with_masks: bool) -> None:
@@ -39,7 +41,7 @@ class Shards:
         finished = sorted(folder.glob("finished-*.json"))
         self.number = len(finished)
         self.reached: dict[str, Any] | None = read_json(finished[-1]) if finished else None
-        """What the last finished shard was finished with; None before the first."""
+        """The state that was passed to `finish` for the last finished shard; None before the first."""
         for path in folder.glob("*/data-*.arrow"):
             if path.stem >= self._name:
                 path.unlink()
@@ -50,7 +52,7 @@ class Shards:
         self._tokens = 0
 
     def write(self, split: str, rows: Rows) -> None:
-        """Add rows to the shard that is being written."""
+        """Add rows to the current shard."""
         self._tokens += len(rows.input_ids)
         waiting = self._waiting.setdefault(split, [])
         waiting.append(rows)
@@ -59,14 +61,14 @@ class Shards:
 
     @property
     def full(self) -> bool:
-        """Whether it is time to finish the shard."""
+        """Whether the current shard has SHARD_TOKENS tokens and should be finished."""
         return self._tokens >= SHARD_TOKENS
 
     def finish(self, reached: dict[str, Any]) -> None:
-        """Make the shard whole and begin the next.
+        """Complete the current shard and begin the next.
 
         Args:
-            reached: what a later life needs to go on from here.
+            reached: the state that a later process needs in order to resume here.
         """
         for split in self._waiting:
             self._flush(split)
@@ -90,7 +92,7 @@ class Shards:
         return self.folder / split / f"{self._name}.arrow"
 
     def _flush(self, split: str) -> None:
-        """Write what waits as one record batch."""
+        """Write the waiting rows of a split as one record batch."""
         import pyarrow as pa
 
         waiting, self._waiting[split] = self._waiting[split], []
@@ -109,5 +111,5 @@ class Shards:
 
 
 def arrow_files(folder: Path) -> list[Path]:
-    """The Arrow files of a split in the order of their rows, ours and those of `Dataset.save_to_disk`."""
+    """The Arrow files of a split in the order of their rows, whether written by `Shards` or by `Dataset.save_to_disk`."""
     return sorted(folder.glob("data-*.arrow"))

@@ -1,7 +1,7 @@
-"""Small skills with one right answer a question, drawn from a seed: what conversations teach and what tasks ask.
+"""Small skills for fine-tuning: questions with one right answer each, drawn from a seed. Conversations teach them, tasks test them.
 
-A question belongs to `train`, `validation` or `test` by what it is about (its subject), not by its wording: a sum that is
-held out is held out in every form. Whoever answers it has learnt the rule, not the sentence.
+A question belongs to `train`, `validation` or `test` by its subject and not by its wording: a sum that is held out is held out in
+every wording. A model that answers it has therefore learnt the rule and not the sentence.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from admire.data.synthetic_text import ANIMALS, NAMES, PLACES, WORDS, listed
 
-DRAWS = 200_000  # after so many, a skill has no more questions
+DRAWS = 200_000  # A skill that gave too few distinct questions in so many draws has no more of them.
 SPELT = WORDS + listed(
     "anchor, barrel, button, carpet, castle, cherry, circle, cotton, dinner, doctor, dragon, finger, flower, "
     "forest, hammer, helmet, hunter, insect, jacket, kettle, letter, marble, mirror, monkey, napkin, orange, "
@@ -30,7 +30,7 @@ FACTS = {
     "colour": COLOURS[:8],
     "dish": listed("soup, bread, cheese, fish, honey, apples, cake, beans"),
 }
-OF_REGION = ("river", "animal")  # decided by the first half of a town's name, the others by the second
+OF_REGION = ("river", "animal")  # The first half of a town's name decides these facts, the second half the others.
 FACT_FORMS = (
     "What is the {what} of {town}?",
     "Which {what} has {town}?",
@@ -55,11 +55,11 @@ REQUEST_FORMS = ("How do I {act}?", "Help me to {act}.", "I want to {act}. What 
 GOOD = listed("tasty, warm, kind, lovely, fresh, bright, friendly, clean")
 BAD = listed("awful, cold, rude, dirty, stale, dark, slow, ugly")
 REVIEWED = listed("soup, waiter, room, bread, music, garden, tea, bed")
-NUMBER = 10  # sums of numbers up to here
+NUMBER = 10  # Sums are of numbers from 1 up to this one.
 
 
 class Item(NamedTuple):
-    """A question with its answer and answers that are wrong."""
+    """A question with its right answer and some wrong ones."""
 
     question: str
     answer: str
@@ -67,18 +67,18 @@ class Item(NamedTuple):
 
     @property
     def choices(self) -> list[str]:
-        """All answers in an order that does not give the right one away."""
+        """All answers in an order by hash, which does not reveal the right one."""
         return sorted({self.answer, *self.wrong}, key=lambda choice: _hash(self.question, choice))
 
 
 @dataclass(frozen=True)
 class Skill:
-    """A way to draw questions.
+    """A kind of questions.
 
     Attributes:
-        draw: random generator -> (what the question is about, item).
-        seed: of the draws.
-        taught: whether conversations teach it; what is only asked is held out altogether.
+        draw: random generator -> (subject of the question, item).
+        seed: the seed of the draws.
+        taught: whether conversations teach the skill. If not, it has no training questions and is only tested.
     """
 
     name: str
@@ -87,7 +87,11 @@ class Skill:
     taught: bool = True
 
     def items(self, split: str, n: int) -> Iterator[Item]:
-        """The first `n` distinct questions of a split; the same ones whatever `n`."""
+        """The first `n` distinct questions of a split. A larger `n` begins with the same questions.
+
+        Raises:
+            ValueError: if the split has fewer questions.
+        """
         rng = random.Random(self.seed)
         seen: set[str] = set()
         for _ in range(DRAWS):
@@ -100,7 +104,7 @@ class Skill:
         raise ValueError(f"skill {self.name} has {len(seen)} {split} questions, not {n}")
 
     def split_of(self, subject: str) -> str:
-        """Which split a subject belongs to."""
+        """The split of a subject: 60 % train, 20 % validation, 20 % test; halves of the last two for skills that are not taught."""
         number = _hash(self.name, subject) / 2**64
         if not self.taught:
             return "validation" if number < 0.5 else "test"

@@ -1,4 +1,4 @@
-"""Which split a document belongs to: a function of its content alone, so that duplicates never straddle splits."""
+"""Assigns documents to splits by their content alone, so that duplicates are always in the same split."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ SPLITS = ("train", "validation", "test")
 
 
 def content_bytes(document: Document) -> bytes:
-    """What is hashed: the text, or what makes a conversation this one; UnicodeEncodeError for unpaired surrogates."""
+    """The bytes of a document that are hashed: its text, or the identity of a conversation.
+
+    Raises:
+        UnicodeEncodeError: for unpaired surrogates.
+    """
     return document.encode() if isinstance(document, str) else document.identity()
 
 
 def split_of(document: Document, held_out: HeldOut) -> str:
     """`train`, `validation` or `test`.
 
-    The test share is taken from the hash's upper end and the validation share from its lower, so that changing one
-    leaves the other's documents where they are.
+    Documents with the smallest hashes are for validation and those with the largest for the test. If one fraction changes, the
+    other split therefore keeps its documents.
+
+    Raises:
+        UnicodeEncodeError: for unpaired surrogates.
     """
     number = (
         int.from_bytes(hashlib.blake2b(content_bytes(document), key=b"admire split", digest_size=8).digest(), "big")
@@ -35,7 +42,7 @@ def split_of(document: Document, held_out: HeldOut) -> str:
 
 
 class Placed(NamedTuple):
-    """A document with the split that its content decides."""
+    """A document with its split, and the place where it was read."""
 
     split: str
     document: Document
@@ -43,7 +50,7 @@ class Placed(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The document of a pre-training.
+        """The document, in pre-training.
 
         Raises:
             TypeError: if it is a conversation.
@@ -54,7 +61,7 @@ class Placed(NamedTuple):
 
     @property
     def conversation(self) -> Conversation:
-        """The document of a fine-tuning.
+        """The document, in fine-tuning.
 
         Raises:
             TypeError: if it is a text.
@@ -65,10 +72,10 @@ class Placed(NamedTuple):
 
 
 def placed(reads: Iterable[Read], held_out: HeldOut, tally: Tally) -> Iterator[Placed]:
-    """Give each document its split; what the reader left out, blank texts and what is no UTF-8 are counted.
+    """Assign each document to its split. Unusable rows, blank texts and texts with unpaired surrogates are left out.
 
     Args:
-        tally: documents, and those that are left out, are counted here.
+        tally: counts the documents that are read and those that are left out.
     """
     for read in reads:
         tally.documents += 1

@@ -1,4 +1,4 @@
-"""Corpora of conversations for fine-tuning: one for each skill, of different sizes, and small talk that teaches none."""
+"""Corpora of conversations for fine-tuning: one of different size per skill, and small talk, which teaches no skill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from admire.data.synthetic_text import ANIMALS, FEELINGS, NAMES, PLACES, THINGS,
 
 Turns = list[dict[str, str]]
 
-# how many conversations there are; safety is scarce, small talk abounds
+# The numbers of conversations differ on purpose: safety is scarce, and small talk abounds.
 SIZES = {
     "facts": 800,
     "safety": 250,
@@ -25,13 +25,13 @@ SMALL_TALK = 4000
 
 
 def skill(name: str) -> Iterator[Turns]:
-    """Questions of the skill's training split with their answers."""
+    """Conversations of one question of the skill's training split and its answer."""
     for item in SKILLS[name].items("train", SIZES[name]):
         yield [{"role": "user", "content": item.question}, {"role": "assistant", "content": item.answer}]
 
 
 def small_talk() -> Iterator[Turns]:
-    """Pleasantries."""
+    """Conversations of one greeting or remark and a reply."""
     rng = random.Random(20)
     for _ in range(SMALL_TALK):
         name, feeling, place, thing, animal = (rng.choice(pool) for pool in (NAMES, FEELINGS, PLACES, THINGS, ANIMALS))

@@ -1,4 +1,4 @@
-"""Corpora made from a seed: arithmetic, string algorithms, short stories. Each is a skill of its own."""
+"""Corpora made from a seed: arithmetic, string algorithms, short stories. Each trains a different skill."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 
 def listed(text: str) -> list[str]:
-    """The parts of a text between commas."""
+    """The parts of a comma-separated text, without blanks around them."""
     return [part.strip() for part in text.split(",")]
 
 
@@ -30,21 +30,21 @@ WEATHER = listed(
 
 
 def arithmetic() -> Iterator[str]:
-    """3,000 documents of twelve worked sums each; about 0.6 MB."""
+    """3,000 documents of twelve solved sums each. About 0.6 MB."""
     rng = random.Random(1)
     for _ in range(3000):
         yield "\n".join(_sum(rng) for _ in range(12))
 
 
 def string_algorithms() -> Iterator[str]:
-    """3,000 documents of eight string operations with their results each; about 0.8 MB."""
+    """3,000 documents of eight string operations each, with results. About 0.8 MB."""
     rng = random.Random(2)
     for _ in range(3000):
         yield "\n".join(_string_operation(rng) for _ in range(8))
 
 
 def stories() -> Iterator[str]:
-    """2,500 short stories in which what was lost, and where, must be remembered to the end; about 1.2 MB."""
+    """2,500 short stories. To predict their ends, a model must remember which thing was lost, and where. About 1.2 MB."""
     rng = random.Random(3)
     for _ in range(2500):
         yield _story(rng)

@@ -1,6 +1,6 @@
-"""Documents to tokens, a batch at a time: what a process does to a batch depends on that batch alone.
+"""Turns batches of documents into tokens. The result depends only on the batch, so any process may do any batch.
 
-What is handed on are flat arrays; no corpus is ever held as Python lists.
+Tokens are passed on as flat arrays, because Python lists of a whole corpus would take far more memory.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Rows:
     """n tokenised rows of one split.
 
     Attributes:
-        input_ids: the tokens of all rows, one after the other (int32).
-        lengths: n lengths.
-        bytes: n numbers: UTF-8 bytes of the text that each row is scored on (int32).
-        assistant_masks: fine-tuning: 1 where a token counts in the loss, as long as `input_ids` (int8).
+        input_ids: the concatenated tokens of all rows (int32).
+        lengths: the n lengths of the rows, in tokens.
+        bytes: n numbers of UTF-8 bytes, of that part of each row's text that counts in the loss (int32).
+        assistant_masks: only in fine-tuning: 1 for a token that counts in the loss, as many values as `input_ids` (int8).
     """
 
     input_ids: np.ndarray
@@ -48,11 +48,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Text:
-    """Texts of one split, one after the other, not yet cut into rows.
+    """The concatenated texts of one split, not yet cut into rows.
 
     Attributes:
-        input_ids: n tokens (int32); an end-of-text token follows each text.
-        bytes: n numbers: UTF-8 bytes that each token adds to those before it (int32).
+        input_ids: n tokens (int32), with an end-of-text token after each text.
+        bytes: n numbers of UTF-8 bytes, those of the text that each token covers (int32).
     """
 
     input_ids: np.ndarray
@@ -61,11 +61,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Tokenised:
-    """What a batch of documents became.
+    """The tokens of a batch of documents.
 
     Attributes:
-        tally: what became of its documents.
-        splits: split -> its part of the batch, in the documents' order.
+        tally: counts of the documents that were read, left out and cut.
+        splits: split -> its part of the batch, in the order of the documents.
     """
 
     tally: Tally
@@ -73,7 +73,7 @@ class Tokenised:
 
 
 def batches(reads: Iterable[Read]) -> Iterator[list[Read]]:
-    """Lists of documents, limited in number and in size."""
+    """Groups documents into batches of at most BATCH_DOCUMENTS; a batch also ends once it exceeds BATCH_CHARACTERS."""
     batch: list[Read] = []
     size = 0
     for read in reads:
@@ -87,12 +87,12 @@ def batches(reads: Iterable[Read]) -> Iterator[list[Read]]:
 
 
 def tokeniser(campaign: Campaign) -> Callable[[list[Read]], Tokenised]:
-    """What tokenises the campaign's documents a batch at a time, on one core.
+    """A function that tokenises a batch of the campaign's documents on one core.
 
     Raises:
         ConfigError: if the tokenizer cannot be used, or its chat template does not mark what counts in the loss.
     """
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # cores are used by processes: see `parallel`
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # `parallel` runs one process per core.
     tokenizer, training = campaign_tokenizer(campaign), campaign.training
     if training.kind == "pretrain":
         return functools.partial(_texts, tokenizer=tokenizer, held_out=campaign.held_out)
@@ -120,8 +120,8 @@ def _texts(batch: list[Read], tokenizer: PreTrainedTokenizerBase, held_out: Held
 def _conversations(
     batch: list[Read], tokenizer: PreTrainedTokenizerBase, chats: Chats, held_out: HeldOut, length: int
 ) -> Tokenised:
-    """A conversation becomes a row: in the tokenizer's chat template, cut to `length` tokens. A row's `bytes` are those
-    of the tokens that count in the loss, special tokens aside; a conversation without such a token is left out.
+    """Make one row per conversation, rendered with the chat template and cut to `length` tokens. A row's `bytes` are those of the
+    tokens that count in the loss, without special tokens. A conversation without a token that counts is left out.
     """
     tally = Tally()
     whole = list(placed(batch, held_out, tally))
@@ -157,15 +157,17 @@ def _characters(document: Document | LeftOut) -> int:
 
 
 def _tokens_and_bytes(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each text its tokens with the end of text, and the UTF-8 bytes that each token adds to those before it.
+    """For each text of n tokens, two arrays of n + 1 values (int32): its tokens with the end-of-text token, and the number of UTF-8
+    bytes that each token covers.
 
-    Tokens say where their characters end. A character that is spread over tokens is counted with the first of them,
-    blanks that belong to no token with the next, so that the sum is the text's length in bytes to the byte.
+    The numbers are computed from the places at which the tokens' characters end. A character that is spread over several tokens
+    counts for the first of them, and blanks that belong to no token count for the next, so that the sum is exactly the number of
+    bytes of the text.
     """
     encoded = tokenizer(
         texts,
         add_special_tokens=False,
-        split_special_tokens=True,  # what a text says about control tokens is text
+        split_special_tokens=True,  # A text that mentions control tokens must not contain real ones.
         return_attention_mask=False,
         return_token_type_ids=False,
         return_offsets_mapping=True,
@@ -190,7 +192,7 @@ def _tokens_and_bytes(texts: list[str], tokenizer: PreTrainedTokenizerBase) -> l
 
 
 def _bytes_up_to(text: str) -> np.ndarray:
-    """Of a text of n characters, the UTF-8 bytes of the first 0, 1, ..., n."""
+    """n + 1 values for a text of n characters: the numbers of UTF-8 bytes of its first 0, 1, ..., n characters."""
     code_points = np.frombuffer(text.encode("utf-32-le"), "<u4")
     sizes = 1 + (code_points >= 0x80).astype(np.int32) + (code_points >= 0x800) + (code_points >= 0x10000)
     return np.concatenate([[0], np.cumsum(sizes)])

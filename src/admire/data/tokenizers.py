@@ -1,6 +1,6 @@
-"""The tokenizer that a campaign's sources are prepared with: trained on its own documents, or a ready one.
+"""The tokenizer with which a campaign's sources are prepared: trained on its own documents, or a ready one.
 
-No tokenizer here runs code that came with it.
+Code that comes with a tokenizer is never run.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ BYTES = 256
 
 
 def train_tokenizer(campaign: Campaign) -> Path | None:
-    """Train the campaign's tokenizer unless it is there: a byte-level BPE on training documents of each source.
+    """Train the campaign's tokenizer, unless that is done: a byte-level BPE on training documents of each source.
 
     Returns:
-        Its folder; None when the campaign uses a ready tokenizer.
+        The tokenizer's folder; None if the campaign uses a ready tokenizer.
 
     Raises:
-        ConfigError: if the vocabulary cannot hold the bytes and the special tokens.
+        ConfigError: if the vocabulary is too small for all bytes and the special tokens.
         SourceError: if a source cannot be read.
     """
     owner = tokenizer_owner(campaign)
@@ -65,16 +65,18 @@ def train_tokenizer(campaign: Campaign) -> Path | None:
 
 
 def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | None = None) -> PreTrainedTokenizerBase:
-    """A tokenizer from where a spec's labels say: `{"path": hub name or folder, "sha256": what it held, "loaded_by": ...}`, or
-    `{"folder": under results}`.
+    """Load a tokenizer from the place in a spec's labels.
 
     Args:
+        place: `{"path": hub name or folder, "sha256": digest of its files, "loaded_by": ...}` for a ready tokenizer, or `{"folder":
+            path relative to the results}` for the campaign's own.
+        results: the results folder.
         chat_template: a Jinja file with the template to use instead of the tokenizer's own.
 
     Raises:
-        ConfigError: if it is not there, holds something else, has no fast version or no end-of-text token.
+        ConfigError: if the tokenizer is missing or has changed, or has no fast version or no end-of-text token.
     """
-    if "folder" in place:  # our own: AutoTokenizer would import torch to find that out
+    if "folder" in place:  # The class of our own tokenizers is known. AutoTokenizer would import torch to find it out.
         from transformers import PreTrainedTokenizerFast
 
         reader: Any = PreTrainedTokenizerFast
@@ -86,7 +88,7 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
         path, mend = place["path"], "correct tokenizer.path, or fetch it once where there is a network"
         _check_content(place, Layout(results), own_template=chat_template is None)
     try:
-        # left out, transformers asks on the terminal whether to run code that came with the files
+        # Without this argument, transformers would ask on the terminal whether to run code that came with the files.
         tokenizer = reader.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
@@ -113,7 +115,7 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
 
 
 def _check_content(place: dict[str, str], layout: Layout, own_template: bool) -> None:
-    """Refuse a tokenizer that was changed in its place since a trial was decided with it."""
+    """Refuse a tokenizer whose files changed since a trial was decided with it."""
     now = contents.tokenizer(place["path"], layout.hashes, own_template)
     if "sha256" in place and now != place["sha256"]:
         raise ConfigError(
@@ -128,29 +130,33 @@ def _check_content(place: dict[str, str], layout: Layout, own_template: bool) ->
 
 
 def campaign_tokenizer(campaign: Campaign) -> PreTrainedTokenizerBase:
-    """The tokenizer of a campaign, which must have been trained if it is the campaign's own."""
+    """Load the tokenizer of a campaign. If it is the campaign's own, it must have been trained before.
+
+    Raises:
+        ConfigError: as `load_tokenizer`.
+    """
     layout = Layout(Path(campaign.results))
     return load_tokenizer(tokenizer_place(campaign, layout), layout.root, campaign.tokenizer.chat_template)
 
 
 def tokenizer_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Content of a tokenizer: its rules and vocabulary, special tokens and chat template, wherever it lies."""
+    """The digest of a tokenizer's content: rules and vocabulary, special tokens, and chat template."""
     rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    for state in ("truncation", "padding"):  # left behind by calls, no part of the tokenizer
+    for state in ("truncation", "padding"):  # These settings are left over from calls and no part of the content.
         rules.pop(state, None)
     content = {"rules": rules, "special": tokenizer.special_tokens_map, "chat_template": tokenizer.chat_template}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def check_tokenizer(tokenizer: PreTrainedTokenizerBase, sha256: str, place: dict[str, str]) -> None:
-    """Refuse a tokenizer that is not the one that a trial's rows were made with.
+    """Refuse a tokenizer other than that with which a trial's rows were made.
 
     Args:
-        sha256: as `tokenizer_sha256` gave it when the rows were made.
-        place: where it was loaded from, for the message.
+        sha256: the result of `tokenizer_sha256` when the rows were made.
+        place: the place from which the tokenizer was loaded, for the message.
 
     Raises:
-        TrialError: names both.
+        TrialError: if the digests differ; the message has both.
     """
     found = tokenizer_sha256(tokenizer)
     if found != sha256:
@@ -185,7 +191,7 @@ def _trained(owner: Campaign, vocabulary: int) -> PreTrainedTokenizerBase:
 
 
 def _training_texts(owner: Campaign) -> Iterator[str]:
-    """Training documents only: held-out text must not shape the tokenizer either."""
+    """The texts of training documents. Held-out ones are excluded, because they must not influence the tokenizer either."""
     from tqdm import tqdm
 
     for name, source in tqdm(owner.sources.items(), desc="tokenizer: reading sources", unit="source", disable=None):

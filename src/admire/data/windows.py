@@ -1,4 +1,4 @@
-"""Pre-training rows: of each split, its documents in order, cut every `length` tokens."""
+"""Rows for pre-training: the concatenated documents of each split, cut every `length` tokens."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from admire.data.tokenise import Rows, Text
 
 
 class Windows:
-    """The cut, from batch to batch. What is left when the documents end, less than a window of each split, is dropped.
+    """Cuts batch after batch into windows and keeps the tokens that do not fill one for the next batch. Those that are left when
+    the documents end, less than one window per split, are dropped.
 
     Args:
-        length: tokens in a window.
-        rest: where an earlier life stood: its own `rest`.
+        length: number of tokens in a window.
+        rest: the attribute `rest` of an earlier process, to resume after it.
     """
 
     def __init__(self, length: int, rest: dict[str, list[list[int]]] | None = None) -> None:
@@ -21,11 +22,11 @@ class Windows:
 
     @property
     def rest(self) -> dict[str, list[list[int]]]:
-        """Split -> the tokens that do not fill a window yet, and their bytes."""
+        """Split -> [tokens that do not fill a window yet, their numbers of bytes]."""
         return {split: [text.input_ids.tolist(), text.bytes.tolist()] for split, text in self._rest.items()}
 
     def cut(self, split: str, text: Text) -> Rows | None:
-        """The windows that `text` completes, if any. A row's `bytes` are those that its tokens cover."""
+        """The windows that are full after `text`; None if there are none. A row's `bytes` are those that its tokens cover."""
         before = self._rest.get(split)
         if before is not None:
             text = Text(np.concatenate([before.input_ids, text.input_ids]), np.concatenate([before.bytes, text.bytes]))
