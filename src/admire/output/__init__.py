@@ -1,4 +1,5 @@
-"""Where text that others wrote (names, units, cells, exceptions) leaves for a page, a CSV, a terminal or a record: one file each.
+"""Escaping and masking of text that others wrote (names, units, cells, exceptions): one module per kind of output.
 
-Figures take no part: `report/style.py` draws every text as it stands, and HTML is escaped by `report/markup.py`.
+The kinds are Markdown pages, CSV files, terminals and records. Figures and HTML are handled elsewhere: `report/style.py` draws
+every text literally, and `report/markup.py` escapes HTML.
 """

@@ -1,7 +1,7 @@
-"""Access tokens and passwords in a text, masked before it is recorded or printed.
+"""Masking of access tokens and passwords in a text before it is recorded or printed.
 
-Masked are the forms that hubs and clouds give their tokens, passwords in addresses, and the values of this process's own
-environment variables whose names say that they are secret. What has no known form is not found.
+Three kinds are masked: tokens in the formats of hubs and clouds, passwords in addresses, and values of this process's environment
+variables with secret-looking names. A secret of no known format is not found.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "[masked]"
-SHORTEST = 8  # characters of an environment variable's value that is searched for; shorter ones are words
+SHORTEST = 8  # shorter values of environment variables are not masked, because they may be ordinary words
 FORMS = re.compile(
     r"\b(?:hf|api_org)_[A-Za-z0-9]{20,}"  # Hugging Face
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
@@ -32,10 +32,10 @@ SECRET_NAME = re.compile(
 
 
 def masked(text: str, environment: Mapping[str, str] | None = None) -> str:
-    """The text without the secrets that are known in it.
+    """The text with `MASK` in place of every secret that is recognised in it.
 
     Args:
-        environment: variables whose secret values are masked; those of this process when left out.
+        environment: environment variables whose secret values are masked; by default those of this process.
     """
     for name, value in (os.environ if environment is None else environment).items():
         if len(value) >= SHORTEST and value in text and SECRET_NAME.search(name):
@@ -44,7 +44,7 @@ def masked(text: str, environment: Mapping[str, str] | None = None) -> str:
 
 
 def masked_value(value: Any) -> Any:
-    """A JSON value in which every text is masked."""
+    """A copy of a JSON value in which every text is masked; keys are not."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):

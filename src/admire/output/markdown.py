@@ -1,4 +1,4 @@
-"""Text in a Markdown page: it stays text, whatever it holds."""
+"""Escaping for Markdown pages, so that no text is taken for markup."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 
 
 def inline(text: str) -> str:
-    """A text of one line within a paragraph or a table's cell."""
+    """A text escaped for a paragraph or a table's cell; line breaks become spaces."""
     escaped = MARKS.sub(r"\\\1", _one_line(text))
     return re.sub("[&<>]", lambda found: ENTITIES[found[0]], escaped)
 
 
 def code(text: str) -> str:
-    """A text of one line as code, also in a table's cell."""
+    """A text as inline code, also for a table's cell; line breaks become spaces."""
     text = _one_line(text).replace("|", "\\|")
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     blank = " " if "`" in text else ""
@@ -26,14 +26,14 @@ def code(text: str) -> str:
 
 
 def block(text: str) -> str:
-    """Lines of code on their own."""
+    """A fenced block of code of one or more lines."""
     text = printable(text)
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}\n{text}\n{fence}"
 
 
 def row(cells: Sequence[str]) -> str:
-    """A row of a table, from cells that are Markdown already."""
+    """A row of a table; the cells must be escaped already."""
     return f"| {' | '.join(cells)} |"
 
 

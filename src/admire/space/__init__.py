@@ -1,1 +1,1 @@
-"""WHERE we search: mixtures on the capped simplex, exact counts, model sizes."""
+"""The search space: mixtures on the capped simplex, their exact counts, and fidelities with their costs."""

@@ -1,4 +1,4 @@
-"""Weights to exact integer counts. Counts are the truth; the mixture that a surrogate sees is counts / total."""
+"""Conversion of weights to exact integer counts. Counts define a trial; the mixture that a surrogate sees is counts / total."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from admire.space.money import ROUNDING
 
 
 def row_limits(available: np.ndarray, max_epochs: float) -> np.ndarray:
-    """The most rows that sources give to a trial in whole numbers (float64, infinite where `available` is).
+    """The largest whole number of rows that each source can give to a trial (K float64, infinite where `available` is).
 
     Args:
-        available: K rows that each source holds.
-        max_epochs: how often a row may be seen in a trial.
+        available: K numbers of rows that the sources hold.
+        max_epochs: how often a trial may see the same row.
     """
     return np.floor(np.asarray(available) * max_epochs + ROUNDING)
 
@@ -22,9 +22,9 @@ def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = No
 
     Args:
         weights: K non-negative weights; only their proportions matter.
-        total: rows to hand out.
-        limits: K upper limits in rows; none means unlimited. What a limit cuts off goes to the others in proportion,
-            to sources without weight only when all others are full.
+        total: number of rows to distribute.
+        limits: K upper limits in rows; None means unlimited. Rows above a limit go to the other sources in proportion, and to
+            sources without weight only when all others are full.
 
     Returns:
         K integers (int64). Without active limits each differs from `weights * total` by less than 1. Ties go to the
@@ -40,11 +40,11 @@ def exact_counts(weights: np.ndarray, total: int, limits: np.ndarray | None = No
     if limits.sum() < total:
         raise ValueError(f"the sources can give {limits.sum()} rows, {total} are needed")
     wish = _within(weights, total, limits)
-    # weights that came from counts must return to these very counts, whatever the last bit says
+    # Weights that were computed from counts must give these same counts again, despite rounding in the last bit.
     counts = np.minimum(np.floor(wish + ROUNDING).astype(np.int64), limits)
     while (left := total - int(counts.sum())) > 0:
         remainder = np.where(counts < limits, wish - counts, -np.inf)
-        # a source without weight is used only when the others are full
+        # A source without weight is used only when the others are full.
         remainder = np.where((wish == 0) & (counts < limits), -total - 1.0, remainder)
         for i in np.argsort(-remainder, kind="stable")[:left]:
             if counts[i] < limits[i]:

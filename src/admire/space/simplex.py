@@ -1,7 +1,7 @@
 """The capped simplex: mixtures `w` with `0 <= w_i <= cap_i` and `sum(w) = 1`.
 
-All K coordinates are kept with an equality constraint. Dropping one coordinate would disfavour the dropped source,
-stick-breaking would distort distance (docs/decisions.md).
+All K coordinates are kept, with an equality constraint: dropping one coordinate would disadvantage the dropped source, and
+stick-breaking would distort distances (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class CappedSimplex:
         return inside.all(-1) & (abs(weights.sum(-1) - 1) <= tolerance * self.k)
 
     def project(self, points: np.ndarray) -> np.ndarray:
-        """Euclidean projection of `points` (... x K) onto the space, by bisection on the shift.
+        """Euclidean projection of `points` (... x K, at least two-dimensional in the result) onto the space.
 
-        The projection is `clip(v - tau, 0, cap)` for the `tau` at which the result sums to 1; that sum is continuous
-        and non-increasing in `tau`.
+        The projection is `clip(v - tau, 0, cap)` for the `tau` at which the result sums to 1. `tau` is found by bisection,
+        because that sum is continuous and non-increasing in `tau`.
         """
         points = np.atleast_2d(np.asarray(points, dtype=float))
         low = (points - self.caps).min(-1) - 1.0
@@ -72,10 +72,13 @@ class CappedSimplex:
         return self._close(projected)
 
     def fill(self, weights: np.ndarray) -> np.ndarray:
-        """Scale non-negative `weights` (K,) to sum 1, handing what exceeds a cap to the others in proportion.
+        """Scale non-negative `weights` (K) to sum 1 and distribute any excess over a cap to the other sources in proportion.
 
-        This is how a prior (say, natural proportions) becomes a mixture of the space. Zero weights stay zero while
-        the positive ones can hold everything.
+        This turns proportions, such as the sources' natural ones, into a mixture of the space. Weights of 0 stay 0 as long as the
+        caps of the others sum to at least 1.
+
+        Raises:
+            ValueError: if a weight is negative or all are 0.
         """
         weights = np.asarray(weights, dtype=float)
         if (weights < 0).any() or weights.sum() <= 0:
@@ -99,17 +102,17 @@ class CappedSimplex:
         return self._close(filled[None])[0]
 
     def sample(self, n: int, rng: np.random.Generator, concentration: np.ndarray | float = 1.0) -> np.ndarray:
-        """`n` mixtures (n x K): Dirichlet draws, those that break a cap filled up from the other sources.
+        """`n` mixtures (n x K): Dirichlet draws, in which any excess over a cap goes to the other sources (`fill`).
 
         Args:
-            concentration: the Dirichlet's parameters, a number or K of them; 1.0 is uniform on the plain simplex.
+            concentration: the Dirichlet's parameters, one number or K of them; 1.0 is uniform on the simplex without caps.
         """
         alpha = np.broadcast_to(np.asarray(concentration, dtype=float), (self.k,))
         gamma = np.maximum(rng.gamma(alpha, size=(n, self.k)), 1e-300)
         return np.array([self.fill(row) for row in gamma]).reshape(n, self.k)
 
     def _close(self, weights: np.ndarray) -> np.ndarray:
-        """Remove the rounding error of the sum from the coordinate with the most room, row by row."""
+        """Correct the rounding error of each row's sum in the coordinate with the most room; `weights` are ... x K."""
         weights = weights.copy()
         for row in weights.reshape(-1, self.k):
             gap = 1 - row.sum()

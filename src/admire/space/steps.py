@@ -1,8 +1,8 @@
-"""How many optimiser steps a training takes that may stop at a share of the whole.
+"""Numbers of optimiser steps of a training that may stop at a fraction of the whole.
 
-The learning rate rises, stays and falls again (the schedule warmup_stable_decay), so that a training that is cut short and
-falls earlier is a whole one of fewer steps (Hu et al. 2024, arXiv:2404.06395). Until it falls, trainings to all shares do the
-same: warm-up and stable phase, and from the end of the stable phase the longer ones go on.
+The learning rate rises, stays constant and decays (the schedule warmup_stable_decay). A training whose decay begins earlier is
+therefore a complete training of fewer steps (Hu et al. 2024, arXiv:2404.06395). Trainings to all fractions share the warm-up
+and the stable phase up to the shortest one's decay; longer ones resume from the end of its stable phase.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# the schedule with which a training may stop early
+# Only this learning-rate schedule lets a training stop early.
 SCHEDULE = "warmup_stable_decay"
-# of a training's own steps, in which the learning rate falls; Hu et al. use 0.1 to 0.2
+# The learning rate decays over this fraction of a training's own steps; Hu et al. use 0.1 to 0.2.
 DECAY_SHARE = 0.2
 
 
@@ -21,8 +21,8 @@ class Steps:
     """Steps of one training.
 
     Args:
-        whole: of the whole training.
-        share: at which share of them it stops, in (0, 1].
+        whole: steps of the whole training.
+        share: the fraction of them, in (0, 1], after which this training stops.
     """
 
     whole: int
@@ -30,20 +30,20 @@ class Steps:
 
     @classmethod
     def of(cls, rows: int, batch_size: int, epochs: int, share: float = 1.0) -> Steps:
-        """From the rows of a pass; its last step may see fewer than a batch."""
+        """Steps for `rows` per epoch; the last step of an epoch may see fewer rows than a batch."""
         return cls(epochs * math.ceil(rows / batch_size), share)
 
     @property
     def last(self) -> int:
-        """The step at which it ends."""
+        """The step after which this training ends."""
         return round(self.share * self.whole)
 
     @property
     def decay(self) -> int:
-        """Steps in which the learning rate falls."""
+        """Number of steps in which the learning rate decays."""
         return round(DECAY_SHARE * self.last)
 
     @property
     def stable_end(self) -> int:
-        """The last step of the stable phase, after which the learning rate falls."""
+        """The last step of the stable phase, after which the learning rate decays."""
         return self.last - self.decay
