@@ -114,8 +114,8 @@ def test_conversations_longer_than_what_a_base_model_reads(tell):
 @pytest.mark.parametrize(
     ("content", "suite", "words"),
     [
-        ({}, {"few_shot": 5}, "5 examples are asked for, and there are 4 to draw from"),
-        ({"num_fewshot": 5}, {}, "5 examples are asked for, and there are 4"),
+        ({}, {"few_shot": 5}, "5 examples are requested, and there are 4 to draw from"),
+        ({"num_fewshot": 5}, {}, "5 examples are requested, and there are 4"),
         ({}, {"few_shot": 4}, ""),  # lm-eval leaves the item itself out only where the file names the split
         ({"fewshot_split": "test"}, {"few_shot": 4}, "there are 4 to draw from, the item itself apart"),
         ({"fewshot_split": "test"}, {"few_shot": 3}, ""),

@@ -37,9 +37,9 @@ def begun(folder, capsys):
     assert main(["preflight", "--begin", "chats.yaml"]) == 0
     said = capsys.readouterr().out
     assert (
-        "what models.M.path, models.M.path (tokenizer), tokenizer (how it is loaded), tokenizer.chat_template holds today"
+        "contents of models.M.path, models.M.path (tokenizer), tokenizer (how it is loaded), tokenizer.chat_template are taken"
         in said
-        and said.count("holds today") == 1
+        and said.count("are taken for those") == 1
     )
     return folder
 
@@ -119,10 +119,10 @@ def test_what_decides_nothing_may_change(begun, change):
 def test_the_first_start_writes_down_once_and_says_so_once(begun, capsys):
     lock = (begun / "results/campaigns/chats/lock.json").read_text()
     assert main(["preflight", "--begin", "chats.yaml"]) == 0
-    assert "holds today" not in capsys.readouterr().out
+    assert "are taken for those" not in capsys.readouterr().out
     assert (begun / "results/campaigns/chats/lock.json").read_text() == lock
     assert main(["preflight", "--begin", "texts.yaml"]) == 0
-    assert "holds today" not in capsys.readouterr().out, "it names no path"
+    assert "are taken for those" not in capsys.readouterr().out, "it names no path"
 
 
 def identities(name="chats.yaml"):
@@ -351,9 +351,9 @@ def test_sources_of_a_version_that_knew_tokenizers_by_their_files_alone_stay(bet
     if started:
         assert main(["preflight", "--begin", "chats.yaml"]) == 0
         said = capsys.readouterr().out
-        assert "what tokenizer (how it is loaded) holds today is taken for what it began with" in said
+        assert "contents of tokenizer (how it is loaded) are taken for those that it began with" in said
         assert main(["preflight", "--begin", "chats.yaml"]) == 0
-        assert "holds today" not in capsys.readouterr().out
+        assert "are taken for those" not in capsys.readouterr().out
     assert all(sources_are_there(between))
 
 
@@ -379,7 +379,7 @@ def test_files_that_an_index_names_in_another_folder_are_held_once_a_campaign_go
     frozen["contents"]["models.M.path"] = contents.weights("model", Layout(between / "results").hashes)
     path.write_text(json.dumps(frozen))
     assert main(["preflight", "--begin", "chats.yaml"]) == 0
-    assert "what models.M.path (files elsewhere), tokenizer (how it is loaded) holds today" in capsys.readouterr().out
+    assert "contents of models.M.path (files elsewhere), tokenizer (how it is loaded) are" in capsys.readouterr().out
     (between / "parts/a.safetensors").write_bytes(b"two")
     assert main(["preflight", "chats.yaml"]) == 1
     assert "models.M.path (files elsewhere) holds other weights (was " in capsys.readouterr().err

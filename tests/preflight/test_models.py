@@ -119,7 +119,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12
         ("config.json", b"{", "is not valid JSON"),
         ("config.json", b"[]", "is no mapping of keys"),
         ("config.json", b"{}", "describes a model of no type (model_type)"),
-        ("config.json", b'{"model_type": "lama"}', "of type 'lama', which transformers has not"),
+        ("config.json", b'{"model_type": "lama"}', "of type 'lama', which transformers does not have"),
         ("tokenizer.json", b"{}", "the files in weights are no tokenizer's"),
     ],
 )

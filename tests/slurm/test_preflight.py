@@ -100,8 +100,8 @@ def limited(accounting):
     ("limit", "resources", "words"),
     [
         ("MaxSubmitJobs=0", {}, ("slurm_account", "accepts no job at all (AssocMaxSubmitJobLimit)")),
-        ("MaxWall=15", {"minutes": 60}, ("models.S.resources.minutes", "15 minutes", "asks for 120")),
-        ("MaxTRES=cpu=2", {"threads": 4}, ("models.S.resources.threads", "cpu=2", "asks for 4")),
+        ("MaxWall=15", {"minutes": 60}, ("models.S.resources.minutes", "15 minutes", "requests 120")),
+        ("MaxTRES=cpu=2", {"threads": 4}, ("models.S.resources.threads", "cpu=2", "requests 4")),
     ],
 )
 def test_refuses_a_limit_that_can_never_fit(limited, bench, limit, resources, words):

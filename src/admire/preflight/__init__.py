@@ -1,1 +1,1 @@
-"""All that is refused before anything is spent; one file a room it asks."""
+"""Checks that refuse a campaign before anything is spent: one file per subject."""

@@ -1,4 +1,4 @@
-"""Does the budget reach the initial design and the target's final training? Raised, another trial and another final training?"""
+"""Is the budget large enough: at first for the initial design and a final training, later for one more trial and final training?"""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from admire.trials.ledger import Ledger
 
 
 def check_budget(campaign: Campaign, origin: str) -> None:
-    """Refuse a budget that could not end with a trained target.
+    """Refuse a budget that is smaller than the initial design and the target's final training cost together.
 
     Raises:
-        ConfigError: says how much is missing.
+        ConfigError: names the smallest budget that is large enough.
     """
     budget = Budget.untouched(campaign)
     unit, total, final = campaign.budget.unit, budget.total, budget.reserved
@@ -44,11 +44,12 @@ def check_budget(campaign: Campaign, origin: str) -> None:
 
 
 def check_raised_budget(campaign: Campaign, origin: str) -> None:
-    """Refuse a budget of a finished campaign that was raised by less than what going on costs: a trial, and the final training of
-    what is recommended then.
+    """Refuse a finished campaign whose budget was raised by too little to continue.
+
+    Continuing costs at least one trial of the cheapest fidelity and the final training of the mixture that is recommended then.
 
     Raises:
-        ConfigError: says how much is missing.
+        ConfigError: names the smallest budget that is large enough.
     """
     files = Layout(Path(campaign.results)).campaign(campaign.name)
     decided = {path.name: standing(files.special(path.name)) for path in files.folder.glob(f"{FINAL}_*")}

@@ -1,4 +1,4 @@
-"""The checks, in the order in which a user would want to hear of them; the first that fails is the sentence shown."""
+"""All checks in the order in which a user should learn of failures; only the first failure is reported."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from admire.trials.ledger import Ledger
 
 
 def check(campaign: Campaign, origin: str = "the configuration", fetched: bool = True) -> None:
-    """Refuse what cannot work.
+    """Refuse a campaign that cannot work.
 
     Args:
-        origin: the file to name in messages.
-        fetched: what comes from the hub must be on this machine already.
+        origin: the configuration file, as messages name it.
+        fetched: whether files from the hub must be on this machine already.
 
     Raises:
-        AdmireError: one sentence with file, key and mend.
+        AdmireError: one sentence with file, key and fix.
     """
     files = Layout(Path(campaign.results)).campaign(campaign.name)
     begun = _begun(files)
@@ -50,7 +50,8 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     for model in campaign.models:
         base = base_campaign(model, campaign.results)
         if base is not None and model.base is not None:
-            check_sources(base, model.base.campaign, begun=True)  # its prior is all that is taken of it
+            # `begun` leaves out the check for several possible mixtures: a base model is trained on the baseline mixture alone.
+            check_sources(base, model.base.campaign, begun=True)
             check_machines(base, model.base.campaign)
             if not begun:
                 check_models(base, model.base.campaign)
@@ -58,7 +59,7 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
     if begun:
         check_frozen_tasks(campaign, frozen, origin)
     check_machines(campaign, origin)
-    if not begun:  # it takes seconds, and what it looks at is frozen from then on
+    if not begun:  # These checks take seconds, and what they check is frozen once the campaign has begun.
         check_commits(campaign, origin)
         check_masks(campaign, origin)
         check_models(campaign, origin)
@@ -69,10 +70,10 @@ def check(campaign: Campaign, origin: str = "the configuration", fetched: bool =
 
 
 def begin(campaign: Campaign) -> list[str]:
-    """A real run starts: write the merged configuration that its subcommands read, and freeze what decides outcomes.
+    """Start a real run: write the merged configuration that the subcommands read, and freeze everything that decides outcomes.
 
     Returns:
-        What is to be said of a campaign of a version that froze less; nothing as a rule.
+        At most one sentence, for a campaign that an earlier version began and that froze less than is frozen now.
     """
     layout = Layout(Path(campaign.results))
     files = layout.campaign(campaign.name)
@@ -89,11 +90,11 @@ def begin(campaign: Campaign) -> list[str]:
     if not begun or not added:
         return []
     return [
-        f"{files.lock}: campaign '{campaign.name}' began before a path's content was compared; what "
-        f"{', '.join(added)} holds today is taken for what it began with"
+        f"{files.lock}: campaign '{campaign.name}' began with a version that did not compare the contents of paths; the present "
+        f"contents of {', '.join(added)} are taken for those that it began with"
     ]
 
 
 def _begun(files: CampaignLayout) -> bool:
-    """Whether there is anything that a changed setting would make incomparable: a run that decided nothing binds nobody."""
+    """Whether the campaign has decided trials, which a changed setting would make incomparable with later ones."""
     return files.lock.is_file() and bool(files.proposals())

@@ -1,7 +1,7 @@
-"""Does a dataset that is on this machine have the columns and values that its source asks for?
+"""Does a dataset that is on this machine have the columns and values that its source names?
 
-Looked at are Parquet files of a local folder, and what `datasets` has prepared of a dataset on the hub: only the columns that are
-asked about, without a row of text. Other files are read when the source is prepared, which needs no GPU either.
+The check reads Parquet files of local folders and the Arrow files into which `datasets` converted a dataset of the hub, and of
+these only the columns of `where`, so no texts. Other formats are first read when the source is prepared, which needs no GPU either.
 """
 
 from __future__ import annotations
@@ -22,15 +22,18 @@ from admire.errors import SourceError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-File = tuple[Path, tuple[str, ...], int]  # with its columns and its number of rows
-MOST_ROWS = 5_000_000  # of a dataset whose values are looked at; of larger ones only the columns
+File = tuple[Path, tuple[str, ...], int]  # A file, the names of its columns, and its number of rows.
+MOST_ROWS = 5_000_000  # Reading the values of a larger dataset would take too long, so only its columns are checked.
 
 
 def check_columns(name: str, source: Source) -> None:
-    """Refuse a column that is not there, and a value that no row has.
+    """Refuse a column that the dataset does not have, and a value in `where` that no row has.
+
+    Args:
+        name: the source's name, for messages.
 
     Raises:
-        SourceError: names the key, and the nearest known value.
+        SourceError: names the key and the most similar column or value.
     """
     if source.dataset is None:
         return
@@ -62,7 +65,7 @@ def check_columns(name: str, source: Source) -> None:
 
 @functools.cache
 def _values(files: tuple[File, ...], column: str) -> dict[str, Any] | None:
-    """All values of a column by their spelling; None when there are too many rows, or they cannot be known cheaply."""
+    """Spelling -> value of a column (a dot leads into mappings); None if the files have too many rows or cannot be read so."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -78,20 +81,15 @@ def _values(files: tuple[File, ...], column: str) -> dict[str, Any] | None:
             for chunk in _chunks(path, top):
                 cells = pc.struct_field(chunk, inner) if inner else chunk
                 found.update((spelled(value), value) for value in pc.unique(cells).to_pylist())
-        except (
-            pa.ArrowException,
-            OSError,
-            KeyError,
-            ValueError,
-            OverflowError,
-        ):  # mappings, or what the preparation refuses
+        except (pa.ArrowException, OSError, KeyError, ValueError, OverflowError):
+            # The column holds values that cannot be compared, or the file is damaged; the preparation of the source says so.
             return None
     return found
 
 
 @functools.cache
 def _files(paths: tuple[Path, ...]) -> tuple[File, ...]:
-    """Files with their columns and numbers of rows; none where that would mean to read them."""
+    """Files with their columns and numbers of rows; empty if a format has no header that tells these."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -107,12 +105,12 @@ def _files(paths: tuple[Path, ...]) -> tuple[File, ...]:
             else:
                 return ()
         except (pa.ArrowException, OSError):
-            continue  # the preparation says what is wrong with it
+            continue  # The file is damaged; the preparation of the source reports it.
     return tuple(found)
 
 
 def _chunks(path: Path, column: str) -> Iterator[pa.Array]:
-    """One column of a file, in pieces."""
+    """One column of a file, batch by batch."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""The first start of a version that knows tokenizers by their content, in results of one that did not."""
+"""The first start, in an existing results folder, of a version that identifies tokenizers by their contents."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from admire.trials.atomic_files import read_json, write_json
 
 
 def write_contents_down(campaign: Campaign) -> None:
-    """Write down what paths hold whose name is an identity, see `identity`; what such a tokenizer held is in the cards.
+    """Write into contents.json what lies under those paths that are identities by their names (`campaign.content_identity`).
+
+    For tokenizers, the cards of prepared sources say what lay there then.
 
     Raises:
         ConfigError: if the campaign's tokenizer is not the one that its sources were prepared with.
@@ -30,7 +32,11 @@ def write_contents_down(campaign: Campaign) -> None:
 
 
 def _changed(campaign: Campaign, layout: Layout) -> str | None:
-    """How the tokenizer differs from that of the prepared sources; None where it does not, or other libraries made them."""
+    """How the tokenizer differs from that of the prepared sources.
+
+    Returns:
+        None if it does not differ, or if other versions of the libraries prepared the sources, so that digests cannot be compared.
+    """
     cards = [layout.card(name, digest) for name, digest in source_digests(campaign).items()]
     prepared = [
         card for card in map(read_json, filter(Path.is_file, cards)) if "loaded_by" not in card["recipe"]["tokenizer"]

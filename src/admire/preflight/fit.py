@@ -1,5 +1,8 @@
-"""Do the suites fit what is to be scored? Answers into what each model reads, shots into the items that are there, a chat template
-into the tokenizer: all known before a GPU is asked for, wherever a model comes from."""
+"""Do the suites fit the models and the tokenizer?
+
+Answers must fit into each model's context, there must be enough items to draw few-shot examples from, and `chat_template` needs a
+tokenizer that has one. All this is known before a GPU is requested, for architectures, model weights and base models alike.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +24,15 @@ from admire.evaluate.task_checks import answer_tokens, data_files, shown_from
 from admire.preflight.hub import model_file, on_hub, prepared
 from admire.preflight.models import own_template
 
-# of a configuration, in the order in which lm-eval asks
+# lm-eval takes the first of these keys that a model's configuration has for the length of the context.
 LENGTHS = ("n_positions", "max_position_embeddings", "n_ctx")
 
 
 def check_fit(campaign: Campaign, origin: str) -> None:
-    """Refuse suites that no model of the campaign, or not all, can be scored on.
+    """Refuse suites on which at least one model of the campaign cannot be scored, and conversations longer than a base model reads.
 
     Raises:
-        ConfigError: names the suite, the task and what stands against it.
+        ConfigError: names the suite, the task and the reason.
     """
     lengths = {model.name: length for model in campaign.models if (length := context_of(model)) is not None}
     for name, length in lengths.items():
@@ -47,8 +50,11 @@ def check_fit(campaign: Campaign, origin: str) -> None:
 
 
 def context_of(model: Model) -> int | None:
-    """Tokens that a model reads, from its architecture, its weights' configuration or its base model's; None where that is not
-    known yet."""
+    """The context of a model in tokens, from its architecture, the `config.json` of its weights, or its base model.
+
+    Returns:
+        None if it is not known yet, because files were not fetched or the configuration names no length.
+    """
     if model.base is not None:
         lender = base_campaign(model)
         return context_of(lender.model(model.base.model)) if lender else None
@@ -76,20 +82,20 @@ def _check_suite(campaign: Campaign, suite: Benchmarks, lengths: dict[str, int])
             shots, items = leaf.few_shot if asked is None else asked, _pool(leaf)
             if shots and items is not None and shots + _leaves_own_out(leaf) > items:
                 raise ConfigError(
-                    f"tasks.{task}:{member} {shots} examples are asked for, and there are {items} to draw from"
+                    f"tasks.{task}:{member} {shots} examples are requested, and there are {items} to draw from"
                     f"{', the item itself apart' if _leaves_own_out(leaf) else ''}; lower few_shot"
                 )
 
 
 def _check_template(campaign: Campaign) -> None:
-    """Refuse `chat_template` where the tokenizer that trials are saved with has none."""
+    """Refuse a suite with `chat_template: true` if the tokenizer that is saved with trials has no chat template."""
     if campaign.tokenizer.chat_template is not None:
         return
     where, owner = ready_tokenizer(campaign), tokenizer_owner(campaign)
     if where is None:
         what = f"the tokenizer that is trained (vocabulary: {owner.tokenizer.vocabulary if owner else 'unknown'})"
     elif model_file(where, "tokenizer_config.json") is None or own_template(where):
-        return  # not fetched yet, or it has one
+        return  # It has one, or it was not fetched yet.
     else:
         what = f"the tokenizer of {where}"
     raise ConfigError(
@@ -98,15 +104,15 @@ def _check_template(campaign: Campaign) -> None:
 
 
 def _whole(architecture: dict[str, object]) -> dict[str, object]:
-    """An architecture with what transformers takes for the keys that are left out; as it is where transformers refuses it."""
+    """An architecture with transformers' defaults for the keys that it leaves out; unchanged if transformers refuses it."""
     if any(key in architecture for key in LENGTHS):
         return architecture
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-    told: dict[str, Any] = dict(architecture)
+    keys: dict[str, Any] = dict(architecture)
     try:
-        return CONFIG_MAPPING[str(told.pop("model_type"))](**told).to_dict()
-    except Exception:  # `check_models` has the sentence for it
+        return CONFIG_MAPPING[str(keys.pop("model_type"))](**keys).to_dict()
+    except Exception:  # `check_models` refuses such an architecture with a sentence of its own.
         return architecture
 
 
@@ -117,18 +123,18 @@ def _length(config: dict[str, object]) -> int | None:
 
 
 def _leaves_own_out(leaf: TaskFile) -> bool:
-    """Whether lm-eval draws one example more, because the item itself may be among them."""
+    """Whether examples come from the scored split: then lm-eval draws one more, because the item itself may be among them."""
     split = leaf.content.get("fewshot_split")
     return split is not None and split == leaf.content.get("test_split")
 
 
 def _pool(leaf: TaskFile) -> int | None:
-    """Items that examples are drawn from; None where that takes the task's code or data that are not on this machine."""
-    told = leaf.content.get("fewshot_config") or {}
-    samples, split = told.get("samples"), shown_from(leaf)
+    """How many items examples are drawn from; None if only the task's code can tell, or if its data are not on this machine."""
+    config = leaf.content.get("fewshot_config") or {}
+    samples, split = config.get("samples"), shown_from(leaf)
     if split is None:
         return len(samples) if isinstance(samples, list) else None
-    if leaf.content.get("process_docs") or told.get("process_docs") or "class" in leaf.content:
+    if leaf.content.get("process_docs") or config.get("process_docs") or "class" in leaf.content:
         return None
     dataset = str(leaf.content.get("dataset_path"))
     if dataset in READERS:
@@ -144,7 +150,7 @@ def _pool(leaf: TaskFile) -> int | None:
 
 
 def _rows(path: Path) -> int | None:
-    """Rows of a local file; None where counting would take more than a look."""
+    """How many rows a local file has; None for formats in which counting is slow, and for files that cannot be read."""
     try:
         if path.suffix == ".parquet":
             from pyarrow.parquet import read_metadata

@@ -1,4 +1,4 @@
-"""Can the results folder be written, and does the disk hold what the plan needs?"""
+"""Can the results folder be written, and does its disk have space for at least the smallest trial?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_FREE = 100e6
 
 
 def check_folder(campaign: Campaign, origin: str) -> None:
-    """Refuse a results folder that cannot be made or written, or a full disk.
+    """Refuse a results folder that cannot be made or written, and a disk that is nearly full.
 
     Raises:
         ConfigError: names the folder and the key `results`.
@@ -44,6 +44,6 @@ def check_folder(campaign: Campaign, origin: str) -> None:
 
 
 def _least(campaign: Campaign) -> float:
-    """What the smallest trial needs, in bytes: its weights and a checkpoint, which is thrice that."""
+    """Bytes that the smallest trial needs, 4 per parameter for its weights and 12 for a checkpoint; at least `LEAST_FREE`."""
     counts = (parameters(model, campaign.tokenizer.vocabulary) for model in campaign.models)
     return max(LEAST_FREE, 16 * min((count for count in counts if count), default=0))

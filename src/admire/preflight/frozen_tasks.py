@@ -1,7 +1,7 @@
-"""What the tasks of a campaign are beyond what names their evaluations: files that lm-eval ships, and data that come from the hub.
+"""Contents of tasks that are not part of a suite's digest: task files that lm-eval ships, and data from the hub.
 
-Both may change under the same names, by another version of lm_eval or a fetch for another campaign. They are frozen when a suite is
-first seen and compared at each start.
+Both may change under the same names, through another version of lm_eval or a download for another campaign. They are frozen in the
+campaign's lock when a suite is first seen, and compared at each start.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from admire.preflight.hub import on_hub
 
 
 def with_tasks(campaign: Campaign, frozen: dict[str, Any]) -> dict[str, Any]:
-    """A campaign's lock with what its tasks are now, where it does not know that yet."""
+    """The content of a campaign's lock, with the present contents of those tasks that it does not hold yet."""
     found = _contents(campaign)
     if found.keys() <= frozen.get("tasks", {}).keys():
         return frozen
@@ -30,10 +30,13 @@ def with_tasks(campaign: Campaign, frozen: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_frozen_tasks(campaign: Campaign, frozen: dict[str, Any], origin: str) -> None:
-    """Refuse to score with other tasks under the names of those that were scored.
+    """Refuse tasks whose contents have changed since their suite was first seen.
+
+    Args:
+        frozen: the content of the campaign's lock.
 
     Raises:
-        ConfigError: names the tasks with both digests or commits.
+        ConfigError: names the tasks, each with the old and the new digest or commit.
     """
     before = frozen.get("tasks", {})
     found = _contents(campaign) if before else {}
@@ -46,12 +49,12 @@ def check_frozen_tasks(campaign: Campaign, frozen: dict[str, Any], origin: str) 
         raise ConfigError(
             f"{origin}: campaign '{campaign.name}' began with other tasks under the same names: {'; '.join(changed)}; install "
             f"lm_eval {frozen['lm_eval']} again or remove the newer commit from the cache of datasets, or give the suite another "
-            "name, under which all is scored anew"
+            "name, under which all trials are scored again"
         )
 
 
 def _contents(campaign: Campaign) -> dict[str, str]:
-    """Key of the YAML, with what it is of -> digest of lm-eval's files, or the commit that datasets takes offline."""
+    """Key of the YAML and kind of content -> digest of lm-eval's files, or the commit that `datasets` uses offline."""
     found: dict[str, str] = {}
     for name, suite in campaign.evaluation.items():
         places = task_files.places(suite) if isinstance(suite, Benchmarks) else {}
@@ -70,7 +73,7 @@ def _contents(campaign: Campaign) -> dict[str, str]:
 
 
 def _shipped_files(task: TaskFile) -> list[Path]:
-    """A task's files that come with lm-eval."""
+    """The task's YAML files and code that come with lm-eval, in order of their paths."""
     files = task_files.with_includes(task.path) if task.path else []
     files += [code for path in files for code in task_files.code_beside(path)]
     return sorted({path for path in files if path.is_file() and path.is_relative_to(task_files.shipped())})

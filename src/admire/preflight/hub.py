@@ -1,7 +1,7 @@
-"""What a campaign takes from the hub (models, tokenizers, datasets, task data): is it on this machine?
+"""Are the models, tokenizers, datasets and task data that a campaign needs from the hub on this machine?
 
-Nothing is downloaded in a run, so all of it must be in the caches of huggingface_hub and datasets before a GPU is asked for;
-`admire.preflight.prefetch` puts it there.
+Nothing is downloaded during a run, so all of it must be in the caches of huggingface_hub and datasets before a GPU is requested.
+`admire.preflight.prefetch` downloads it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Needs:
     """Names on the hub, each once, in the order of the YAML.
 
     Attributes:
-        models: weights with their tokenizers.
-        tokenizers: tokenizers alone.
-        datasets: sources.
-        tasks: task or group -> the datasets that it asks from, each with its configuration there.
-        packages: modules that tasks import and this environment lacks.
+        models: names of model weights, which come with their tokenizers.
+        tokenizers: names of tokenizers without model weights.
+        datasets: one source per dataset, configuration, split and revision.
+        tasks: task or group -> (dataset, its configuration) of the items.
+        packages: Python modules that tasks import and that this environment lacks.
     """
 
     models: tuple[str, ...]
@@ -40,12 +40,12 @@ class Needs:
 
 
 def on_hub(name: str) -> bool:
-    """Whether a name can only be one on the hub, `name` or `owner/name`, and no path."""
+    """Whether a name has the form `name` or `owner/name` of names on the hub and is no existing path."""
     return is_hub_name(name) and not Path(name).exists()
 
 
 def needs(campaign: Campaign) -> Needs:
-    """What a campaign, and those that lend it base models, take from the hub."""
+    """What a campaign and its base campaigns need from the hub."""
     family = [campaign, *filter(None, map(base_campaign, campaign.models))]
     models = [model.path for one in family for model in one.models if model.path is not None]
     tokenizers = [one.tokenizer.path for one in family if one.tokenizer.path is not None]
@@ -64,7 +64,7 @@ def needs(campaign: Campaign) -> Needs:
 
 
 def missing(wanted: Needs) -> list[str]:
-    """What of it is not on this machine, a phrase a kind."""
+    """One phrase per kind of which something is not on this machine, with the names; empty if nothing is missing."""
     models = [name for name in wanted.models if not (_has_weights(name) and _has_tokenizer(name))]
     tokenizers = [name for name in wanted.tokenizers if not _has_tokenizer(name)]
     datasets = [
@@ -82,7 +82,7 @@ def missing(wanted: Needs) -> list[str]:
 
 
 def to_install(wanted: Needs) -> str | None:
-    """What to install for the tasks' code, None when nothing."""
+    """A phrase with the Python modules to install for the tasks' code; None if none is missing."""
     if not wanted.packages:
         return None
     names = ", ".join(wanted.packages)
@@ -90,17 +90,17 @@ def to_install(wanted: Needs) -> str | None:
 
 
 def check_fetched(campaign: Campaign, origin: str) -> None:
-    """Refuse to start while something is missing that only a network can bring.
+    """Refuse to start a run while something that must be downloaded is missing.
 
     Raises:
-        ConfigError: one sentence that names all of it and the command that fetches it.
+        ConfigError: one sentence that names everything missing and the command that downloads it.
     """
     if sentence := still_to_fetch(campaign, origin):
         raise ConfigError(sentence)
 
 
 def still_to_fetch(campaign: Campaign, origin: str) -> str | None:
-    """That sentence; None when nothing is missing."""
+    """One sentence that names everything missing and the command that downloads it; None if nothing is missing."""
     wanted = needs(campaign)
     phrases, install = missing(wanted), to_install(wanted)
     files = origin.replace(" + ", " ")
@@ -111,7 +111,12 @@ def still_to_fetch(campaign: Campaign, origin: str) -> str | None:
 
 
 def model_file(path: str, name: str) -> Path | None:
-    """A file of a model or tokenizer, in its local folder or in the hub's cache; None when it is not there."""
+    """The path of a model's or tokenizer's file, in its local folder or in the hub's cache; None if there is no such file.
+
+    Args:
+        path: the local folder or the name on the hub.
+        name: the file's name in it.
+    """
     if not on_hub(path):
         found = Path(path, name)
         return found if found.is_file() else None
@@ -122,7 +127,7 @@ def model_file(path: str, name: str) -> Path | None:
 
 
 def _at_revision(source: Source) -> str:
-    """A dataset as it is asked for, and which commits of it are here instead."""
+    """A dataset with its requested revision, and with the commits that are on this machine instead."""
     if source.revision is None:
         return str(source.dataset)
     here = commits(str(source.dataset), source.subset)
@@ -145,7 +150,7 @@ def _has_tokenizer(name: str) -> bool:
 
 
 def _of_tasks(campaign: Campaign) -> tuple[dict[str, set[tuple[str, str | None]]], tuple[str, ...]]:
-    """Task or group -> datasets and their configurations on the hub; and the modules that are not installed."""
+    """The `tasks` and the `packages` of `Needs`."""
     found: dict[str, set[tuple[str, str | None]]] = {}
     packages: list[str] = []
     for suite in campaign.evaluation.values():

@@ -1,4 +1,4 @@
-"""The kinds of job that a campaign submits, as Slurm is asked for them."""
+"""The kinds of job that a campaign submits, and the resources that each requests from Slurm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.resources import Resources
 from admire.campaign.site import Site, memory_mb
 
-RECORDING_MINUTES = 5  # the attempt that only records a failure
+RECORDING_MINUTES = 5  # After the last attempt, one more job records the failure; it needs no more time than this.
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,12 @@ class Request:
     """One kind of job.
 
     Attributes:
-        what: in words.
-        keys: part of the request -> where it is set, for messages.
-        gpus: on each node.
-        threads: on each node.
+        what: the kind of job in words, for messages.
+        keys: part of the request -> the file and key that set it, for messages.
+        gpus: number of GPUs per node.
+        minutes: time limit; None for the partition's own.
+        memory_mb: memory per node in MB; None for the cluster's default.
+        threads: number of CPUs per node.
     """
 
     what: str
@@ -34,7 +36,7 @@ class Request:
     nodes: int = 1
 
     def options(self) -> list[str]:
-        """As sbatch takes it."""
+        """The options of sbatch that request such a job."""
         kind = f"{self.gpu_type}:" if self.gpu_type else ""
         found = [f"--nodes={self.nodes}", f"--ntasks={self.nodes}", f"--cpus-per-task={self.threads}"]
         found += [f"--account={self.account}"] if self.account else []
@@ -46,7 +48,12 @@ class Request:
 
 
 def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
-    """Each kind of job that the campaign submits."""
+    """One request per kind of job that the campaign submits.
+
+    Args:
+        origin: the configuration file, as messages name it.
+        site: the cluster.
+    """
     where = f"{site.origin}: default-resources"
     common = {
         "account": f"{where}: slurm_account",
@@ -62,7 +69,7 @@ def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
         keys = common | {"gpus": f"{place}.gpus", "minutes": f"{place}.minutes", "memory_mb": f"{place}.mem_gb"}
         keys |= {"threads": f"{place}.threads", "nodes": f"{place}.nodes", "gpu_type": f"{where}: gpu_type"}
         memory = memory_mb(needs)
-        # the time of a job that trains and then scores is the sum
+        # Grouped, one job does the training and all evaluations of a trial, and its time limit is their sum.
         minutes = needs.minutes * (1 + len(campaign.evaluation) if site.grouped else 1)
         train = Request(
             f"training {model.name}", keys, site.account, site.partition, 0, None, minutes, memory, needs.threads
@@ -81,5 +88,5 @@ def requests(campaign: Campaign, origin: str, site: Site) -> list[Request]:
 
 
 def _using(request: Request, needs: Resources) -> Request:
-    """The request with the machines that these resources name."""
+    """The request with the threads, nodes and GPUs of these resources."""
     return replace(request, threads=needs.threads * needs.workers, nodes=needs.nodes, gpus=needs.gpus)

@@ -1,4 +1,4 @@
-"""Limits of accounting that a job could never fit, however long it waits: Slurm accepts many of these jobs, and never runs them."""
+"""Limits of Slurm's accounting that a job exceeds by itself. Slurm accepts many such jobs and never runs them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import subprocess
 from admire.errors import ConfigError
 from admire.preflight.job_requests import Request
 
-# the counts of submitted jobs that only this user's jobs fill
+# Only the user's own jobs count towards these limits of submitted jobs.
 OF_THE_USER = re.compile("AssocMaxSubmit|MaxSubmitJobs?PerUser")
-# what sacctmgr calls the others
+# Others' jobs count towards the other limits; this maps Slurm's name of each to the table and column in which sacctmgr shows it.
 COUNTS = {"AssocGrpSubmit": ("assoc", "grpsubmitjobs"), "QOSGrpSubmit": ("qos", "grpsubmitjobs")}
 PER_ACCOUNT = ("qos", "maxsubmitjobsperaccount")
-UNITS = {"": 1, "M": 1, "G": 1024, "T": 1024**2}  # in MB
+MB_PER_UNIT = {"": 1, "M": 1, "G": 1024, "T": 1024**2}
 
 
 def check_count(request: Request, cause: str) -> None:
-    """Tell a limit of submitted jobs that is full from one that lets nobody submit.
+    """Refuse a limit on submitted jobs that is reached although no job counts towards it, so that waiting cannot help.
 
     Args:
-        cause: the limit, by Slurm's name.
+        cause: Slurm's name of the limit.
 
     Raises:
-        ConfigError: if it lets nobody submit.
+        ConfigError: if none of the user's jobs is queued although only they count, or if the limit is 0.
     """
     if OF_THE_USER.search(cause):
         never = _ask("squeue", "--me", "--noheader", "--format=%i") == ""
@@ -39,10 +39,12 @@ def check_count(request: Request, cause: str) -> None:
 
 
 def check_sizes(request: Request) -> None:
-    """Compare one job with the limits of its account and of the account's quality of service.
+    """Refuse a job that is larger than a limit of its account or of the account's quality of service.
+
+    Nothing is refused if Slurm does not enforce these limits.
 
     Raises:
-        ConfigError: if it is larger than one of them. Slurm would let it wait for ever.
+        ConfigError: names the key and the limit. Slurm would let such a job wait for ever.
     """
     if not re.search(r"AccountingStorageEnforce\s*=.*\b(limits|safe)\b", _ask("scontrol", "show", "config") or ""):
         return
@@ -50,20 +52,20 @@ def check_sizes(request: Request) -> None:
         limit = minutes_of(wall)
         if limit is not None and (request.minutes or 0) > limit:
             raise ConfigError(
-                f"{request.keys['minutes']}: {origin} allows a job {limit} minutes and {request.what} asks for {request.minutes}; "
-                "it would wait for ever: lower it; a training goes on over many limits"
+                f"{request.keys['minutes']}: {origin} allows a job {limit} minutes and {request.what} requests {request.minutes}, "
+                "so it would wait for ever; lower it (a training resumes after each time limit)"
             )
         for key, part, value in _sizes(request):
             allowed = _size(sizes.get(key))
             if allowed is not None and value > allowed:
                 raise ConfigError(
-                    f"{request.keys.get(part, part)}: {origin} allows a job {key}={sizes[key]} and {request.what} asks for "
-                    f"{value}; it would wait for ever: lower it, or name another account"
+                    f"{request.keys.get(part, part)}: {origin} allows a job {key}={sizes[key]} and {request.what} requests "
+                    f"{value}, so it would wait for ever; lower it, or name another account"
                 )
 
 
 def minutes_of(limit: str) -> int | None:
-    """A time limit as Slurm writes it, [days-][hours:]minutes:seconds, in whole minutes; None when it is none."""
+    """Whole minutes of a time limit in Slurm's form, [days-][hours:]minutes:seconds; None for other texts (UNLIMITED, say)."""
     match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):\d+", limit)
     if match is None:
         return None
@@ -72,7 +74,7 @@ def minutes_of(limit: str) -> int | None:
 
 
 def _limits_of(request: Request) -> list[tuple[str, str, dict[str, str]]]:
-    """(whose, longest time, size -> most) of the job's account and of its quality of service."""
+    """(owner in words, time limit, Slurm's name of a size -> limit) of the job's account and of its quality of service."""
     user = getpass.getuser()
     account = request.account or _ask("sacctmgr", "-nP", "show", "user", user, "format=defaultaccount")
     asked = ("show", "assoc", "where", f"user={user}", f"account={account}")
@@ -90,7 +92,7 @@ def _limits_of(request: Request) -> list[tuple[str, str, dict[str, str]]]:
 
 
 def _sizes(request: Request) -> list[tuple[str, str, int]]:
-    """(Slurm's name, part of the request, how much of it the whole job asks for); memory in MB."""
+    """(Slurm's name of the size, part of the request, amount for the whole job); memory in MB."""
     return [
         ("cpu", "threads", request.threads * request.nodes),
         ("gres/gpu", "gpus", request.gpus * request.nodes),
@@ -105,11 +107,11 @@ def _pairs(text: str) -> dict[str, str]:
 
 def _size(text: str | None) -> float | None:
     match = re.fullmatch(r"([\d.]+)([MGT]?)", text or "")
-    return float(match[1]) * UNITS[match[2]] if match else None
+    return float(match[1]) * MB_PER_UNIT[match[2]] if match else None
 
 
 def _ask(*command: str) -> str | None:
-    """A command's answer; None when it is absent or fails."""
+    """What a command prints; None if the command does not exist or fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True)
     except OSError:

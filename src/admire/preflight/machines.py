@@ -1,4 +1,4 @@
-"""Can each model's training be done on the machines that it asks for: batches, libraries?"""
+"""Can each model be trained on the machines that it requests: can they share a batch, are the libraries installed?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.models import Model
 from admire.errors import ConfigError
 
-# key of `resources` with the value that needs a package -> the package's module, and what pip calls it
+# Some values of keys of `resources` need a package: (key, value) -> (its module, its name for pip).
 OPTIONAL = {
     ("attention", "flash_attention_2"): ("flash_attn", "flash-attn"),
     ("liger", True): ("liger_kernel", "liger-kernel"),
@@ -17,10 +17,10 @@ OPTIONAL = {
 
 
 def check_machines(campaign: Campaign, origin: str) -> None:
-    """Refuse batches that the processes cannot share, and libraries that are not installed.
+    """Refuse batches that the processes cannot share, settings that need GPUs without any, and libraries that are not installed.
 
     Raises:
-        ConfigError: names the model, the key and the mend.
+        ConfigError: names the model, the key and the fix.
     """
     for model in campaign.models:
         try:

@@ -1,4 +1,4 @@
-"""Are the methods known, and their options, and do they know of trials that stop early?"""
+"""Do the campaign's methods and their options exist, and do the methods support what the campaign does?"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from admire.optimize.registry import check_name, check_options, entry
 
 
 def check_methods(campaign: Campaign, origin: str) -> None:
-    """Refuse unknown methods and options, with the nearest known name, and methods that the campaign cannot serve.
+    """Refuse unknown methods and options, and methods that do not support early stops or fine-tuning if the campaign has these.
 
     Raises:
-        ConfigError: names the key.
+        ConfigError: names the key and, for an unknown name, the most similar known one.
     """
     wanted = [("optimizer.method", campaign.optimizer.method)]
     wanted += [(f"benchmark.methods[{i}]", name) for i, name in enumerate(campaign.benchmark.methods)]

@@ -1,7 +1,7 @@
-"""Can the models be what the YAML says? Architectures that transformers knows, weights that are there, lengths that they can read.
+"""Can the models of the YAML be made: are architectures known, model weights there, and windows short enough for each model?
 
-transformers ignores keys that it does not know, and trains something else. Weights on the hub that are not fetched yet are looked
-at once they are (`admire.preflight.hub`).
+transformers ignores keys that it does not know and would train another model, so unknown keys are refused. Model weights on the hub
+are checked once they are on this machine (`admire.preflight.hub`).
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ from admire.preflight.weights import check_files, check_kind, check_settings, ch
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-SETTINGS = ("generation_config.json",)  # that are read beside config.json
-STRETCHED = ("linear", "dynamic", "yarn", "longrope")  # what says in its factor by how much; llama3 counts it already
+SETTINGS = ("generation_config.json",)  # transformers reads these files beside config.json.
+# For these types of rotary positions the window is the original length times `factor`. For llama3, max_position_embeddings already
+# includes the factor.
+STRETCHED = ("linear", "dynamic", "yarn", "longrope")
 
 
 def check_models(campaign: Campaign, origin: str) -> None:
-    """Refuse architectures and weights that cannot be used, and windows or templates that do not fit them.
+    """Refuse architectures and model weights that cannot be used, and windows, tokenizers or chat templates that do not fit them.
 
     Raises:
-        ConfigError: names the key, and the nearest known one.
+        ConfigError: names the key and, for an unknown one, the most similar known key.
     """
     if (path := campaign.tokenizer.path) is not None:
         try:
@@ -43,7 +45,7 @@ def check_models(campaign: Campaign, origin: str) -> None:
     for model in campaign.models:
         try:
             config = _configuration(model)
-            if model.base is None:  # how much a base reads is looked at with the suites (`fit`)
+            if model.base is None:  # `fit` checks the windows of base models, together with the suites.
                 _check_length(campaign, longest(config))
             check_vocabulary(
                 campaign, model, getattr(_text_part(config), "vocab_size", None) if _states(model) else None
@@ -53,7 +55,7 @@ def check_models(campaign: Campaign, origin: str) -> None:
             raise ConfigError(f"{origin}: {place}{error}") from None
     if campaign.training.kind == "sft":
         _check_template(campaign, origin)
-    for model in campaign.models:  # last: it takes seconds
+    for model in campaign.models:  # This check comes last because it takes seconds.
         if model.path is not None:
             try:
                 check_tensors(model.path)
@@ -62,15 +64,15 @@ def check_models(campaign: Campaign, origin: str) -> None:
 
 
 def _states(model: Model) -> bool:
-    """Whether the model's embeddings are told: an architecture that names none has those that its tokenizer needs."""
+    """Whether the number of embeddings is given. An architecture without `vocab_size` gets as many as its tokenizer needs."""
     return model.architecture is None or "vocab_size" in model.architecture
 
 
 def _configuration(model: Model) -> PretrainedConfig | None:
-    """What transformers makes of a model's configuration; None while it is on the hub only.
+    """The configuration of a model as transformers reads it; None if it is on the hub and was not fetched yet.
 
     Raises:
-        ConfigError: if it cannot be used.
+        ConfigError: if transformers cannot use it.
     """
     if model.architecture is not None:
         return _of_architecture(dict(model.architecture))
@@ -93,7 +95,7 @@ def _check_length(campaign: Campaign, most: int | None) -> None:
 
 
 def longest(config: PretrainedConfig | None) -> int | None:
-    """The longest window that a model reads, as far as its configuration says: rotary positions may be stretched."""
+    """The longest window in tokens that a model reads, stretched rotary positions included; None if its configuration is silent."""
     config = _text_part(config)
     most = getattr(config, "max_position_embeddings", None)
     if not isinstance(most, int) or most <= 0:
@@ -106,12 +108,16 @@ def longest(config: PretrainedConfig | None) -> int | None:
 
 
 def _text_part(config: PretrainedConfig | None) -> PretrainedConfig | None:
-    """The part of a configuration that reads text, where a model reads more than that."""
+    """The text model's part of a configuration: models that also read images, say, have a `text_config`."""
     return getattr(config, "text_config", None) or config
 
 
 def _of_architecture(architecture: dict[str, Any]) -> PretrainedConfig:
-    """What transformers makes of an architecture."""
+    """The configuration that transformers makes of an architecture of the YAML.
+
+    Raises:
+        ConfigError: for an unknown `model_type`, an unknown key, or values that transformers refuses.
+    """
     from huggingface_hub.errors import StrictDataclassError
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
@@ -135,7 +141,11 @@ def _of_architecture(architecture: dict[str, Any]) -> PretrainedConfig:
 
 
 def _of_weights(model: Model) -> PretrainedConfig | None:
-    """What transformers makes of the configuration of the weights at `path`, which are whole; None while they are not fetched."""
+    """The configuration of the model weights at `path`; None if they are on the hub and were not fetched yet.
+
+    Raises:
+        ConfigError: if transformers cannot use it, or if files of the weights are missing, damaged or of an unsupported kind.
+    """
     from huggingface_hub.errors import StrictDataclassError
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING, CONFIG_MAPPING_NAMES
 
@@ -157,7 +167,7 @@ def _of_weights(model: Model) -> PretrainedConfig | None:
         )
     kind = str(content.get("model_type") or "")
     if kind not in CONFIG_MAPPING_NAMES:
-        what = f"of type '{kind}', which transformers has not" if kind else "of no type (model_type)"
+        what = f"of type '{kind}', which transformers does not have" if kind else "of no type (model_type)"
         raise ConfigError(f".path: {file} describes a model {what}; name the folder of a causal language model")
     check_kind(path, content)
     check_settings(path, SETTINGS)
@@ -170,7 +180,7 @@ def _of_weights(model: Model) -> PretrainedConfig | None:
 
 
 def _check_template(campaign: Campaign, origin: str) -> None:
-    """Refuse fine-tuning without a chat template, or with one that does not say which tokens the assistant's are."""
+    """Refuse fine-tuning without a chat template, or with one that does not mark the assistant's tokens if the loss needs that."""
     tokenizer = campaign.tokenizer
     if tokenizer.chat_template is not None:
         path = Path(tokenizer.chat_template)
@@ -190,7 +200,7 @@ def _check_template(campaign: Campaign, origin: str) -> None:
                 "config/chat.jinja"
             )
         if model_file(ready, "tokenizer_config.json") is None and on_hub(ready):
-            return  # not fetched yet
+            return  # The tokenizer was not fetched yet.
         own = own_template(ready)
         if not own:
             raise ConfigError(
@@ -206,11 +216,17 @@ def _check_template(campaign: Campaign, origin: str) -> None:
 
 
 def own_template(path: str) -> str | None:
-    """The chat template that a tokenizer brings, in its own file or in its configuration."""
+    """The chat template that comes with a tokenizer, from chat_template.jinja or tokenizer_config.json; None if it has none.
+
+    Args:
+        path: the tokenizer's folder or name on the hub.
+    """
     beside, config = model_file(path, "chat_template.jinja"), model_file(path, "tokenizer_config.json")
     if beside is not None:
         return beside.read_text(encoding="utf-8")
     found = json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config else None
-    if isinstance(found, list):  # several by name
+    if isinstance(
+        found, list
+    ):  # A list holds several templates with names; transformers applies the one called `default`.
         return next((entry["template"] for entry in found if entry["name"] == "default"), None)
     return found

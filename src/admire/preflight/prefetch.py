@@ -1,6 +1,6 @@
-"""Fetching what a campaign takes from the hub, into the caches that every later job reads offline.
+"""Download everything that a campaign needs from the hub into the caches, which every later job reads offline.
 
-Weights come as safetensors only: no pickles, and no code.
+Model weights are downloaded as safetensors only: no pickles, and no code.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MODEL = [*TOKENIZER, "*.safetensors", "*.safetensors.index.json", "generation_co
 
 
 def fetch(campaign: Campaign, wanted: Needs) -> Iterator[str]:
-    """Fetch everything, what is there already in no time; a line for each thing that is there then.
+    """Download everything that is not in the caches yet; yields one line per model, tokenizer, dataset and suite when it is there.
 
     Raises:
-        ConfigError: names what cannot be had, and why.
+        ConfigError: names what cannot be downloaded, and why.
     """
     for name in wanted.models:
         _snapshot(name, MODEL)
@@ -52,7 +52,7 @@ def _snapshot(name: str, patterns: list[str]) -> None:
 
     try:
         snapshot_download(name, allow_patterns=patterns)
-    except (OSError, ValueError) as error:  # huggingface_hub's own errors are such
+    except (OSError, ValueError) as error:  # The errors of huggingface_hub are subclasses of these.
         raise _refusal(name, error) from None
 
 
@@ -66,7 +66,7 @@ def _dataset(source: Source) -> int:
 
 
 def _tasks(name: str, suite: Benchmarks) -> None:
-    """Let lm-eval load them, as the evaluation does: it fetches their data and what else their code asks for."""
+    """Let lm-eval load the tasks as an evaluation does, so that it downloads their data and whatever else their code needs."""
     from lm_eval.tasks import TaskManager
 
     try:

@@ -1,4 +1,4 @@
-"""What a plan says of the suites: what the YAML has lm-eval do otherwise than its task files say, and which way metrics go."""
+"""Notes of a plan on the suites: where the YAML changes how task files score, and metrics of unknown or unusual direction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from admire.evaluate.task_data import read_elsewhere
 
 
 def scoring_notes(campaign: Campaign) -> list[str]:
-    """A line a suite that has anything to say, and one a metric whose direction is unknown or unusual."""
+    """One line per suite with notes, and one per metric whose direction is unknown or unusual."""
     notes = []
     for name, suite in campaign.evaluation.items():
         if isinstance(suite, Benchmarks) and (said := list(_notes(suite))):
@@ -33,7 +33,7 @@ def _notes(suite: Benchmarks) -> Iterator[str]:
             yield f"{', '.join(leaky)}: an item may be among the examples in its own prompt (its file names no fewshot_split)"
     if suite.trusts_code and (code := code_in(suite)):
         named = dict.fromkeys(str(path) for path, _ in code)
-        yield f"the code that {', '.join(named)} name is run where tasks are looked at and scored (trusts_code)"
+        yield f"the code that {', '.join(named)} name runs when tasks are checked and scored (trusts_code)"
     if places := read_elsewhere(suite):
         more = f" and {len(places) - 5} more" if len(places) > 5 else ""
         yield f"its tasks read {', '.join(places[:5])}{more} outside {suite.include_path} as their data"

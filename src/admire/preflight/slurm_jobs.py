@@ -1,4 +1,4 @@
-"""Would Slurm run each kind of job that a campaign submits? Asked of Slurm itself, before anything is queued."""
+"""Would Slurm run each kind of job that a campaign submits? Slurm itself is asked, before anything is queued."""
 
 from __future__ import annotations
 
@@ -22,19 +22,18 @@ from admire.preflight.job_requests import Request, requests
 from admire.preflight.limits import check_count, check_sizes, minutes_of
 
 COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
-LEAST_SLURM = (20, 11)  # the first whose srun has --overlap
-LEAST_PLUGIN = (2, 8, 0)  # earlier ones need sacct, or look for ended jobs without end
+LEAST_SLURM = (20, 11)  # Earlier releases have no `srun --overlap`.
+LEAST_PLUGIN = (2, 8, 0)  # Earlier versions need sacct, or search for ended jobs in an endless loop.
 PLUGIN = "snakemake-executor-plugin-slurm"
-JOB_SECONDS = 180  # to wait for a job that looks at the results folder
-# what a refusal is read as when Slurm takes the job into its queue all the same
+LOOK_TIMEOUT = 180  # So many seconds are enough for the job that looks at the results folder to be scheduled and run.
+# A refusal is replaced by this one of Slurm's sentences if Slurm nevertheless takes the job into its queue.
 CLOSED = "Required node not available (down, drained or reserved)"
-# states of nodes and partitions that cannot be used now, as sinfo shows them
+# sinfo shows these states for nodes and partitions that cannot be used now.
 OUT = ("unknown", "down", "drain", "fail", "maint", "reserved", "reboot", "power", "future", "inact")
-REGISTERING = 60  # seconds in which nodes answer a controller of Slurm that was just started
+REGISTERING = 60  # Nodes need up to so many seconds to register with a Slurm controller that was just started.
 
-
-# part -> the value that asks for least; the first part without which Slurm accepts the job is what it refuses. The
-# partition comes last: with another one, all else may be possible.
+# To find the part of a request that Slurm refuses, one part at a time is set to the value that requests least, in this order. The
+# first one with which Slurm accepts the job is to blame. The partition comes last, because another partition may allow anything.
 LEAST = {
     "account": None,
     "minutes": None,
@@ -45,11 +44,11 @@ LEAST = {
     "nodes": 1,
     "partition": None,
 }
-MENDS = {
+FIXES = {
     "account": "name one of yours (`sacctmgr show assoc user=$USER` lists them), or none where the cluster keeps no accounts",
-    "minutes": "lower it, or name a partition that allows longer jobs (`sinfo -o '%P %l'`); a training goes on over many limits",
+    "minutes": "lower it (trainings resume after time limits), or name a partition that allows longer jobs (`sinfo -o '%P %l'`)",
     "gpu_type": "name one that `sinfo -o '%P %G'` lists, or none for any",
-    "gpus": "ask for what one node of the partition has (`sinfo -o '%P %G'`)",
+    "gpus": "request what one node of the partition has (`sinfo -o '%P %G'`)",
     "memory_mb": "lower it to what a node has (`sinfo -o '%P %m'`)",
     "threads": "lower it to what a node has (`sinfo -o '%P %c'`)",
     "nodes": "lower it to what the partition has (`sinfo -o '%P %D'`) and lets a job have (`scontrol show partition`)",
@@ -59,10 +58,11 @@ MENDS = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What Slurm says to one kind of job that it would run, or will later.
+    """Slurm's answer on one kind of job that it would run, now or later.
 
     Attributes:
-        waits: whether it refuses the job for now.
+        words: the answer in a sentence.
+        waits: whether Slurm refuses the job for now, so that submissions wait.
     """
 
     words: str
@@ -70,10 +70,16 @@ class Answer:
 
 
 def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[Answer]:
-    """Ask about each kind of job; returns an answer for each that Slurm would run, now or when what stands in its way has passed.
+    """Test one job of each kind with Slurm, without submitting it.
+
+    Args:
+        origin: the configuration file, as messages name it.
+
+    Returns:
+        One answer per kind of job. If Slurm's controller does not answer, the last one says so and later kinds are not tested.
 
     Raises:
-        ConfigError: names file, key and mend of the first that it would never run.
+        ConfigError: names file, key and fix for the first kind of job that Slurm would never run.
     """
     _check_installed(site.origin)
     _check_words(origin)
@@ -103,10 +109,10 @@ def check_slurm(campaign: Campaign, origin: str, site: Site) -> list[Answer]:
 
 
 def check_shared(campaign: Campaign, origin: str, site: Site) -> None:
-    """Look from a job whether the nodes see the results folder and this Python.
+    """Submit a short job that checks whether the nodes see the results folder and this Python.
 
     Raises:
-        ConfigError: if they do not, or no job could look within three minutes.
+        ConfigError: if the nodes do not see them, or if the job did not run within three minutes.
     """
     folder = Path(campaign.results).resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -119,12 +125,12 @@ def check_shared(campaign: Campaign, origin: str, site: Site) -> None:
     try:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as asked:
             try:
-                code = asked.wait(JOB_SECONDS)
+                code = asked.wait(LOOK_TIMEOUT)
             except subprocess.TimeoutExpired:
                 asked.kill()
                 _cancel(asked.communicate()[0])
                 raise ConfigError(
-                    f"{site.origin}: no node was free for a look at {folder} within {JOB_SECONDS} s; try again, "
+                    f"{site.origin}: no node was free for a look at {folder} within {LOOK_TIMEOUT} s; try again, "
                     "or without --from-a-job"
                 ) from None
     finally:
@@ -160,7 +166,7 @@ def _check_installed(origin: str) -> None:
 
 
 def _check_words(origin: str) -> None:
-    """Refuse paths that the executor's own shell line would change: it wraps them in double quotes."""
+    """Refuse paths that Snakemake's Slurm executor would change, because it puts them into double quotes in a shell command."""
     for path in (str(Path.cwd()), *origin.split(" + ")):
         wrong = next((letter for letter in '$`\\"' if letter in path), None)
         if wrong is not None:
@@ -168,26 +174,30 @@ def _check_words(origin: str) -> None:
 
 
 def _verdict(request: Request) -> str | None:
-    """What Slurm says against a job; it refuses every one until the nodes have answered a controller that was just started."""
+    """Slurm's refusal of a job, or None if it would run the job.
+
+    A Slurm controller that was just started refuses every job until its nodes have registered, so the test is repeated meanwhile.
+    """
     limit = time.monotonic() + REGISTERING
     while (refused := _refused(request)) is not None and time.monotonic() < limit:
         if refusals.passing(refused) or not _out(request, "unknown"):
             break
         time.sleep(1)
     if refused is not None and "configuration is not available" in refused and _out(request) and _accepts_held(request):
-        return CLOSED  # --test-only refuses what its partition has, but not just now; such a job waits in the queue
+        # `--test-only` also refuses a job whose nodes exist but are not usable now. Such a job would wait in the queue.
+        return CLOSED
     return refused
 
 
 def _out(request: Request, *states: str) -> bool:
-    """Whether some of a partition's nodes cannot be used now, or the partition itself cannot."""
+    """Whether the partition, or one of its nodes, is in one of these states; by default the states of `OUT`."""
     where = [f"--partition={request.partition}"] if request.partition else []
     said = subprocess.run(["sinfo", "--noheader", "--Node", "--format=%T %a", *where], capture_output=True, text=True)
     return any(word.startswith(states or OUT) for word in said.stdout.split())
 
 
 def _accepts_held(request: Request) -> bool:
-    """Whether Slurm takes the job into its queue, from which it is cancelled again."""
+    """Whether Slurm takes the job into its queue. It is submitted on hold, so it does not run, and cancelled at once."""
     command = ["sbatch", "--parsable", "--hold", "--output=/dev/null", *request.options(), "--wrap=true"]
     done = subprocess.run(command, capture_output=True, text=True)
     _cancel(done.stdout)
@@ -195,19 +205,19 @@ def _accepts_held(request: Request) -> bool:
 
 
 def _cancel(printed: str) -> None:
-    """Cancel the job whose number sbatch printed: its name may be another than it was given."""
+    """Cancel a job by the number that sbatch printed; its name cannot be used, because the cluster may have changed it."""
     found = re.search(r"^\d+", printed, re.MULTILINE)
     if found:
         subprocess.run(["scancel", found[0]], capture_output=True)
 
 
 def _refused(request: Request) -> str | None:
-    """What Slurm says against a job, as it says it; None when it would run it."""
+    """Slurm's refusal of a job in its own words; None if it would run the job."""
     command = ["sbatch", "--test-only", *request.options(), "--wrap=true"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         return done.stderr.strip()
-    # most clusters accept a job beyond the partition's limit, and let it wait for ever
+    # Most clusters accept a job above the partition's time limit and let it wait for ever.
     limit = _limits().get(request.partition)
     if limit is not None and (request.minutes or 0) > limit:
         return f"the partition's limit is {limit} minutes"
@@ -215,7 +225,7 @@ def _refused(request: Request) -> str | None:
 
 
 def _short(refused: str) -> str:
-    """The last thing that Slurm said, and the limit that it named before."""
+    """The last line of a refusal, after the name of the limit if an earlier line consists of one."""
     *before, last = [
         line.removeprefix("allocation failure: ").removeprefix("sbatch: error: ") for line in refused.splitlines()
     ]
@@ -224,12 +234,12 @@ def _short(refused: str) -> str:
 
 
 def _is_of_its_size(request: Request, refusal: refusals.Refusal) -> bool:
-    """Whether a limit that Slurm does not name is one of sizes: a smaller job is accepted."""
+    """Whether a limit that Slurm does not name is one on the size of jobs, which is so if a smaller job is accepted."""
     return refusal is refusals.UNNAMED_LIMIT and _part(request) is not None
 
 
 def _limits() -> dict[str | None, int]:
-    """Partition -> its time limit in minutes, where it has one; None is the default partition."""
+    """Partition -> its time limit in minutes, for partitions that have one; the key None stands for the default partition."""
     said = subprocess.run(["sinfo", "--noheader", "--format=%P|%l"], capture_output=True, text=True).stdout
     found: dict[str | None, int] = {}
     for line in said.splitlines():
@@ -243,7 +253,7 @@ def _limits() -> dict[str | None, int]:
 
 
 def _part(request: Request) -> str | None:
-    """The part without which Slurm accepts the job."""
+    """The first part of `LEAST` that makes Slurm accept the job when it is set to its least value; None if no part does."""
     for part, least in LEAST.items():
         less: dict[str, Any] = {part: least}
         if getattr(request, part) not in (least, None) and _refused(replace(request, **less)) is None:
@@ -252,12 +262,12 @@ def _part(request: Request) -> str | None:
 
 
 def _sentence(request: Request, refused: str) -> str:
-    """What of the request is refused."""
+    """The sentence for a job that Slurm would never run: the key to blame and its fix, or a command to try by hand."""
     part = _part(request)
     if part is not None:
         value = getattr(request, part)
         shown = value / 1000 if part == "memory_mb" and request.keys[part].endswith("mem_gb") else value
-        return f"{request.keys[part]}: Slurm refuses {shown} for {request.what} ({_short(refused)}); {MENDS[part]}"
+        return f"{request.keys[part]}: Slurm refuses {shown} for {request.what} ({_short(refused)}); {FIXES[part]}"
     asked = shlex.join(request.options())
     return (
         f"{request.keys['partition']}: Slurm refuses {request.what} ({_short(refused)}); "

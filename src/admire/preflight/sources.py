@@ -1,4 +1,4 @@
-"""Are the sources there, still what they were, and large enough for a mixture?"""
+"""Are the sources there, unchanged since they were prepared, and large enough for the mixtures?"""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from admire.trials.atomic_files import read_json
 
 
 def check_sources(campaign: Campaign, origin: str, begun: bool = False) -> None:
-    """Refuse missing, empty, unreadable or changed sources, and those that cannot fill a mixture or the prior.
+    """Refuse missing, empty, unreadable or changed sources, and sources with too few rows for a trial or the baseline mixture.
 
-    Of what is not prepared yet only an upper bound is known; the first decision asks again with the exact rows.
+    Of a source that is not prepared yet only an upper bound of its rows is known; the first decision checks the exact rows again.
 
     Args:
-        begun: something was decided; then a mixture that cannot move is no reason to stop.
+        origin: the configuration file, as messages name it.
+        begun: whether the campaign has decided trials. If so, it is not refused when its sources allow only a single mixture.
 
     Raises:
-        ConfigError: names the configuration, the source and the mend.
+        ConfigError: names the configuration, the source and the fix.
     """
     from admire.data.prepared_source import check_files
 
@@ -44,7 +45,7 @@ def check_sources(campaign: Campaign, origin: str, begun: bool = False) -> None:
             if path.is_file():
                 card = read_json(path)
                 check_files(campaign, name, card)
-                if "first_dropped" in card:  # one that an earlier version prepared stands as it is
+                if "first_dropped" in card:  # Cards of earlier versions lack this key; their sources stay accepted.
                     Tally.of(card).check(name, source.left_out_at_most)
                 most.append(card["splits"]["train"]["rows"])
             else:
@@ -60,12 +61,12 @@ def check_sources(campaign: Campaign, origin: str, begun: bool = False) -> None:
             check_freedom(campaign, np.array(most))
         prior_of(campaign, space, np.minimum(most, campaign.rows(campaign.target)))
     except ConfigError as error:
-        known = "" if prepared else " (the sizes of the files tell already; there can be less)"
+        known = "" if prepared else " (known from the sizes of the files; after preparation there may be fewer rows)"
         raise ConfigError(f"{origin}: {error}{known}") from None
 
 
 def rows_known(campaign: Campaign) -> np.ndarray:
-    """K training rows that each source holds; of one that is not prepared no more than that, infinite where unknown."""
+    """The training rows of the K sources: exact for prepared ones, otherwise upper bounds, which are infinite if unknown."""
     layout, digests = Layout(Path(campaign.results)), source_digests(campaign)
     cards = {name: layout.card(name, digests[name]) for name in campaign.sources}
     return np.array(
@@ -77,7 +78,7 @@ def rows_known(campaign: Campaign) -> np.ndarray:
 
 
 def check_masks(campaign: Campaign, origin: str) -> None:
-    """Refuse a new campaign conversations that an earlier version prepared, which took what counts in the loss on trust.
+    """Refuse a new campaign with conversations that an earlier version prepared without checking which tokens count in the loss.
 
     Raises:
         ConfigError: names the configuration and the folders to remove.
@@ -87,13 +88,13 @@ def check_masks(campaign: Campaign, origin: str) -> None:
     if old := [card.parent for card in cards if card.is_file() and is_unchecked(read_json(card))]:
         folders = " ".join(shlex.quote(str(folder)) for folder in old)
         raise ConfigError(
-            f"{origin}: an earlier version prepared {len(old)} sources without checking what counts in the loss; have them "
+            f"{origin}: an earlier version prepared {len(old)} sources without checking which tokens count in the loss; have them "
             f"prepared again: rm -r {folders} (rows that were right are the same again, and so are their trials)"
         )
 
 
 def check_commits(campaign: Campaign, origin: str) -> None:
-    """Refuse sources from the hub that were prepared at another commit than the one that this machine now has.
+    """Refuse sources from the hub that were prepared from another commit than the one that is now on this machine.
 
     Raises:
         ConfigError: names the configuration, the source and both commits.

@@ -1,4 +1,4 @@
-"""Are the benchmark tasks known, and does the objective go their way?"""
+"""Do the tasks of the suites exist, and does the objective weigh each metric with the right sign?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from admire.evaluate.lm_eval_suite import check_tasks as check_suite
 
 
 def check_tasks(campaign: Campaign, origin: str) -> None:
-    """Refuse suites with tasks that do not exist or cannot be scored as asked, and objectives against a task's direction.
+    """Refuse suites whose tasks do not exist or cannot be scored as the YAML says, and an objective that rewards worse scores.
 
     Raises:
         ConfigError: names the key.

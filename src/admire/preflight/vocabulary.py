@@ -1,4 +1,4 @@
-"""How many entries a tokenizer has, and how many embeddings a model: a token beyond them ends a training on its first batch."""
+"""Has each model an embedding for every token of its tokenizer? A token without one ends a training at its first batch."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ def check_vocabulary(campaign: Campaign, model: Model, embeddings: int | None) -
     """Refuse a tokenizer with more entries than a model has embeddings.
 
     Args:
-        embeddings: those that the model's configuration names; None where it names none.
+        embeddings: how many the model's configuration names; None if it names no number.
 
     Raises:
-        ConfigError: names both; begins with what stands behind `models.<name>`.
+        ConfigError: names both numbers. The caller puts `models.<name>` in front of the message.
     """
     base = base_campaign(model, campaign.results)
     if base is not None:
         if ready_tokenizer(base) == ready_tokenizer(campaign) and tokenizer_owner(base) == tokenizer_owner(campaign):
-            return  # it is trained with this very tokenizer
-        embeddings = entries(base)  # whatever its architecture says: they are made for the tokenizer
+            return  # The base model is trained with this very tokenizer.
+        # A base model gets as many embeddings as the tokenizer of its campaign has entries, whatever its architecture says.
+        embeddings = entries(base)
     size = entries(campaign)
     if size is None or embeddings is None or size <= embeddings:
         return
@@ -44,8 +45,10 @@ def check_vocabulary(campaign: Campaign, model: Model, embeddings: int | None) -
 
 
 def entries(campaign: Campaign) -> int | None:
-    """One more than the largest number that the campaign's tokenizer gives a token; of one that is not trained yet the most that it
-    may have; None while it is not on this machine."""
+    """The largest token id of the campaign's tokenizer, plus 1.
+
+    Of a tokenizer that is not trained yet it is the vocabulary that the YAML allows. None if the files are not on this machine.
+    """
     path = ready_tokenizer(campaign)
     if path is not None:
         return _entries_at(path)
@@ -55,10 +58,10 @@ def entries(campaign: Campaign) -> int | None:
 
 
 def check_tokenizer_files(path: str) -> None:
-    """Refuse a folder that holds no tokenizer.
+    """Refuse a folder that does not exist or holds no tokenizer; a name on the hub is not checked.
 
     Raises:
-        ConfigError: names it.
+        ConfigError: names the folder.
     """
     if on_hub(path):
         return
@@ -74,7 +77,7 @@ def check_tokenizer_files(path: str) -> None:
 
 
 def _entries_at(path: str) -> int | None:
-    """The same of a tokenizer's files; None where they do not tell."""
+    """The largest token id in a tokenizer's files, plus 1; None if none of the files that list tokens is there."""
     try:
         check_settings(path, SETTINGS)
         numbers = [*_vocabulary(path), *_added(path)]
@@ -96,7 +99,7 @@ def _vocabulary(path: str) -> list[int]:
 
 
 def _added(path: str) -> list[int]:
-    """Numbers of tokens that were added later, which other files than the vocabulary may name."""
+    """Ids of tokens that were added to the vocabulary later and are listed in files of their own."""
     found: list[int] = []
     config, added = model_file(path, "tokenizer_config.json"), model_file(path, "added_tokens.json")
     if config is not None:

@@ -1,4 +1,4 @@
-"""Are the weights at a path whole? Told from their names, sizes and headers, without reading a number of them."""
+"""Are the model weights at a path complete? Names, sizes and headers of the files show it without reading the tensors."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from admire.preflight.hub import model_file, on_hub
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 POINTER = b"version https://git-lfs.github.com/spec/"
-LONGEST_HEADER = 100_000_000  # bytes, the limit of the format
+LONGEST_HEADER = 100_000_000  # The safetensors format allows no header of more bytes.
 
 
 def check_files(path: str) -> None:
-    """Refuse weights of which something is missing, cut short or a pointer to elsewhere; of a name on the hub what is in the cache.
+    """Refuse model weights of which a file is missing, cut short, or a git-lfs pointer instead of the file.
 
     Args:
-        path: a folder or a name on the hub.
+        path: a folder, or a name on the hub, of which the files in the cache are checked.
 
     Raises:
-        ConfigError: names the file; begins with what stands behind `models.<name>`.
+        ConfigError: names the file. The caller puts `models.<name>` in front of the message.
     """
     index, one = model_file(path, INDEX), model_file(path, ONE)
     if one is not None and index is not None:
@@ -37,22 +37,22 @@ def check_files(path: str) -> None:
         return
     if index is None:
         if on_hub(path):
-            return  # not fetched yet
+            return  # The weights were not fetched yet.
         raise ConfigError(
             f".path: {path} holds no {ONE} and no {INDEX}; save the weights in that form, pickles are not opened"
         )
-    told = read_json_file(index)
-    places = told.get("weight_map")
+    content = read_json_file(index)
+    places = content.get("weight_map")
     if (
         not isinstance(places, dict)
-        or "metadata" not in told
+        or "metadata" not in content
         or not all(isinstance(shard, str) for shard in places.values())
     ):
         raise ConfigError(f".path: {index} is no index of weights; copy it again")
     held: dict[str, set[str]] = {}
     for tensor, shard in places.items():
         if Path(shard).name != shard:
-            # Such a file would be loaded, and be no part of what the weights are known by.
+            # transformers would load such a file, but the digest of the weights covers only files of this folder.
             raise ConfigError(
                 f".path: {index} names {shard}, in another folder; lay the file beside the index, and name it there"
             )
@@ -66,13 +66,14 @@ def check_files(path: str) -> None:
 
 
 def check_kind(path: str, config: dict[str, Any]) -> None:
-    """Refuse weights that are no whole model in plain numbers.
+    """Refuse quantised model weights and adapters, which are not trained.
 
     Args:
-        config: what `config.json` says.
+        path: a folder or a name on the hub.
+        config: the content of its `config.json`.
 
     Raises:
-        ConfigError: begins with what stands behind `models.<name>`.
+        ConfigError: names the file. The caller puts `models.<name>` in front of the message.
     """
     parts = [config, *(value for value in config.values() if isinstance(value, dict))]
     if any("quantization_config" in part for part in parts):
@@ -88,14 +89,18 @@ def check_kind(path: str, config: dict[str, Any]) -> None:
 
 
 def check_tensors(path: str) -> None:
-    """Refuse weights whose files lack tensors of the architecture, or hold them in other shapes, as the library would load them; on
-    the hub those in the cache. Where that is not known before the numbers are read, a line says so.
+    """Refuse model weights whose files lack tensors of the architecture or hold them in other shapes.
+
+    transformers compares names and shapes without reading the tensors. If it cannot, this prints a line that says so.
+
+    Args:
+        path: a folder, or a name on the hub, of which the files in the cache are checked.
 
     Raises:
-        ConfigError: names the first tensors; begins with what stands behind `models.<name>`.
+        ConfigError: names the first tensors. The caller puts `models.<name>` in front of the message.
     """
     if model_file(path, ONE) is None and model_file(path, INDEX) is None:
-        return  # not fetched yet
+        return  # The weights were not fetched yet.
     from admire.evaluate.loading import NotCheckedError, check_whole
 
     try:
@@ -109,13 +114,17 @@ def check_tensors(path: str) -> None:
                 f".path: {path}: these weights cannot be loaded ({reason}); restore them, or choose others"
             ) from None
         print(
-            f"{path}: not checked whether these weights are whole ({reason}); known once they are loaded",
+            f"{path}: it was not checked whether these weights are complete ({reason}); this shows when they are loaded",
             file=sys.stderr,
         )
 
 
 def check_settings(path: str, names: Iterable[str]) -> None:
-    """Refuse files of settings that cannot be read, or in which a key stands twice; those that are not there are none.
+    """Refuse JSON files of settings that cannot be read or in which a key stands twice; missing files are accepted.
+
+    Args:
+        path: the folder or name on the hub of a model or tokenizer.
+        names: the files to check.
 
     Raises:
         ConfigError: as `read_json_file`.
@@ -126,10 +135,10 @@ def check_settings(path: str, names: Iterable[str]) -> None:
 
 
 def read_json_file(path: Path) -> dict[str, Any]:
-    """What a JSON file of a model says.
+    """The content of a JSON file of a model or tokenizer.
 
     Raises:
-        ConfigError: if it is a pointer, cannot be read or is no mapping, or if a key stands twice in it.
+        ConfigError: if it is a git-lfs pointer, cannot be read or is no mapping, or if a key stands twice in it.
     """
     try:
         raw = path.read_bytes()
@@ -149,7 +158,7 @@ def read_json_file(path: Path) -> dict[str, Any]:
 
 
 class _Twice(Exception):
-    """A key that stands twice, of which Python's reader takes the last."""
+    """Raised for a key that stands twice, because Python's JSON reader would silently take the last value."""
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -166,7 +175,11 @@ def _check_pointer(path: Path, begin: bytes) -> None:
 
 
 def _tensors(path: Path) -> set[str]:
-    """Names of the tensors of a safetensors file that is as long as its header says."""
+    """The names of the tensors in a safetensors file.
+
+    Raises:
+        ConfigError: if the file cannot be read, is no safetensors file, or is not as long as its header says.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as stream:
