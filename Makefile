@@ -1,11 +1,12 @@
-# Every command makes the environment if need be; with it active (. .venv/bin/activate) the commands can be typed plainly.
+# Every target makes the environment .venv/ if it is missing or out of date. In the activated environment (. .venv/bin/activate) the
+# commands of the recipes can also be typed by hand.
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM := false
 CORES ?= 2
 
-# Snakemake ends in a traceback where it can have no cache: a home folder that cannot be written is no reason to stop.
+# Snakemake ends with a traceback if it cannot write its cache, so a home folder that is not writable gets one in this folder.
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 ifneq ($(shell mkdir -p '$(CACHE)/snakemake' 2>/dev/null && test -w '$(CACHE)/snakemake' && echo yes),yes)
 export HF_HOME ?= $(CACHE)/huggingface
@@ -20,7 +21,7 @@ help:
 	@echo "make test-slurm a real Slurm cluster on this machine, up, tested, down (root; installs Debian's packages)"
 	@echo "make soak       40 random faults over a campaign on such a cluster (20 minutes)"
 	@echo "make lint       ruff, snakefmt, snakemake --lint, mypy"
-	@echo "make env        only the environment, .venv/ (PYTHON=/usr/bin/python3 says of which Python)"
+	@echo "make env        only the environment, .venv/ (PYTHON=/usr/bin/python3 chooses the Python)"
 
 env:
 	@bash envs/make_env.sh
@@ -30,7 +31,7 @@ campaign: env
 	@admire recommend laptop
 
 test: env lint
-	@# two workers: most tests keep one core busy, and the loops spend their time in processes that start
+	@# One worker per core: most tests keep one core busy, and tests of whole campaigns mostly wait for processes to start.
 	python -m pytest --numprocesses $(CORES) --dist worksteal
 
 test-slurm: env

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run by Snakemake inside the new conda environment, from the folder it was started in.
+# Snakemake runs this inside the new conda environment, in the folder in which Snakemake was started.
 set -euo pipefail
 python -m pip install --requirement envs/requirements.lock
 python -m pip install --no-deps --no-build-isolation .

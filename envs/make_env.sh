@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes .venv/ from envs/requirements.lock, or does nothing when it is up to date. Called by `make env`, or `make env PYTHON=...`.
+# Makes .venv/ from envs/requirements.lock; does nothing if .venv/ is up to date. `make env` and `make env PYTHON=...` run this.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.venv/.made-from-$(cat envs/requirements.lock pyproject.toml | sha256sum | cut -c1-16)
 [ -e "$stamp" ] && exit 0
-# to make it anew would empty what the link leads to, which may be another checkout's
+# Making the environment again would empty the folder behind the link, which may belong to another checkout.
 [ -L .venv ] && { echo "make env: .venv is a link to an environment made from other files than these; remove the link (rm .venv), and it is made here" >&2; exit 1; }
 
 python=
@@ -18,7 +18,7 @@ done
 [ -n "$python" ] || { echo "make env: ${PYTHON:+PYTHON=$PYTHON: }Python 3.11 or newer is needed; install it (Debian/Ubuntu: apt-get install python3 python3-venv)" >&2; exit 1; }
 
 if ! "$python" -m venv --clear .venv 2>/dev/null; then
-  # Debian and Ubuntu ship venv apart from Python
+  # On Debian and Ubuntu venv is a package apart from Python.
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv
     "$python" -m venv --clear .venv

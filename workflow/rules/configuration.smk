@@ -1,5 +1,5 @@
-"""The configuration, read once more from its files by the reader of every command: what one refuses the other refuses, in the same
-words. Snakemake's own `config` has lost what was a text and what a number, and keys that stood twice.
+"""The configuration, read again from its files by the function that every `admire` command uses, so that both refuse the same files
+in the same words. Snakemake's own `config` no longer shows which values were texts or numbers and which keys stood twice.
 """
 
 import sys
@@ -9,7 +9,7 @@ from admire.errors import AdmireError
 from admire.output.screen import sentence
 
 try:
-    # how messages name it: the files that it was read from
+    # Messages name the configuration by ORIGIN, the files that it was read from.
     CONFIGURATION, ORIGIN = configuration(
         list(workflow.overwrite_configfiles), dict(workflow.config_settings.config)
     )

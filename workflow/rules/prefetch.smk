@@ -1,4 +1,5 @@
-# On a login node: everything from the hub into this machine's caches. It has no output, so that it looks again each time.
+# To be run where there is a network, such as a login node: it downloads everything from the hub into this machine's caches.
+# It has no output, so it looks for missing files whenever it is run.
 localrules:
     prefetch,
 

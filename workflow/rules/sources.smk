@@ -22,7 +22,7 @@ rule prepare_source:
         LAYOUT.root / "logs" / "sources" / "{source}" / "{digest}.log",
     conda:
         "../../envs/admire.yaml"
-    # more with `--set-threads prepare_source=8`, or in a profile; they decide nothing but the time it takes
+    # `--set-threads prepare_source=8`, or a profile, gives it more; they only change how long it takes.
     threads: 1
     params:
         campaign=lambda wildcards: config_arguments(

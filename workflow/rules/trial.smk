@@ -3,7 +3,8 @@ localrules:
     build_data,
 
 
-# A trial's files depend on nothing but its digest: no edge to sources or proposals, or a touched file would retrain.
+# A trial's files depend only on its digest. The rules have no sources or proposals as inputs, because a touched file would then make
+# Snakemake train the trial again.
 
 
 rule trial_spec:
@@ -50,7 +51,7 @@ rule train:
         TRIAL.logs / "train.log",
     benchmark:
         TRIAL.logs / "train.tsv"
-    # every attempt inside a cluster job would otherwise be three
+    # 0 inside a cluster job, or the Snakemake in the job would itself retry each of the attempts.
     retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
@@ -59,7 +60,7 @@ rule train:
         gpu=all_gpus,
         gpu_model=gpu_model,
         nodes=asked_for("nodes"),
-        # a task a node, which the plugin lets only MPI jobs have
+        # One Slurm task per node; the executor plugin sets the number of tasks only for MPI jobs.
         mpi=of_several_nodes(lambda asks: "srun"),
         tasks=of_several_nodes(lambda asks: asks.nodes),
         tasks_per_gpu=of_several_nodes(lambda asks: 0),
@@ -79,9 +80,10 @@ rule train:
         cost=trial_cost,
     message:
         "trial {wildcards.model} {wildcards.digest}: train ({params.cost}, {resources.gpu} GPUs, at most {resources.runtime} min)"
-    # In a Slurm job the training is srun's direct child, one on each node: nothing else is told of the time limit or a preemption.
-    # It starts a process a GPU itself; where it breaks on one node, it is ended on the others. What srun says of its end is put
-    # into the job's log: Snakemake deletes {log} when it tries again. Where `admire train` cannot even start, nobody else notes the node.
+    # In a Slurm job srun starts one `admire train` per node as its direct child, because Slurm signals time limits and preemptions only
+    # to these. `admire train` itself starts one process per GPU; if it breaks on one node, srun ends it on the others. The end of {log}
+    # is copied into the job's own log, because Snakemake deletes {log} before it tries again. The node is noted in jobs.txt, because
+    # `admire train` cannot note it if it does not even start.
     shell:
         "${{SLURM_JOB_ID:+srun --overlap -N{resources.nodes:q} -n{resources.nodes:q} -c {threads} --cpu-bind=none "
         "--kill-on-bad-exit=1}} admire train {params.folder:q} --share {params.share:q} {params.campaign:q} --resources {params.resources:q} {params.validation:q} "
@@ -97,7 +99,7 @@ rule evaluate:
         TRIAL.evaluation("{suite}", "{digest8}"),
     log:
         TRIAL.logs / "evaluate-{suite}-{digest8}.log",
-    # as often as a training: the subcommand itself counts what broke, and ends with a record
+    # As many retries as for a training; `admire evaluate` itself counts the attempts that broke and then records the failure.
     retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
@@ -106,7 +108,7 @@ rule evaluate:
         gpu=all_gpus,
         gpu_model=gpu_model,
         nodes=asked_for("nodes"),
-        # in one job with the training the same as that one's
+        # When grouped, the training and its evaluations are one job, so both request the same.
         mpi=of_several_nodes(lambda asks: "srun"),
         tasks=of_several_nodes(lambda asks: asks.nodes),
         tasks_per_gpu=of_several_nodes(lambda asks: 0),
@@ -115,7 +117,7 @@ rule evaluate:
         mem_mb=memory,
         slurm_partition=partition,
         slurm_extra=slurm_extra,
-        # one at a time in the training's job: side by side they would ask for its GPUs as often
+        # Grouped evaluations run one after another; otherwise the job would request GPUs for all of them at once.
         evaluations=1,
     params:
         folder=trial_folder,
@@ -131,8 +133,8 @@ rule evaluate:
         "--resources {params.resources:q} --attempts {params.attempts:q} 2> {log:q}"
 
 
-# The same for trials that stop early. A longer training goes on from what a shorter one left, and depends on nothing for it: it was
-# decided when the shorter one was finished, and begins anew where that left nothing.
+# The same rules for trials that stop early. A longer training resumes from the shorter one's checkpoint, or restarts if there is
+# none. The shorter training is no input: the longer one is proposed only after the shorter one has finished.
 
 
 use rule train as train_short with:
