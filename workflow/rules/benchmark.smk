@@ -5,7 +5,7 @@ localrules:
 
 checkpoint propose_benchmark:
     input:
-        lambda wildcards: [path for one in RUNS.values() for path in updates_of(one)],
+        lambda wildcards: inputs.before_mixtures(TARGETS),
     output:
         FILES.special(BENCHMARK),
     log:
@@ -22,7 +22,7 @@ checkpoint propose_benchmark:
 
 rule compare:
     input:
-        before_comparison,
+        lambda wildcards: inputs.before_comparison(TARGETS, wildcards.campaign),
     output:
         table=report(
             LAYOUT.benchmark("{campaign}") / "summary.csv",

@@ -8,7 +8,7 @@ localrules:
 
 checkpoint propose:
     input:
-        before_proposal,
+        before_decision(inputs.before_proposal),
     output:
         FILES.proposal("{step}", "{lane}"),
     log:
@@ -25,7 +25,7 @@ checkpoint propose:
 
 checkpoint update:
     input:
-        before_update,
+        before_decision(inputs.before_update),
     output:
         FILES.update("{step}", "{lane}"),
     log:
@@ -42,9 +42,7 @@ checkpoint update:
 
 checkpoint propose_base:
     input:
-        lambda wildcards: [
-            card for base, _ in BASE_CAMPAIGNS.values() for card in cards_of(base)
-        ],
+        lambda wildcards: inputs.before_base(TARGETS),
     output:
         FILES.special(BASE),
     log:
@@ -61,7 +59,7 @@ checkpoint propose_base:
 
 checkpoint propose_final:
     input:
-        lambda wildcards: updates_of(RUNS[wildcards.campaign]),
+        lambda wildcards: TARGETS.updates(RUNS.running[wildcards.campaign]),
     output:
         FILES.special(f"{FINAL}_{{step}}"),
     log:
@@ -78,7 +76,7 @@ checkpoint propose_final:
 
 rule report:
     input:
-        before_report,
+        lambda wildcards: inputs.before_report(TARGETS, wildcards.campaign),
     output:
         page=report(FILES.report, caption="../report/report.rst", category="Report"),
         recommendation=report(

@@ -1,5 +1,5 @@
-"""Validation, the campaigns that this run knows, and the target functions. Targets look at files, never at
-`checkpoints.X.get`: at start-up that learns of one round at a time (docs/decisions.md).
+"""What this run knows, and adapters between Snakemake's wildcards and the package's functions, which hold all logic: what is
+wanted next (`admire.loop.targets`), what waits for what (`admire.loop.inputs`).
 """
 
 import json
@@ -11,31 +11,23 @@ from pathlib import Path
 
 import yaml
 
+import admire.loop.inputs as inputs
 import admire.loop.schedule as schedule
 from admire.campaign import loading
 from admire.campaign.fidelity import fidelities, label
-from admire.campaign.layout import BASE, BENCHMARK, FINAL, Layout, standing
-from admire.campaign.recipes import (
-    base_campaign,
-    source_digests,
-    suite_digest,
-    tokenizer_digest,
-    tokenizer_owner,
-)
+from admire.campaign.layout import BASE, BENCHMARK, FINAL
 from admire.campaign.site import make_site, memory_mb
 from admire.campaign.validation_plan import validation_plan
 from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
+from admire.loop.digest_owners import digest_owners
+from admire.loop.runs import known_runs
+from admire.loop.targets import Targets
 from admire.output.screen import sentence
-from admire.trials.decision_records import read_proposal
 from admire.trials.attempts import LEGS, Attempts
 from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
 
-# Steps planned ahead of what is known, a lane: enough to keep the scheduler busy, few enough to keep the DAG small.
-HORIZON = 5
-# Of a lane's updates that stay as they are one in so many is asked for: few, and short enough a way for Snakemake's recursion.
-STRETCH = 20
 # Real tries at a training; one more only records that it failed. LEGS more may be stopped or taken back by its scheduler.
 ATTEMPTS = 3
 
@@ -57,20 +49,7 @@ def admire(*arguments, campaign):
 
 try:
     CAMPAIGN = loading.parse(CONFIGURATION, ORIGIN)
-    # Campaigns that run here: this one, and its rivals in the benchmark.
-    RUNS = {
-        one.name: one
-        for one in (CAMPAIGN, *map(CAMPAIGN.rival, CAMPAIGN.benchmark.methods))
-    }
-    # Campaigns that only lend a base model: name -> (campaign, its YAML).
-    BASE_CAMPAIGNS = {
-        (base := base_campaign(model, CAMPAIGN.results)).name: (
-            base,
-            model.base.campaign,
-        )
-        for model in CAMPAIGN.models
-        if model.base
-    }
+    RUNS = known_runs(CAMPAIGN)
     # What the profile says of the cluster; on a laptop nothing. Its groups are known only when jobs are planned.
     DEFAULTS = workflow.resource_settings.default_resources or {}
     SITE = make_site(
@@ -83,7 +62,14 @@ except AdmireError as error:
 BESIDE = shlex.quote(str(Path(sys.executable).parent))
 shell.prefix(f'export PATH="$PATH":{BESIDE}; '.replace("{", "{{").replace("}", "}}"))
 
-LAYOUT = Layout(Path(CAMPAIGN.results))
+try:
+    OWNERS = digest_owners(RUNS)
+    VALIDATIONS = {name: validation_plan(one) for name, one in RUNS.owners}
+except AdmireError as error:  # a file that a digest is made of cannot be read
+    sys.exit(sentence(str(error)))
+
+TARGETS = Targets(RUNS)
+LAYOUT = RUNS.layout
 NODES = Nodes(CAMPAIGN.results)
 FILES = LAYOUT.campaign("{campaign}")
 TRIAL = LAYOUT.trial("{model}", "{digest}")
@@ -106,175 +92,36 @@ def config_arguments(campaign):
     """How a job names a campaign to a subcommand; the configuration as this run merged it, or the base campaign's YAML. A list of words, as
     every parameter of several words: each is quoted where a shell line is made of them.
     """
-    if campaign in BASE_CAMPAIGNS:
-        path, results = BASE_CAMPAIGNS[campaign][1], CAMPAIGN.results
+    if campaign in RUNS.lenders:
+        path, results = RUNS.lenders[campaign].file, CAMPAIGN.results
         return ["--campaign", path, "--results", results]
     return ["--campaign", LAYOUT.campaign(campaign).config]
 
 
-# What a digest in a path stands for; rivals share everything with the campaign itself.
-OWNERS = [(name, one) for name, (one, _) in BASE_CAMPAIGNS.items()] + [
-    (CAMPAIGN.name, CAMPAIGN)
-]
-try:
-    SOURCES = {
-        (source, digest): name
-        for name, one in OWNERS
-        for source, digest in source_digests(one).items()
-    }
-    VALIDATIONS = {name: validation_plan(one) for name, one in OWNERS}
-    TOKENIZERS = {
-        tokenizer_digest(one): next(
-            (
-                base
-                for base, (two, _) in BASE_CAMPAIGNS.items()
-                if two == tokenizer_owner(one)
-            ),
-            name,
-        )
-        for name, one in OWNERS
-        if tokenizer_owner(one) is not None
-    }
-    SUITES = {
-        (suite, suite_digest(CAMPAIGN, suite, split)): split
-        for suite in CAMPAIGN.evaluation
-        for split in ("validation", "test")
-    }
-except AdmireError as error:  # a file that a digest is made of cannot be read
-    sys.exit(sentence(str(error)))
-
-
-def cards_of(campaign):
-    return [
-        LAYOUT.card(source, digest)
-        for source, digest in source_digests(campaign).items()
-    ]
-
-
 def model_of(wildcards):
-    """The model whose resources a trial needs: this campaign's, or the base campaign's for a base model."""
-    base = {
-        model.name: model for one, _ in BASE_CAMPAIGNS.values() for model in one.models
-    }
-    own = {model.name: model for model in CAMPAIGN.models}
-    return (own | base if wildcards.digest in base_digests() else base | own)[
-        wildcards.model
-    ]
+    return RUNS.model(wildcards.model, wildcards.digest)
 
 
-def trials_in(proposal):
-    """Every trial of a proposal; none while it is not written."""
-    path = standing(Path(proposal))
-    return [
-        entry.files(LAYOUT)
-        for entry in (read_proposal(path).trials if path.is_file() else ())
-    ]
+def settled(waits):
+    """What a product waits for, of which a part counts only until it exists.
 
-
-def base_digests():
-    base = LAYOUT.campaign(CAMPAIGN.name).special(BASE)
-    return {trial.folder.name for trial in trials_in(base)}
-
-
-def evaluations_of(proposal, suites, split="validation"):
-    return [
-        trial.evaluation(suite, suite_digest(CAMPAIGN, suite, split))
-        for trial in trials_in(proposal)
-        for suite in suites
-    ]
-
-
-def base_records(campaign):
-    """Records of the base models' trainings, and the decision that asks for them."""
-    if not BASE_CAMPAIGNS:
-        return []
-    proposal = LAYOUT.campaign(campaign).special(BASE)
-    return [
-        proposal,
-        *(trial.train() for trial in trials_in(proposal)),
-    ]
-
-
-# Updates that are found to stay as they are, by this run.
-LEARNT = set()
-
-
-def learnt(campaign, step, lane):
-    """Whether an update exists and is younger than what it waits for."""
-    files = LAYOUT.campaign(campaign.name)
-    update, proposal = files.update(step, lane), files.proposal(step, lane)
-    if update not in LEARNT and update.is_file():
-        waits = [proposal, *evaluations_of(proposal, campaign.deciding_suites)]
-        made = update.stat().st_mtime
-        if all(path.is_file() and path.stat().st_mtime <= made for path in waits):
-            LEARNT.add(update)
-    return update in LEARNT
-
-
-def updates_of(campaign):
-    """Updates that stand for all that are wanted: those to be made, and of the others one in so many.
-
-    Behind these stand the others: each decision waits for its lane's last update. Snakemake asks again at each update, and
-    keeps every answer until it ends; all of them each time would take gigabytes in a thousand trials.
+    Only then `ancient()`: Snakemake drops whatever stands behind an `ancient()` file that is just being written, and the
+    run would end there with exit code 0.
     """
-    wanted, files = schedule.wanted(campaign, HORIZON), LAYOUT.campaign(campaign.name)
-    last = {lane: step for step, lane in wanted}
-    return [
-        files.update(step, lane)
-        for step, lane in wanted
-        if step in (0, last[lane])
-        or step % STRETCH == 0
-        or not learnt(campaign, step, lane)
-    ]
+    once = [ancient(str(path)) for path in waits.once] if waits.settled else waits.once
+    return [*waits.always, *once]
 
 
-def finish_of(campaign, then):
-    """Every update that is wanted; when all lanes have ended, what `then` makes of the final decision's number.
+def before_source(wildcards):
+    source, digest = wildcards.source, wildcards.digest
+    return settled(inputs.before_source(TARGETS, source, digest, OWNERS.tokenizers))
 
-    Cards and base models stand beside them because a proposal that exists does not pass on that one of these is made
-    again, and a run in which nothing else waits for it would end there.
-    """
-    final = schedule.final_step(campaign)
-    return (
-        cards_of(campaign)
-        + base_records(campaign.name)
-        + updates_of(campaign)
-        + ([] if final is None else then(final))
+
+def before_decision(wait):
+    """The inputs of a rule about one step of one lane."""
+    return lambda wildcards: settled(
+        wait(TARGETS, wildcards.campaign, wildcards.step, wildcards.lane)
     )
-
-
-def report_files(wildcards):
-    files = LAYOUT.campaign(CAMPAIGN.name)
-    return finish_of(CAMPAIGN, lambda final: [files.report, files.recommendation])
-
-
-def next_proposals(wildcards):
-    """The next decision of every open lane."""
-    files = LAYOUT.campaign(CAMPAIGN.name)
-    found = []
-    for lane in schedule.lanes(CAMPAIGN):
-        first = 0 if lane.number == 0 else 1
-        initial = files.update(0, 0).is_file()
-        if lane.ended is None and (lane.number == 0 or initial):
-            found.append(files.proposal(max(lane.updated + 1, first), lane.number))
-    return found
-
-
-def next_updates(wildcards):
-    """What is decided and not learnt from yet."""
-    files = LAYOUT.campaign(CAMPAIGN.name)
-    return [
-        files.update(lane.begun, lane.number)
-        for lane in schedule.lanes(CAMPAIGN)
-        if lane.begun > lane.updated
-    ]
-
-
-def benchmark_files(wildcards):
-    done = [finish_of(one, lambda final: []) for one in RUNS.values()]
-    if all(schedule.final_step(one) is not None for one in RUNS.values()):
-        return sum(done, []) + [LAYOUT.benchmark(CAMPAIGN.name) / "summary.csv"]
-    return sum(done, [])
 
 
 def trial_of(wildcards):
@@ -286,8 +133,7 @@ def trial_of(wildcards):
 
 def asking_campaign(wildcards):
     """The campaign whose decisions wait for a training; a base model's is waited for by trainings that cannot do without it."""
-    base = wildcards.digest in base_digests()
-    return [] if base else config_arguments(CAMPAIGN.name)
+    return [] if RUNS.is_base(wildcards.digest) else config_arguments(CAMPAIGN.name)
 
 
 def resources_argument(wildcards):
@@ -297,11 +143,7 @@ def resources_argument(wildcards):
 
 def validation_argument(wildcards):
     """What a training is told about validating; a base model's, what the campaign says that lends it."""
-    owners = {
-        model.name: one for one, _ in BASE_CAMPAIGNS.values() for model in one.models
-    }
-    base = wildcards.digest in base_digests()
-    plan = VALIDATIONS[(owners[wildcards.model] if base else CAMPAIGN).name]
+    plan = VALIDATIONS[RUNS.trained_for(wildcards.model, wildcards.digest).name]
     return ["--validation", plan.model_dump_json()] if plan else []
 
 
@@ -410,68 +252,6 @@ def memory(wildcards):
     return memory_mb(model_of(wildcards).resources)
 
 
-def settled(product, waits):
-    """What `product` waits for until it exists; then it is not made again because one of these was written again.
-
-    Only then `ancient()`: Snakemake drops whatever stands behind an `ancient()` file that is just being written, and the
-    run would end there with exit code 0.
-    """
-    if Path(product).exists():
-        return [ancient(str(path)) for path in waits]
-    return waits
-
-
-def before_source(wildcards):
-    return settled(
-        LAYOUT.card(wildcards.source, wildcards.digest),
-        [LAYOUT.tokenizer(digest) for digest in TOKENIZERS],
-    )
-
-
-def before_proposal(wildcards):
-    """What a decision waits for: prepared sources, and the lane's last update; at the start trained base models."""
-    campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
-    last = schedule.predecessor(int(wildcards.step), int(wildcards.lane))
-    waits = cards_of(campaign)
-    waits += base_records(wildcards.campaign) if last is None else [files.update(*last)]
-    return settled(files.proposal(wildcards.step, wildcards.lane), waits)
-
-
-def before_update(wildcards):
-    """What learning waits for: the decision, the scores of its trials, and the sources, whose sizes are the caps."""
-    files = LAYOUT.campaign(wildcards.campaign)
-    proposal = files.proposal(wildcards.step, wildcards.lane)
-    sources = settled(
-        files.update(wildcards.step, wildcards.lane),
-        cards_of(RUNS[wildcards.campaign]),
-    )
-    return [
-        proposal,
-        *evaluations_of(proposal, CAMPAIGN.deciding_suites),
-        *sources,
-    ]
-
-
-def before_report(wildcards):
-    """Every update, the final training, and the scores of all suites of all trials."""
-    campaign, files = RUNS[wildcards.campaign], LAYOUT.campaign(wildcards.campaign)
-    final = files.special(f"{FINAL}_{schedule.final_step(campaign) or 0:04d}")
-    decided = [
-        files.proposal(step, lane) for step, lane in schedule.wanted(campaign, 0)
-    ]
-    scores = [
-        path
-        for proposal in (*decided, final)
-        for path in evaluations_of(proposal, campaign.evaluation)
-    ]
-    return [*updates_of(campaign), final, *scores]
-
-
-def before_comparison(wildcards):
-    proposal = LAYOUT.campaign(wildcards.campaign).special(BENCHMARK)
-    return [proposal, *evaluations_of(proposal, CAMPAIGN.deciding_suites, "test")]
-
-
 if workflow.is_main_process and workflow.output_settings.dryrun:
     cluster = ["--site", SITE.as_json()] if "runtime" in DEFAULTS else []
     print(
@@ -516,7 +296,7 @@ onstart:
         CAMPAIGN.name
     }
     fetching = {job.rule.name for job in workflow.dag.jobs} == {"prefetch"}
-    for one in RUNS.values():
+    for one in RUNS.running.values():
         if one.name in wanted:
             unfetched = ["--unfetched"] if fetching else []
             said = admire(

@@ -6,7 +6,7 @@ rule train_tokenizer:
     conda:
         "../../envs/admire.yaml"
     params:
-        campaign=lambda wildcards: config_arguments(TOKENIZERS[wildcards.digest]),
+        campaign=lambda wildcards: config_arguments(OWNERS.tokenizers[wildcards.digest]),
     message:
         "train the tokenizer"
     shell:
@@ -26,7 +26,7 @@ rule prepare_source:
     threads: 1
     params:
         campaign=lambda wildcards: config_arguments(
-            SOURCES[wildcards.source, wildcards.digest]
+            OWNERS.sources[wildcards.source, wildcards.digest]
         ),
     message:
         "prepare source {wildcards.source}"

@@ -123,7 +123,7 @@ rule evaluate:
         folder=trial_folder,
         share=trial_share,
         campaign=config_arguments(CAMPAIGN.name),
-        split=lambda wildcards: SUITES[wildcards.suite, wildcards.digest8],
+        split=lambda wildcards: OWNERS.splits[wildcards.suite, wildcards.digest8],
         resources=resources_argument,
         attempts=ATTEMPTS,
     message:
