@@ -1,4 +1,4 @@
-"""By which version a campaign takes programs out of answers: finished scores keep the one that they were made with."""
+"""The version of the rules by which a campaign extracts programs from answers; finished scores keep the version they used."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_files import Function
 
-# Raise when `admire.evaluate.programs` takes another program out of the same answer. 1 found blocks that open with ``` and nothing,
-# `python` or `py` behind it, with plain line ends.
+# Raise this when `admire.evaluate.programs` extracts another program from the same answer. Version 1 found only blocks that open
+# with ``` followed by nothing, `python` or `py`, with plain line ends.
 ANSWERS = 2
 MODULE = "admire.evaluate.programs"
 
 
 def answers_version(campaign: Campaign, suite: Benchmarks) -> int | None:
-    """The version by which a suite's answers are read; None where none of its tasks has ADMIRE take programs out of them.
+    """The version of the rules for a suite's answers; None if ADMIRE extracts programs for none of its tasks.
 
-    Campaigns that began before there were versions, as their lock says, go on with the first.
+    Campaigns whose lock names no version began before there were versions, and continue with the first.
     """
     if not _takes_programs(suite):
         return None
@@ -30,7 +30,7 @@ def answers_version(campaign: Campaign, suite: Benchmarks) -> int | None:
 
 
 def _takes_programs(suite: Benchmarks) -> bool:
-    if suite.include_path is None:  # what lm-eval ships names no function of ADMIRE
+    if suite.include_path is None:  # The task files of lm-eval name no function of ADMIRE.
         return False
     files = task_files.places(suite)
     named = [

@@ -1,4 +1,4 @@
-"""How a batch is shared: rows of one optimiser step = processes x rows that each computes at once x passes."""
+"""The division of a batch: rows per optimiser step = processes x rows that a process computes at once x passes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from admire.errors import ConfigError
 
 @dataclass(frozen=True)
 class Batch:
-    """One optimiser step's rows as a process sees them.
+    """The part of one optimiser step that one process computes.
 
     Attributes:
-        rows: computed at once.
-        passes: forward and backward passes whose gradients are added up (gradient accumulation).
+        rows: number of rows that are computed at once.
+        passes: number of forward and backward passes whose gradients are summed (gradient accumulation).
     """
 
     rows: int
@@ -24,7 +24,7 @@ def share(batch_size: int, processes: int, rows_per_device: int | None) -> Batch
     """Divide a batch among processes and passes.
 
     Raises:
-        ConfigError: if there would be a remainder; names keys and mend, not the place.
+        ConfigError: if there would be a remainder; names the keys and the fix, but not the model.
     """
     each, rest = divmod(batch_size, processes)
     if rest:

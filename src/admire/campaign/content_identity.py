@@ -1,12 +1,12 @@
-"""How what lies under a path enters digests: by its content, or by the path where that had entered before.
+"""The identity of tokenizers and weights in digests: their content, or their path if it is the identity in earlier results.
 
-Version 0.1.0 took a path for whatever it held. Tokenizers and weights that sources and trials of that time were made with keep
-the path as their identity as long as the content is the same, so that what was prepared, trained and scored stays valid. What such
-a path holds is written down once (`contents.json`), when the first run by a later version starts; until then it is what the path
-holds now.
+Version 0.1.0 identified files by their path alone. Tokenizers and weights of sources and trials from that version keep the path as
+their identity as long as their content is unchanged, so that those sources, trials and scores stay valid. The content of each such
+path is recorded once, in `contents.json`, when a later version runs for the first time; until then it is the current content.
 
-Later versions took a tokenizer for its own files, whatever decides beside them how it is loaded (`loaded_by`). Sources of that time
-keep their identity in the same way: what that was is written down when a campaign with such a tokenizer starts.
+Later versions identified a tokenizer by its own files, without the other files that decide how it is loaded (`loaded_by`). Sources
+from those versions keep their identity in the same way: the value of `loaded_by` is recorded when a campaign with such a tokenizer
+starts.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from admire.campaign import contents
 from admire.campaign.layout import Layout
 from admire.campaign.loaded_by import PLAIN, loaded_by
 
-Contents = dict[str, str | None]  # path -> sha256, None where nothing is
-LOADING = (
-    "how tokenizers are loaded"  # beside `KINDS`: a tokenizer's identity -> `loaded_by`, None where it is not known yet
-)
-CHANGED = "changed before it was written down"  # instead of a sha256: no content is this one
+Contents = dict[str, str | None]  # path -> sha256; None if nothing is there
+# This key stands beside those of `KINDS`. It maps a tokenizer's identity to its `loaded_by`, or to None if that is not known yet.
+LOADING = "how tokenizers are loaded"
+# This value is recorded for content that changed before its sha256 was recorded; it equals no sha256.
+CHANGED = "changed before it was written down"
 
 KINDS: dict[str, Callable[[str, Path], str | None]] = {
     "tokenizers": contents.tokenizer,
@@ -35,8 +35,9 @@ KINDS: dict[str, Callable[[str, Path], str | None]] = {
 
 
 def tokenizer_identity(path: str, results: Layout, own_template: bool) -> dict[str, str]:
-    """What a tokenizer enters a source's recipe by: `{"sha256": ...}`, with `loaded_by` where more than its own files decides, or
-    `{"path": path}`.
+    """The identity of a tokenizer in a source's recipe: `{"sha256": ...}`, or `{"path": path}`.
+
+    The sha256 comes with `loaded_by` if other files than the tokenizer's own decide how it is loaded.
 
     Args:
         own_template: see `contents.tokenizer`.
@@ -51,12 +52,12 @@ def tokenizer_identity(path: str, results: Layout, own_template: bool) -> dict[s
 
 
 def weights_identity(path: str, results: Layout) -> dict[str, str]:
-    """What weights enter a trial's digest by: `{"sha256": ...}`, or `{"path": path}`."""
+    """The identity of weights in a trial's digest: `{"sha256": ...}`, or `{"path": path}`."""
     return _identity(path, results, "weights")
 
 
 def earlier(results: Layout, kind: str) -> Contents:
-    """What paths held whose name was an identity before, for one of `KINDS`; for `LOADING` see there."""
+    """The recorded content of paths that are an identity in earlier results, for a kind in `KINDS`; or the values of `LOADING`."""
     try:
         modified = results.contents.stat().st_mtime_ns
     except FileNotFoundError:
@@ -68,10 +69,10 @@ def earlier(results: Layout, kind: str) -> Contents:
 
 
 def to_write_down(results: Layout, tokenizer: str | None) -> dict[str, Contents]:
-    """What `contents.json` is to hold: what it holds, and what was missing and is there now.
+    """The new content of `contents.json`: its present content, and the values that it lacks and that can be determined now.
 
     Args:
-        tokenizer: where the tokenizer of the campaign that starts lies.
+        tokenizer: path of the tokenizer of the campaign that starts; None if it trains one.
     """
     known = {kind: earlier(results, kind) for kind in KINDS}
     held = {
@@ -83,7 +84,7 @@ def to_write_down(results: Layout, tokenizer: str | None) -> dict[str, Contents]
 
 
 def unknown_loading(results: Layout, tokenizer: str | None) -> list[str]:
-    """The identities of a tokenizer, with its own template and without, of which it is not written down how it was loaded."""
+    """The identities of a tokenizer, with and without its own template, for which `LOADING` has no value yet."""
     if tokenizer is None or contents.located(tokenizer) is None:
         return []
     kinds = ("tokenizers", "tokenizers without template")
@@ -106,7 +107,7 @@ def _written(path: Path, _modified: int) -> dict[str, Contents]:
 
 @functools.cache
 def _found(root: Path, kind: str) -> Contents:
-    """Look through what was prepared and tried for paths that stand for their content; nothing new adds to them."""
+    """Search prepared sources and trials for paths that are an identity. The result can be cached, since no new ones are made."""
     if kind == "weights":
         specs = map(_read, sorted(root.glob("trials/*/*/spec.json")))
         paths = _paths(spec["decides"]["model"] for spec in specs)

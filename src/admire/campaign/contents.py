@@ -1,7 +1,7 @@
-"""What lies under a path of the YAML, known by its content: weights, tokenizers and single files, wherever they lie.
+"""The sha256 of weights, tokenizers and single files to which paths in the YAML lead.
 
-A large file is hashed once. What its sha256 was is kept in the results folder and holds as long as size, times and inode are the
-same: a copy over the file, a touch or another node's own copy is hashed again, and nothing else.
+A large file is hashed once. Its sha256 is cached in the results folder, and is valid as long as the file's path, size, times and
+inode are the same. The file is hashed again only if it is overwritten or touched, or if another node has a copy of its own.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ SETTINGS = {
     "special_tokens_map.json",
     "added_tokens.json",
 }
-# keys of settings that say who wrote them where, and nothing of what they hold
+# These keys of settings record which program wrote a file and where, which says nothing about the content.
 SIGNATURES = {"transformers_version", "_name_or_path", "name_or_path", "local_files_only", "is_local"}
 
-SMALL = 1 << 20  # bytes of a file that is hashed in no time
-LARGE = 4 << 30  # bytes of a file that takes so long that it is said
+SMALL = 1 << 20  # A file of at most this many bytes is hashed so quickly that its sha256 is not cached.
+LARGE = 4 << 30  # Hashing a file of more bytes takes so long that a message announces it.
 
 
 def weights(path: str, hashes: Path) -> str | None:
-    """The sha256 of the weights at a path, and of what says how they are read; None when there are none.
+    """One sha256 of the weights at a path and of the configuration by which they are loaded; None if there are no weights.
 
     Args:
         path: a folder or a name on the hub.
-        hashes: the folder in which sha256 of large files are kept.
+        hashes: the folder in which the sha256 of large files are cached.
 
     Raises:
         ConfigError: if a file cannot be read.
@@ -70,10 +70,10 @@ def weights(path: str, hashes: Path) -> str | None:
 
 
 def weights_elsewhere(path: str, hashes: Path) -> str | None:
-    """The sha256 of weights that an index names beyond its folder, which are no part of `weights`; None when there are none.
+    """One sha256 of the weights outside the folder that its index names, which `weights` does not cover; None if there are none.
 
     Args:
-        hashes: the folder in which sha256 of large files are kept.
+        hashes: the folder in which the sha256 of large files are cached.
 
     Raises:
         ConfigError: if a file cannot be read.
@@ -84,7 +84,7 @@ def weights_elsewhere(path: str, hashes: Path) -> str | None:
         try:
             places = json.loads(_bytes(index)).get("weight_map")
             names = {str(name) for name in places.values()}
-        except (ValueError, AttributeError, RecursionError):  # what it is then, whoever loads it says
+        except (ValueError, AttributeError, RecursionError):  # The code that loads the weights reports a broken index.
             continue
         beyond = {name: index.parent / name for name in sorted(names) if Path(name).name != name}
         found |= {name: file(place, hashes) for name, place in beyond.items() if place.is_file()}
@@ -92,12 +92,12 @@ def weights_elsewhere(path: str, hashes: Path) -> str | None:
 
 
 def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
-    """The sha256 of the tokenizer at a path, None when there is none.
+    """One sha256 of the tokenizer at a path; None if there is none.
 
     Args:
         path: a folder or a name on the hub.
-        hashes: the folder in which sha256 of large files are kept.
-        own_template: its chat template counts; False where another one is used instead.
+        hashes: the folder in which the sha256 of large files are cached.
+        own_template: whether its chat template counts; pass False if another template is used instead.
 
     Raises:
         ConfigError: if a file cannot be read.
@@ -114,16 +114,16 @@ def tokenizer(path: str, hashes: Path, own_template: bool = True) -> str | None:
 
 
 def text_file(path: str) -> str | None:
-    """The sha256 of a small file, None when there is none."""
+    """The sha256 of a small file; None if there is no such file."""
     found = Path(path)
     return hashlib.sha256(_bytes(found)).hexdigest() if found.is_file() else None
 
 
 def file(path: Path, hashes: Path) -> str:
-    """The sha256 of a file's bytes, looked up where it was taken before.
+    """The sha256 of a file's bytes, from the cache if it was computed before.
 
     Args:
-        hashes: the folder in which sha256 of large files are kept.
+        hashes: the folder in which the sha256 of large files are cached.
 
     Raises:
         ConfigError: if the file cannot be read.
@@ -144,13 +144,13 @@ def file(path: Path, hashes: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{path}: this file cannot be read ({error.strerror}); make it readable") from None
     if hashes.parent.is_dir():
-        with contextlib.suppress(OSError):  # who may not write here hashes again
+        with contextlib.suppress(OSError):  # A user who may not write to the cache hashes again next time.
             _keep(known, {"path": place, "sha256": found})
     return found
 
 
 def located(path: str) -> Path | None:
-    """The folder of a model or tokenizer: the path itself, or the snapshot of a name on the hub that is in its cache; else None."""
+    """The folder of a model or tokenizer: the path itself, or the snapshot in the hub's cache for a name on the hub; else None."""
     if Path(path).exists() or path.startswith((".", "/", "~")) or path.count("/") > 1:
         return Path(path) if Path(path).is_dir() else None
     from huggingface_hub import constants
@@ -163,7 +163,7 @@ def located(path: str) -> Path | None:
 
 
 def matching(folder: Path, patterns: tuple[str, ...]) -> dict[str, Path]:
-    """Name within the folder -> file, of the files that match; no hidden ones."""
+    """Relative path -> path, of the files in a folder that match one of the patterns; hidden files are left out."""
 
     def files() -> Iterator[tuple[str, Path]]:
         for pattern in patterns:
@@ -179,7 +179,7 @@ def _together(found: dict[str, str]) -> str:
 
 
 def _of_setting(path: Path, hashes: Path, without: Set[str] = frozenset()) -> str:
-    """The sha256 of a file; of one that holds settings, that of what they say, without `without`."""
+    """The sha256 of a file, or, for a file of settings, of its content without `SIGNATURES` and the keys in `without`."""
     if path.name not in SETTINGS:
         return file(path, hashes)
     raw = _bytes(path)
@@ -188,7 +188,7 @@ def _of_setting(path: Path, hashes: Path, without: Set[str] = frozenset()) -> st
         if isinstance(content, dict):
             content = {key: value for key, value in content.items() if key not in SIGNATURES | without}
         raw = canonical(content).encode()
-    except ValueError:  # what it is then, whoever reads it says
+    except ValueError:  # The code that reads the settings reports that they are not JSON.
         pass
     return hashlib.sha256(raw).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The fidelities of a campaign: every model size, trained to every share of its steps."""
+"""The fidelities of a campaign: all pairs of a model size and a fraction of its training steps."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from admire.space.steps import DECAY_SHARE
 
 @dataclass(frozen=True)
 class Fidelity:
-    """One of them.
+    """A model size that is trained to a fraction of its steps.
 
     Attributes:
-        share: of the training steps, in (0, 1].
-        cost: nominal cost of a trial that begins anew, in the budget's unit.
+        share: fraction of the training steps, in (0, 1].
+        cost: nominal cost of a trial that starts at step 0, in the budget's unit.
     """
 
     model: Model
@@ -25,12 +25,12 @@ class Fidelity:
 
     @property
     def name(self) -> str:
-        """How tables call it."""
+        """The name of the fidelity in tables, such as `S @ 25 %`."""
         return label(self.model.name, self.share)
 
 
 def fidelities(campaign: Campaign) -> tuple[Fidelity, ...]:
-    """All of them, cheapest first."""
+    """All fidelities of a campaign, the cheapest first."""
     fixed = campaign.fidelity.fixed
     every = (
         Fidelity(model, share, money.times(model.cost, money.total([fixed, money.times(money.left(1, fixed), share)])))
@@ -41,11 +41,13 @@ def fidelities(campaign: Campaign) -> tuple[Fidelity, ...]:
 
 
 def kept(campaign: Campaign) -> float:
-    """Of a model's cost, what going on with a trial need not pay again, times the share to which it was trained: all
-    but the decay."""
+    """The saving when a trial is resumed: `kept * f * cost`, for a trial trained to the fraction f and a model of cost `cost`.
+
+    The fixed cost is paid again, and so are the steps in which the learning rate decayed.
+    """
     return money.times(money.left(1, DECAY_SHARE), money.left(1, campaign.fidelity.fixed))
 
 
 def label(model: str, share: float | str) -> str:
-    """A model that is trained to a share of its steps, in words: `S @ 25 %`; trained to the end it is `S`."""
+    """The name of a model that is trained to a fraction of its steps, such as `S @ 25 %`; after the whole training, `S`."""
     return model if float(share) == 1 else f"{model} @ {100 * float(share):g} %"

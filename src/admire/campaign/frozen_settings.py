@@ -1,8 +1,8 @@
-"""The part of a campaign that decides outcomes, frozen at its first real run and compared ever after: its settings, what lies
-under the paths that they name, and the content of its sources.
+"""The part of a campaign that decides outcomes. It is frozen at the first real run, and later runs are compared with it.
 
-Budget, lanes, costs, resources, objective, optimiser and further evaluation suites may change: they decide what is tried
-or looked at next, not what a finished trial means.
+It consists of settings, the content of the paths that they name, and the content of the sources. Budget, lanes, costs, resources,
+objective, optimiser and further evaluation suites may change: they decide which trials and scores come next, but not what a
+finished trial means.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
-LOADING, ELSEWHERE = "tokenizer (how it is loaded)", "(files elsewhere)"  # keys that earlier locks have not
-SHOWN = 16  # digits of one in a message
+LOADING, ELSEWHERE = "tokenizer (how it is loaded)", "(files elsewhere)"  # Locks of earlier versions lack these keys.
+SHOWN = 16  # A message shows this many digits of a sha256.
 
 
 def deciding(campaign: Campaign) -> dict[str, Any]:
-    """What must stay as it was under one campaign name."""
+    """The settings that may not change under one campaign name."""
     models = {}
     for model in campaign.models:
         frozen = model.model_dump(include={"architecture", "path", "base", "rows", "training"}, exclude_none=True)
         if model.resources.gpus == 0:
-            frozen["threads"] = model.resources.threads  # sums on CPU depend on it
+            frozen["threads"] = model.resources.threads  # Floating-point sums on CPU depend on it.
         models[model.name] = frozen
     stops = {"fidelity": campaign.fidelity.model_dump(include={"steps"})} if len(campaign.fidelity.steps) > 1 else {}
     return {
@@ -45,13 +45,14 @@ def deciding(campaign: Campaign) -> dict[str, Any]:
 
 
 def fresh(campaign: Campaign) -> dict[str, Any]:
-    """What is frozen of a campaign that begins."""
+    """The content of the lock of a campaign that begins, without that of its sources."""
     return {"decides": deciding(campaign), "contents": contents(campaign), "answers": ANSWERS}
 
 
 def contents(campaign: Campaign) -> dict[str, Any]:
-    """What the paths hold that `deciding` names: key -> sha256 (None where nothing is), or of a campaign that lends a base model
-    all that decides that model.
+    """The content of the paths that `deciding` names: key -> sha256; None if nothing is there.
+
+    For a campaign that lends a base model, the value is instead a mapping of all that decides that model.
     """
     layout = Layout(Path(campaign.results))
     found: dict[str, Any] = {}
@@ -76,7 +77,7 @@ def contents(campaign: Campaign) -> dict[str, Any]:
 
 
 def differences(before: Any, now: Any, place: str = "") -> list[str]:
-    """The keys at which two values differ, each with both values."""
+    """One phrase per key at which two nested mappings differ, with both values."""
     if isinstance(before, dict) and isinstance(now, dict):
         found = []
         for key in sorted(before.keys() | now.keys()):
@@ -86,10 +87,10 @@ def differences(before: Any, now: Any, place: str = "") -> list[str]:
 
 
 def check(campaign: Campaign, frozen: dict[str, Any], origin: str) -> None:
-    """Compare with what was frozen.
+    """Compare a campaign's settings with the frozen ones.
 
     Raises:
-        ConfigError: names every differing key with both values.
+        ConfigError: names every key that differs, with both values.
     """
     found = differences(frozen["decides"], deciding(campaign))
     if found:
@@ -100,10 +101,10 @@ def check(campaign: Campaign, frozen: dict[str, Any], origin: str) -> None:
 
 
 def check_contents(campaign: Campaign, frozen: dict[str, Any], origin: str) -> None:
-    """Compare what the paths hold with what they held; a campaign of a version that did not look has nothing to compare.
+    """Compare the content of the paths with the frozen one. Locks of early versions hold none, and are not compared.
 
     Raises:
-        ConfigError: names every path whose content changed, with both digests.
+        ConfigError: names every path whose content has changed, with both digests.
     """
     if "contents" not in frozen:
         return
@@ -123,13 +124,13 @@ def check_contents(campaign: Campaign, frozen: dict[str, Any], origin: str) -> N
 
 
 def completed(held: dict[str, Any], frozen: dict[str, Any]) -> dict[str, Any]:
-    """What a lock is to hold of `contents`: what it holds, and of what earlier versions did not look at, what is there now."""
+    """The frozen contents of a lock, completed by the present value of keys that earlier versions did not record."""
     inner = {key: completed(value, frozen[key]) for key, value in held.items() if _both_nested(value, frozen.get(key))}
     return {key: value for key, value in held.items() if _is_later(key)} | frozen | inner
 
 
 def _known_to(frozen: dict[str, Any], held: dict[str, Any]) -> dict[str, Any]:
-    """What is there now, without what the version that froze did not look at."""
+    """The present contents `held`, without the keys that the version which wrote the lock did not record."""
     inner = {key: _known_to(frozen[key], value) for key, value in held.items() if _both_nested(value, frozen.get(key))}
     return {key: value for key, value in held.items() if key in frozen or not _is_later(key)} | inner
 
@@ -143,7 +144,7 @@ def _is_later(key: str) -> bool:
 
 
 def _other(key: str) -> str:
-    """What a path of the configuration holds, when it is not what it was."""
+    """The words with which a message names the changed content of a key."""
     if key == LOADING:
         return "another configuration of its model, or other files that it names"
     if key == "tokenizer.chat_template":
@@ -152,7 +153,7 @@ def _other(key: str) -> str:
 
 
 def content_of(cards: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """The sha256 of what sources hold, by name: the rows that are trained on, and, named so, those of the held-out splits."""
+    """The sha256 of the sources' rows: `<source>` for training, and `<source> (<split>)` for each held-out split."""
     found = {}
     for name, card in cards.items():
         for split, told in card["splits"].items():
@@ -161,7 +162,7 @@ def content_of(cards: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def check_content(campaign: Campaign, frozen: dict[str, str], content: dict[str, str], origin: str) -> None:
-    """Compare the sources' content, see `content_of`, with what was frozen.
+    """Compare the sources' content, as `content_of` returns it, with the frozen one.
 
     Raises:
         ConfigError: names the sources whose content changed, with both digests.

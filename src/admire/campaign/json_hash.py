@@ -11,7 +11,7 @@ LENGTH = 16
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys, no blanks, no NaN: equal values give equal text on every machine."""
+    """JSON with sorted keys and no blanks, which is the same on every machine for equal values. NaN raises a ValueError."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 

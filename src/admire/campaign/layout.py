@@ -1,6 +1,6 @@
-"""Where every file lives. Nobody else joins paths. It formats, it decides nothing.
+"""The path of every file in the results folder. No other module joins such paths, and this one only formats them.
 
-Arguments may be Snakemake wildcards (`"{model}"`): the same functions give the workflow its patterns.
+Arguments may be Snakemake wildcards (`"{model}"`), because the workflow makes its patterns with the same functions.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ BENCHMARK = "benchmark"
 
 
 def kept(path: Path) -> Path:
-    """The undeclared copy of a file that Snakemake may delete before it makes it again: `kept/` beside it."""
+    """The path of a file's undeclared copy, in `kept/` beside it, because Snakemake may delete the declared file."""
     return path.parent / "kept" / path.name
 
 
 def standing(path: Path) -> Path:
-    """The file, or its kept copy while the declared one is missing."""
+    """The path of a file or, while the file is missing, of its kept copy."""
     return path if path.is_file() else kept(path)
 
 
 @dataclass(frozen=True)
 class TrialLayout:
-    """Files of one trial, `results/trials/<model>/<digest>/`, and of its training to a share of the steps.
+    """The files of one trial, `results/trials/<model>/<digest>/`, and of its training to a fraction of the steps.
 
     Args:
-        share: of the training steps; 1 is the whole training.
+        share: fraction of the training steps; 1 is the whole training.
     """
 
     folder: Path
@@ -40,17 +40,17 @@ class TrialLayout:
         return Layout(self.folder.parent.parent.parent)
 
     def at(self, share: float | str) -> TrialLayout:
-        """The same trial, trained to another share."""
+        """The files of the same trial, trained to another fraction of its steps."""
         return replace(self, share=share)
 
     def begun(self) -> list[TrialLayout]:
-        """The trainings of this trial that left anything, the shortest first."""
+        """The trainings of this trial that have left any files, the shortest first."""
         shares = (float(path.name.removeprefix("share_")) for path in self.folder.glob("share_*"))
         return [self.at(share) for share in sorted(shares)]
 
     @property
     def spec(self) -> Path:
-        """What decides the outcome."""
+        """The trial's spec, which decides the outcome."""
         return self.folder / "spec.json"
 
     @property
@@ -65,22 +65,22 @@ class TrialLayout:
 
     @property
     def lease(self) -> Path:
-        """Who trains this trial now, to whatever share."""
+        """The lease of the process that trains this trial, to whatever fraction of its steps."""
         return self.folder / "lease.json"
 
     @property
     def stable_checkpoints(self) -> Path:
-        """Checkpoints at the end of a shorter training's stable phase, which longer ones go on from."""
+        """Checkpoints at the end of a shorter training's stable phase, from which longer trainings resume."""
         return self.folder / "trunk"
 
     @property
     def checkpoints(self) -> Path:
-        """Checkpoints of an unfinished training; undeclared, so that a failed attempt keeps them."""
+        """Checkpoints of an unfinished training. They are undeclared, so that Snakemake keeps them after a failed attempt."""
         return self._running / "ckpt"
 
     @property
     def attempts(self) -> Path:
-        """One line an attempt, append-only."""
+        """The attempts at the training, a file that is only appended to."""
         return self._running / "attempts.jsonl"
 
     @property
@@ -90,7 +90,7 @@ class TrialLayout:
 
     @property
     def outcome(self) -> Path:
-        """What came out."""
+        """The folder with the outcome of the training."""
         return self.folder / f"share_{1 if self.share == 1 else self.share}"
 
     def train(self) -> Path:
@@ -98,7 +98,7 @@ class TrialLayout:
         return self.outcome / "train.json"
 
     def model(self) -> Path:
-        """The trained weights; removed only by `admire prune`."""
+        """The trained model weights; only `admire prune` removes them."""
         return self.outcome / "model"
 
     def curve(self) -> Path:
@@ -106,7 +106,7 @@ class TrialLayout:
         return self.outcome / "curve.csv"
 
     def validation(self) -> Path:
-        """Held-out losses while it was trained."""
+        """The held-out losses that were measured during the training."""
         return self.outcome / "validation.csv"
 
     def evaluation(self, suite: str, digest8: str) -> Path:
@@ -119,13 +119,13 @@ class TrialLayout:
 
     @property
     def _running(self) -> Path:
-        """Where a training keeps what it needs until it is finished: of the whole one, the trial's own folder."""
+        """The folder with the files that an unfinished training needs; for the whole training, the trial's own folder."""
         return self.folder if self.share == 1 else self.outcome
 
 
 @dataclass(frozen=True)
 class CampaignLayout:
-    """Files of one campaign, `results/campaigns/<name>/`."""
+    """The files of one campaign, `results/campaigns/<name>/`."""
 
     folder: Path
 
@@ -136,7 +136,7 @@ class CampaignLayout:
 
     @property
     def lock(self) -> Path:
-        """What decides outcomes, frozen at the first real run."""
+        """The settings that decide outcomes, frozen at the first real run."""
         return self.folder / "lock.json"
 
     @property
@@ -146,17 +146,17 @@ class CampaignLayout:
 
     @property
     def ledger_lock(self) -> Path:
-        """Held while a decision is made or the table is written."""
+        """The lock that is held while a decision is made or the table is written."""
         return self.folder / "ledger.lock"
 
     @property
     def imported(self) -> Path:
-        """Evidence brought from elsewhere."""
+        """Trials from elsewhere that were imported as evidence."""
         return self.folder / "imported.csv"
 
     @property
     def table(self) -> Path:
-        """The results table: a row a trial."""
+        """The table of results, with one row per trial."""
         return self.folder / "results.csv"
 
     @property
@@ -180,7 +180,7 @@ class CampaignLayout:
         return self.folder / "logs"
 
     def lane(self, step: int | str, lane: int | str) -> Path:
-        """The folder of one decision; `step` is formatted to four digits when it is a number."""
+        """The folder of one decision; `step` is formatted with four digits if it is a number."""
         return (
             self.folder / f"step_{step:04d}" / f"lane_{lane}"
             if isinstance(step, int)
@@ -188,30 +188,30 @@ class CampaignLayout:
         )
 
     def proposal(self, step: int | str, lane: int | str) -> Path:
-        """What was decided: the trials with their full specs."""
+        """A decision: the trials with their full specs."""
         return self.lane(step, lane) / "proposal.json"
 
     def update(self, step: int | str, lane: int | str) -> Path:
-        """What was learnt from them."""
+        """The refit after a decision's trials."""
         return self.lane(step, lane) / "update.json"
 
     def proposals(self) -> list[Path]:
-        """The proposals of lanes that were made, in no order."""
+        """The existing proposals of all lanes, in no particular order."""
         return self._made("step_*/lane_*", "proposal.json")
 
     def finals(self) -> list[Path]:
-        """The final decisions that were made, in no order."""
+        """The existing final decisions, in no particular order."""
         return self._made(f"{FINAL}_*", "proposal.json")
 
     def updates(self) -> list[Path]:
-        """The updates that were made, in no order."""
+        """The existing updates, in no particular order."""
         return self._made("step_*/lane_*", "update.json")
 
     def _made(self, folders: str, name: str) -> list[Path]:
         return [path for folder in self.folder.glob(folders) if standing(path := folder / name).is_file()]
 
     def special(self, kind: str) -> Path:
-        """Decisions outside the lanes: `base`, `final_<step>`, `benchmark`."""
+        """A decision outside the lanes; `kind` is `base`, `final_<step>` or `benchmark`."""
         return self.folder / kind / "proposal.json"
 
 
@@ -237,23 +237,23 @@ class Layout:
         return self.source(name, digest) / "card.json"
 
     def trial(self, model: str, digest: str, share: float | str = 1) -> TrialLayout:
-        """One trial, trained to a share of its steps."""
+        """The files of one trial, trained to a fraction of its steps."""
         return TrialLayout(self.root / "trials" / model / digest, share)
 
     def campaign(self, name: str) -> CampaignLayout:
-        """One campaign."""
+        """The files of one campaign."""
         return CampaignLayout(self.root / "campaigns" / name)
 
     @property
     def contents(self) -> Path:
-        """What paths held that earlier versions took for the identity of what lay there."""
+        """The recorded content of paths that earlier versions used as identity."""
         return self.root / "contents.json"
 
     @property
     def hashes(self) -> Path:
-        """The sha256 of large files that lie elsewhere."""
+        """The cached sha256 of large files that lie elsewhere."""
         return self.root / "hashes"
 
     def benchmark(self, name: str) -> Path:
-        """Where `snakemake benchmark` writes."""
+        """The folder into which `snakemake benchmark` writes."""
         return self.root / "benchmarks" / name

@@ -1,7 +1,7 @@
-"""What decides how a tokenizer is loaded beside the files that it is known by.
+"""The files and settings, besides a tokenizer's own files, that decide how the tokenizer is loaded.
 
-transformers chooses its class by the model's `config.json` and its rules by `fast_tokenizer_files`, and some classes read files of
-other names.
+transformers chooses the tokenizer's class by the model's `config.json` and its rules by `fast_tokenizer_files`, and some classes
+read files with other names.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from admire.campaign import contents
 from admire.campaign.json_hash import digest
 
-PLAIN = "its own files"  # nothing else decides
-OTHERS = (  # vocabularies of classes that read others than `contents.TOKENIZER`
+PLAIN = "its own files"  # the value if nothing but the tokenizer's own files decides
+OTHERS = (  # Some classes read their vocabulary from these files instead of those in `contents.TOKENIZER`.
     "tekken.json",
     "tokenizer.model.*",
     "*.spm",
@@ -35,11 +35,11 @@ OTHERS = (  # vocabularies of classes that read others than `contents.TOKENIZER`
 
 
 def loaded_by(path: str, hashes: Path) -> str:
-    """A digest of all that decides it beside the tokenizer's own files; `PLAIN` where nothing does.
+    """A digest of everything, besides the tokenizer's own files, that decides how it is loaded; `PLAIN` if nothing else does.
 
     Args:
         path: a folder or a name on the hub.
-        hashes: the folder in which sha256 of large files are kept.
+        hashes: the folder in which the sha256 of large files are cached.
 
     Raises:
         ConfigError: if a file cannot be read.
@@ -58,22 +58,22 @@ def loaded_by(path: str, hashes: Path) -> str:
 
 
 def _of_model(config: dict[str, Any], by_version: bool) -> dict[str, Any]:
-    """What of a model's configuration decides its tokenizer's class.
+    """The keys of a model's configuration that decide the class of its tokenizer.
 
     Args:
-        by_version: whether the version that wrote it counts, as it does for a mend of Mistral's rules.
+        by_version: whether the transformers version that wrote the configuration counts, as it does for a fix of Mistral's rules.
     """
     deciding: tuple[str, ...] = ("model_type", "tokenizer_class", "model_name", "auto_map")
     found = {key: config[key] for key in deciding if key in config}
     if found.get("model_type") == "mistral" and "layer_types" in config:
-        found["layer_types"] = True  # it counts as another type then
+        found["layer_types"] = True  # Its presence alone makes transformers treat the model as another type.
     if by_version and "transformers_version" in config:
         found["transformers_version"] = config["transformers_version"]
     return found
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """A file of settings; one that holds none decides nothing, and whoever reads it says so."""
+    """The settings in a JSON file; empty if it has none, because the code that loads the tokenizer reports that."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         found = json.loads(path.read_bytes())
         return found if isinstance(found, dict) else {}

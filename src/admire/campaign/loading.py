@@ -1,4 +1,4 @@
-"""A campaign from its files, or a part of one from the command line, refused in a sentence that names the key."""
+"""Load a campaign from its files, or a part of one from the command line. Errors are one sentence that names the key."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from None
     except ValidationError as error:
-        # of the errors of a union's members, the deepest belongs to the member that was meant, and that of a wrong type to
-        # none; a key that is missing may be there misspelt
+        # A union reports the errors of all its members. The deepest error belongs to the member that was meant; an error about
+        # the type of the whole value belongs to none. An unknown key is preferred to a missing one, as it may be that key misspelt.
         def meant(one: ErrorDetails) -> tuple[int, bool, bool]:
             return len(one["loc"]), one["type"] == "extra_forbidden", not one["type"].endswith("_type")
 
@@ -39,9 +39,10 @@ def parse(raw: dict[str, Any], origin: str) -> Campaign:
 
 
 def _without_nulls(value: Any, place: tuple[str, ...]) -> Any:
-    """Mappings without the keys whose value is null: a later file takes a suite or a source out by `name: null`.
+    """Remove the keys whose value is null, so that a later file can remove a suite or a source by `name: null`.
 
-    Not within an architecture, where null is a value, nor within a source's `where`, where it could be meant as one.
+    Within an architecture null stays, because it is a value there. Within a source's `where` it is refused with a ConfigError,
+    because it could be meant as one.
     """
     if isinstance(value, list):
         return [_without_nulls(part, (*place, str(i))) for i, part in enumerate(value)]
@@ -74,6 +75,10 @@ def parse_argument(kind: type[Kind], text: str, origin: str) -> Kind:
 
 
 def load(*paths: str | Path) -> Campaign:
-    """Read and validate a campaign from one or more YAML files."""
+    """Read and validate a campaign from one or more YAML files, later ones over earlier ones.
+
+    Raises:
+        ConfigError: names the file, the key and what is expected.
+    """
     raw, origin = read(list(paths))
     return parse(raw, origin)

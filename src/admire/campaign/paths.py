@@ -1,4 +1,4 @@
-"""Paths in a campaign's YAML: what every command, the workflow and a shell read alike, or a sentence."""
+"""Paths in a campaign's YAML. A path that a command, the workflow and a shell could read differently is refused."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-LONGEST_PART = 255  # bytes of a folder's or file's name that file systems take
-LONGEST = 3000  # bytes of a path; Linux takes 4,095, and results have files below
+LONGEST_PART = 255  # bytes that file systems allow for the name of a file or folder
+LONGEST = (
+    3000  # bytes of a path; Linux allows 4,095, and the files below a results folder have longer paths than the folder
+)
 
 
 def _plain(path: str) -> str:
-    """A path that everything reads alike, the home folder spelt out.
+    """Return the path with `~` expanded.
 
     Raises:
-        ValueError: says what to write.
+        ValueError: if commands could misread the path or no file system allows it; says what to change.
     """
     if path.startswith("~"):
-        with contextlib.suppress(RuntimeError):  # there is no such user, or no home
+        with contextlib.suppress(RuntimeError):  # Python raises it if there is no such user or no home folder.
             path = str(Path(path).expanduser())
     if path.startswith("~"):
         raise ValueError("~ is the home folder, and there is none of that name; write the whole path")
@@ -37,7 +39,7 @@ def _plain(path: str) -> str:
 
 
 def _no_wildcard(path: str) -> str:
-    """A folder of results: Snakemake takes braces in its files' paths for wildcards."""
+    """Refuse a results folder with braces in its path, which Snakemake would take for wildcards in the paths of its files."""
     for letter in "{}":
         if letter in path:
             raise ValueError(f"a path with {letter} is a wildcard to Snakemake; rename the folder")

@@ -1,8 +1,8 @@
-"""From YAML files to nested mappings: one reading for every command and for the workflow, before anything is converted.
+"""Read YAML files into nested mappings, in the same way for all commands and for the workflow, without converting values.
 
-A plain scalar that YAML makes a number, a boolean or a date is kept as it was written (`Plain`): whether a text is meant, as in a
-source called `no` or a revision `2024-05-01`, only the schema knows (`admire.campaign.typed`). Nothing is evaluated, and a file can
-neither ask for much memory by aliases nor for a deep recursion.
+A plain scalar that YAML would make a number, a boolean or a date is kept as it was written (`Plain`), because only the schema knows
+whether text is meant (`admire.campaign.typed`): a source may be called `no`, and a revision `2024-05-01`. Nothing is evaluated, and
+a file can cause neither a deep recursion nor, through aliases, the use of much memory.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ import yaml
 
 from admire.errors import ConfigError
 
-MOST_NODES = 100_000  # of a file, an alias counted as often as it is used; the largest campaigns have some thousands
-MOST_LEVELS = 64  # of mappings and lists within each other
+# Largest number of values in a file, where an alias counts each time it is used. The largest campaigns have some thousands.
+MOST_NODES = 100_000
+MOST_LEVELS = 64  # largest number of mappings and lists within each other
 MOST_BYTES = 10_000_000
-DEFAULT = "config/laptop.yaml"  # what a configuration without a name changes
+DEFAULT = "config/laptop.yaml"  # A configuration without the key `name` is merged over this campaign.
 
 NULL, TEXT, MERGE = "tag:yaml.org,2002:null", "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 TYPED = {f"tag:yaml.org,2002:{kind}": kind for kind in ("bool", "int", "float", "timestamp")}
-# YAML 1.1 takes an exponent only behind a point; whoever writes 1e3 means a number
+# YAML 1.1 reads 1e3 as text, because it has no decimal point, but whoever writes 1e3 means a number.
 EXPONENT = re.compile(r"[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+")
 BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 OCTAL = re.compile(r"[-+]?0[0-7_]+")
@@ -33,11 +34,11 @@ OCTAL = re.compile(r"[-+]?0[0-7_]+")
 
 @dataclass(frozen=True)
 class Plain:
-    """A scalar without quotes that YAML would make something else than a text.
+    """A scalar without quotes that YAML would not read as text.
 
     Attributes:
-        text: as it is written.
-        kind: what YAML makes of it: `bool`, `int`, `float` or `timestamp`.
+        text: the scalar as it is written.
+        kind: the type that YAML would give it: `bool`, `int`, `float` or `timestamp`.
     """
 
     text: str
@@ -45,11 +46,11 @@ class Plain:
 
     @property
     def value(self) -> Any:
-        """The boolean or number.
+        """The boolean or number that the text stands for.
 
         Raises:
-            ConfigError: where two readers could disagree about it; says what to write.
-            ValueError: if Python cannot hold the number.
+            ConfigError: if two readers of YAML could disagree about the value; says what to write instead.
+            ValueError: if Python cannot represent the number.
         """
         if self.kind == "timestamp":
             raise ConfigError(f"{self.text} is read as a date; put it in quotes where a text is meant")
@@ -70,8 +71,9 @@ class Plain:
 
 
 def configuration(files: list[Path], overrides: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """What the workflow is asked to run: the files, and over them what `--config` says; the default campaign below all where no
-    name is given.
+    """The configuration that the workflow runs: the files, merged with the values of `--config`, which take precedence.
+
+    If there is no `name`, all of this is merged over the default campaign. Returns the mapping and its origin.
 
     Raises:
         ConfigError: as `read`.
@@ -106,18 +108,18 @@ def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def content_of(text: str) -> Any:
-    """What a text of YAML holds: texts, `Plain`s, None, lists and mappings; nothing is evaluated or constructed.
+    """The content of a YAML text as texts, `Plain`s, None, lists and mappings. Nothing is evaluated, no object is constructed.
 
     Raises:
-        yaml.YAMLError: if it is no YAML, or goes beyond the bounds.
-        ValueError: at escapes and directives with numbers out of range; so does OverflowError.
+        yaml.YAMLError: if it is not YAML, or exceeds the bounds.
+        ValueError, OverflowError: if an escape or a directive has a number out of range.
     """
     node = _Loader(text).get_single_node()
     return None if node is None else _Content().of(node)
 
 
 def _shown(path: Path) -> Path:
-    """A path as a person would write it: relative where it lies below the working directory."""
+    """A path as a person would write it: relative if it lies below the working directory."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
@@ -135,7 +137,7 @@ def _read(path: str | Path) -> dict[str, Any]:
         if "expected a single document" in str(error):
             problem, where = "it holds several documents, one is read; remove what stands behind the second ---", ""
         raise ConfigError(f"{name}{where}: this is not valid YAML ({problem})") from None
-    except (ValueError, OverflowError) as error:  # escapes and directives with numbers out of range
+    except (ValueError, OverflowError) as error:  # An escape or a directive has a number out of range.
         raise ConfigError(f"{name}: this is not valid YAML ({error})") from None
     if not isinstance(content, dict):
         found = "nothing" if content is None else "a list" if isinstance(content, list) else "plain text"
@@ -150,7 +152,7 @@ def _read(path: str | Path) -> dict[str, Any]:
 
 
 def _text(path: str | Path, name: str) -> str:
-    """What stands in a file."""
+    """The text of a file, or of standard input for `-`."""
     try:
         raw = sys.stdin.buffer.read(MOST_BYTES + 1) if str(path) == "-" else _bytes(Path(path))
     except FileNotFoundError:
@@ -174,12 +176,12 @@ def _bytes(path: Path) -> bytes:
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes and constructs nothing; refuses deep nesting before it recurses."""
+    """Composes nodes without constructing objects, and refuses too many nodes and too deep nesting before it recurses."""
 
     level = nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """A node, counted."""
+        """Compose a node after counting it and its level."""
         self.level, self.nodes = self.level + 1, self.nodes + 1
         if self.level > MOST_LEVELS:
             raise _refused(f"more than {MOST_LEVELS} levels of lists and mappings within each other", self.peek_event())
@@ -191,14 +193,14 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Content:
-    """What nodes hold; each use of an alias is counted with all that it stands for."""
+    """Converts nodes to their content. Each use of an alias counts all values that it stands for."""
 
     def __init__(self) -> None:
         self.left = MOST_NODES
         self.within: set[int] = set()
 
     def of(self, node: yaml.Node) -> Any:
-        """A text, a `Plain`, None, a list or a mapping."""
+        """The content of a node: a text, a `Plain`, None, a list or a mapping."""
         self.left -= 1
         if self.left < 0:
             raise _refused(f"its aliases stand for more than {MOST_NODES:,} values", node)
@@ -216,7 +218,7 @@ class _Content:
         return found
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Any]:
-        """Its own keys over those that it merges (`<<`), of which the first has its say."""
+        """The content of a mapping. Its own keys take precedence over merged ones (`<<`), and earlier merges over later ones."""
         own: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, value in node.value:
@@ -231,7 +233,7 @@ class _Content:
                 kind = "list" if isinstance(key, yaml.SequenceNode) else "mapping"
                 raise _refused(f"a {kind} stands as a key, keys are texts; put it in quotes if it is one", key)
             name = key.value
-            _scalar(key)  # refuses tags
+            _scalar(key)  # This refuses keys with tags.
             if name in own:
                 raise _refused(f"the key '{name}' stands twice", key)
             own[name] = self.of(value)
@@ -239,7 +241,7 @@ class _Content:
 
 
 def _scalar(node: yaml.ScalarNode) -> str | Plain | None:
-    """A scalar, not yet converted."""
+    """The content of a scalar, not yet converted."""
     if node.tag == NULL:
         return None
     if node.tag in TYPED:

@@ -1,7 +1,7 @@
-"""Recipes: everything in the YAML that decides a tokenizer, a prepared source or an evaluation, and its digest.
+"""Recipes and their digests. A recipe is everything in the YAML that decides a tokenizer, a prepared source or an evaluation.
 
-A recipe's digest names a folder or file before anything has run, so that the workflow can plan; what came out of it is
-known by its content's sha256 (`card.json`), which is what enters a trial's identity.
+The digest of a recipe names a folder or file before anything has run, so that the workflow can plan. The result of the recipe is
+identified by the sha256 of its content (in `card.json`), and that sha256 enters the trial's identity.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from admire.campaign.schema.models import Model
 from admire.campaign.shots import shots_by_files
 from admire.campaign.task_contents import folder_files, outside
 
-# Raise when the code that prepares sources or trains tokenizers changes what it makes from the same entry.
+# Raise this when the code that prepares sources or trains tokenizers makes something else from the same recipe.
 VERSION = 1
 
 
 def base_campaign(model: Model, results: str | None = None) -> Campaign | None:
-    """The campaign whose model this one starts from, None for other origins.
+    """The base campaign, from whose final model `model` starts; None if it starts from something else.
 
     Args:
-        results: the folder that it is trained in, that of the campaign which borrows the model.
+        results: results folder to use instead of the base campaign's own, which is that of the campaign that uses the model.
     """
     if model.base is None:
         return None
@@ -37,7 +37,7 @@ def base_campaign(model: Model, results: str | None = None) -> Campaign | None:
 
 
 def ready_tokenizer(campaign: Campaign) -> str | None:
-    """The path of the tokenizer that a campaign takes as it is; None when one is trained."""
+    """The path of the ready tokenizer that a campaign uses; None if its tokenizer is trained."""
     if campaign.tokenizer.path is not None:
         return campaign.tokenizer.path
     if campaign.tokenizer.vocabulary is not None:
@@ -47,7 +47,7 @@ def ready_tokenizer(campaign: Campaign) -> str | None:
 
 
 def tokenizer_recipe(campaign: Campaign) -> dict[str, Any]:
-    """What decides the tokenizer: the content of a ready one, or the entries it is trained on."""
+    """The recipe of the tokenizer: the identity of a ready one, or the sources and settings with which it is trained."""
     if (path := ready_tokenizer(campaign)) is not None:
         own_template = campaign.tokenizer.chat_template is None
         return dict(tokenizer_identity(path, Layout(Path(campaign.results)), own_template))
@@ -64,7 +64,7 @@ def tokenizer_recipe(campaign: Campaign) -> dict[str, Any]:
 
 
 def tokenizer_owner(campaign: Campaign) -> Campaign | None:
-    """The campaign whose sources train the tokenizer (itself, or its base's); None when a ready one is used."""
+    """The campaign on whose sources the tokenizer is trained, itself or its base campaign; None if a ready one is used."""
     if campaign.tokenizer.path is not None:
         return None
     if campaign.tokenizer.vocabulary is not None:
@@ -74,15 +74,15 @@ def tokenizer_owner(campaign: Campaign) -> Campaign | None:
 
 
 def tokenizer_digest(campaign: Campaign) -> str:
-    """Names `results/tokenizers/<digest>/`."""
+    """The digest that names `results/tokenizers/<digest>/`."""
     return digest(tokenizer_recipe(campaign))
 
 
 def source_recipe(campaign: Campaign, name: str, tokenizer: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What decides a prepared source: its entry, the tokenizer, the row's form and length, the splits.
+    """The recipe of a prepared source: its entry in the YAML, the tokenizer, the form and length of rows, and the splits.
 
     Args:
-        tokenizer: the campaign's `tokenizer_recipe`, where it is known already.
+        tokenizer: the campaign's `tokenizer_recipe`; None computes it.
     """
     recipe: dict[str, Any] = {
         "version": VERSION,
@@ -101,30 +101,30 @@ def source_recipe(campaign: Campaign, name: str, tokenizer: dict[str, Any] | Non
 
 
 def source_digest(campaign: Campaign, name: str) -> str:
-    """Names `results/sources/<source>/<digest>/`."""
+    """The digest that names `results/sources/<source>/<digest>/`."""
     return digest(source_recipe(campaign, name))
 
 
 def source_digests(campaign: Campaign, names: list[str] | None = None) -> dict[str, str]:
-    """The same of several sources, of all when none are named; what they share is looked at once."""
+    """Source -> its digest, for the named sources or for all. The tokenizer, which they share, is hashed only once."""
     tokenizer = tokenizer_recipe(campaign)
     return {name: digest(source_recipe(campaign, name, tokenizer)) for name in names or campaign.sources}
 
 
 def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> str:
-    """Eight digits in an evaluation's file name: tasks, few-shot, batch size, held-out data, split.
+    """The eight digits in an evaluation's file name, a digest of tasks, few-shot examples, batch size, held-out data and split.
 
     Args:
         split: `validation` (campaigns) or `test` (benchmarks).
     """
     suite: Suite = campaign.evaluation[name]
-    # consent and isolation decide whether there is a score, not which
+    # These keys decide whether there is a score, not which one.
     recipe: dict[str, Any] = {
         "suite": suite.model_dump(exclude={"runs_code", "trusts_code", "reads", "isolation", "cut_prompts"}),
         "split": split,
     }
     if isinstance(suite, Benchmarks):
-        # evaluations of the time when 0 stood for what is left out keep their names, where the tasks' files say 0 as well
+        # Earlier versions wrote 0 if the key was left out. Their evaluations keep their names if the tasks' files say 0 as well.
         recipe["suite"]["few_shot"] = suite.few_shot or 0
         if shots := shots_by_files(suite):
             recipe["shots"] = shots
@@ -133,7 +133,8 @@ def suite_digest(campaign: Campaign, name: str, split: str = "validation") -> st
             recipe["files"] = digest(folder_files(suite.include_path, hashes))
             if elsewhere := outside(suite, hashes):
                 recipe["elsewhere"] = elsewhere
-        if (version := answers_version(campaign, suite)) not in (None, 1):  # evaluations of the first keep their names
+        # Evaluations that read answers by version 1 had no such key, and keep their names.
+        if (version := answers_version(campaign, suite)) not in (None, 1):
             recipe["answers"] = version
     else:
         recipe["sources"] = source_digests(campaign, suite.sources)

@@ -1,4 +1,4 @@
-"""One error of the schema as a sentence: where it is, what is wrong, what may have been meant."""
+"""Turn an error of the schema into one sentence: the key, the mistake, and what may have been meant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from admire.campaign.schema.campaign import Campaign
 
 
 def sentence(error: ErrorDetails) -> str:
-    """One pydantic error as a sentence: where, what, and the nearest known key for a misspelt one."""
+    """One pydantic error as a sentence with the key, the mistake and, for an unknown key, the most similar known one."""
     steps = [part for part in error["loc"] if part not in ("domain-loss", "lm-eval", "Task") and "[" not in str(part)]
     place = ".".join(map(str, steps))
     message = str(error["msg"]).removeprefix("Value error, ")
@@ -36,7 +36,7 @@ def sentence(error: ErrorDetails) -> str:
 
 
 def _keys_at(location: tuple[str | int, ...]) -> list[str]:
-    """The keys that the schema knows at a place of the YAML, by walking the annotations."""
+    """The keys that the schema knows at a place of the YAML, found by following the annotations."""
 
     def models(annotation: Any) -> list[type[Strict]]:
         if isinstance(annotation, type) and issubclass(annotation, Strict):

@@ -1,4 +1,4 @@
-"""How many examples the prompts of a suite show: what the YAML says, and where it says nothing what each task's file says."""
+"""The number of examples in a suite's prompts: the number in the YAML, or else the number in each task's file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from admire.errors import ConfigError
 
 
 def shots_by_files(suite: Benchmarks) -> dict[str, int]:
-    """Task -> its file's number, for the tasks of which the YAML says none and the file one above 0."""
+    """Task -> the number of examples in its file, for tasks for which the YAML has no number and the file has one above 0."""
     left = [task for task in suite.tasks if suite.few_shot_of(task) is None]
     files = task_files.places(suite) if left else {}
     leaves = [leaf for task in left if task in files for leaf in task_files.leaves(files, task)]
@@ -16,10 +16,13 @@ def shots_by_files(suite: Benchmarks) -> dict[str, int]:
 
 
 def check_shots(task: str, leaves: list[task_files.TaskFile], asked: int | None) -> None:
-    """Refuse another number for a task whose file says 0: by lm-eval's rule that is no default but part of the task.
+    """Refuse a number in the YAML for a task whose file says 0: for lm-eval a 0 is no default but part of the task.
+
+    Args:
+        asked: the number in the YAML; None if there is none.
 
     Raises:
-        ConfigError: names the task, and its member where it is a group.
+        ConfigError: names the task and, if it is a group, the member.
     """
     for leaf in leaves:
         if asked and leaf.content.get("num_fewshot") == 0:
@@ -31,7 +34,7 @@ def check_shots(task: str, leaves: list[task_files.TaskFile], asked: int | None)
 
 
 def overrides(task: str, leaves: list[task_files.TaskFile], asked: int | None) -> list[str]:
-    """Where the YAML says another number than the file, a phrase each; equal ones once."""
+    """One phrase per task whose number of examples comes from its file, or for which the YAML overrides the number in the file."""
     if asked is None:
         return [f"{leaf.name}: {leaf.few_shot} shots, as its file says" for leaf in leaves if leaf.few_shot]
     others = {leaf.content.get("num_fewshot") for leaf in leaves if leaf.few_shot not in (None, asked)}

@@ -1,4 +1,4 @@
-"""What a cluster's profile says once for all jobs: account, partitions, GPU type. Models say the rest (`resources`)."""
+"""The settings that a cluster's profile makes for all jobs: account, partitions, GPU type. Models set the rest (`resources`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 from admire.campaign.schema.resources import Resources
 from admire.errors import ConfigError
 
-# `default-resources` of the profile -> what it is called here
+# key of the profile's `default-resources` -> attribute of `Site`
 KEYS = {
     "slurm_account": "account",
     "slurm_partition": "partition",
@@ -22,10 +22,11 @@ KEYS = {
     "runtime": "minutes",
     "mem_mb": "memory_mb",
 }
-ALIKE = ("mem_mib",)  # Snakemake's own, beside mem_mb
-# where `snakemake --profile` looks, and where this repository keeps them
+# Snakemake sets this key itself, and without the exception it would look like a misspelt mem_mb.
+ALIKE = ("mem_mib",)
+# `snakemake --profile` looks in these folders, except in `profiles`, where this repository keeps its own.
 PROFILES = (Path(), Path("profiles"), Path.home() / ".config/snakemake", Path("/etc/xdg/snakemake"))
-SNAKEMAKE_MB = 200  # what the Snakemake inside a Slurm job takes
+SNAKEMAKE_MB = 200  # memory of the Snakemake process inside a Slurm job
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,12 @@ class Site:
     """A cluster as its profile describes it.
 
     Attributes:
-        origin: the profile, for messages.
-        partition: of everything that needs no GPU; None is the cluster's default.
-        grouped: whether a trial's training and scoring are one job.
+        origin: the profile's file, for messages.
+        partition: the partition of all jobs that need no GPU; None is the cluster's default.
+        gpu_partition: the partition of jobs that need GPUs; None is `partition`.
+        minutes: time limit of jobs that no model's `resources` describe.
+        memory_mb: memory of such jobs, in MB.
+        grouped: whether a trial's training and scoring run in one job.
     """
 
     origin: str
@@ -48,19 +52,19 @@ class Site:
     grouped: bool = True
 
     def partition_of(self, resources: Resources) -> str | None:
-        """Where a model's trainings run."""
+        """The partition in which a training with these resources runs; None is the cluster's default."""
         return (self.gpu_partition if resources.gpus else None) or self.partition
 
     def as_json(self) -> str:
-        """For a subcommand's `--site`."""
+        """This site as JSON, for the option `--site` of subcommands."""
         return json.dumps(vars(self))
 
 
 def make_site(origin: str, defaults: dict[str, Any], grouped: bool) -> Site:
-    """The site that a profile's `default-resources` describe; resources of other names are none of its business.
+    """The site that a profile's `default-resources` describe. Resources with unrelated names are ignored.
 
     Raises:
-        ConfigError: if one is misspelt: jobs would be submitted without it.
+        ConfigError: if a key looks like a misspelt one, because jobs would be submitted without that resource.
     """
     found: dict[str, Any] = {}
     for key in set(defaults) - set(KEYS) - set(ALIKE):
@@ -70,17 +74,18 @@ def make_site(origin: str, defaults: dict[str, Any], grouped: bool) -> Site:
     for key, name in KEYS.items():
         value = str(defaults.get(key, "")).strip("'\"")
         if name in ("minutes", "memory_mb"):
-            found |= {name: int(value)} if value.isdigit() else {}  # Snakemake's own defaults are formulas
+            # Snakemake's own defaults are formulas, which do not count as set by the profile.
+            found |= {name: int(value)} if value.isdigit() else {}
         elif value:
             found[name] = value
     return Site(origin, **found, grouped=grouped)
 
 
 def read_site(profile: str) -> Site:
-    """Read a profile: a folder, or a name that is looked up as Snakemake does it.
+    """Read a profile, which is a folder or a name that is looked up as Snakemake does.
 
     Raises:
-        ConfigError: if there is none.
+        ConfigError: if there is no such profile.
     """
     found = [path for root in PROFILES if (path := root / profile / "config.yaml").is_file()]
     if not found:
@@ -93,5 +98,5 @@ def read_site(profile: str) -> Site:
 
 
 def memory_mb(resources: Resources) -> int:
-    """What a training's job asks for: the model's memory, and that of the Snakemake around it."""
+    """The memory that a training's job requests, in MB: the model's, and that of the Snakemake process inside the job."""
     return int(resources.mem_gb * 1000) + SNAKEMAKE_MB

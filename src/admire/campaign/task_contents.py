@@ -1,5 +1,6 @@
-"""What decides the scores of a suite beyond the YAML: the files in its folder, and what its tasks read elsewhere (files that theirs
-include, with the code beside these, and data that lie on this machine).
+"""The files that decide the scores of a suite: those in its folder, and those elsewhere on this machine that its tasks read.
+
+The latter are included task files, the code beside them, and the tasks' data.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from admire.campaign import contents, task_files
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_files import TaskFile
 
-# `dataset_path` of tasks whose data are files of their own, read by datasets itself
+# Values of `dataset_path` that name a reader of the package `datasets` instead of a data set; `dataset_kwargs` name the files.
 READERS = ("arrow", "csv", "json", "parquet", "text")
 
 
 def folder_files(include_path: str, hashes: Path) -> dict[str, str]:
-    """File within a suite's folder -> sha256.
+    """Relative path of each file within a suite's folder -> its sha256.
 
     Raises:
         ConfigError: if a file cannot be read.
@@ -30,7 +31,7 @@ def folder_files(include_path: str, hashes: Path) -> dict[str, str]:
 
 
 def outside(suite: Benchmarks, hashes: Path) -> dict[str, str]:
-    """File, as it lies from the suite's folder -> sha256; none for what lies in the folder or comes with lm-eval.
+    """Path, relative to the suite's folder, of each file outside it that its tasks read -> its sha256; without files of lm-eval.
 
     Raises:
         ConfigError: if a file cannot be read.
@@ -50,7 +51,7 @@ def outside(suite: Benchmarks, hashes: Path) -> dict[str, str]:
 
 
 def _read_by(task: TaskFile) -> Iterator[Path]:
-    """The files of a task, of its code and of its data; some may not be there."""
+    """The files of a task, its code and its data. Some of them may not exist."""
     for path in task_files.with_includes(task.path) if task.path else ():
         yield path
         yield from task_files.code_beside(path)
@@ -66,7 +67,7 @@ def _read_by(task: TaskFile) -> Iterator[Path]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """The texts in what may be one, a list of some, or a mapping to either."""
+    """The texts in a value that is a text, a list of such values, or a mapping to such values."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

@@ -1,7 +1,7 @@
-"""The task files that lm-eval would read, looked at without lm-eval: its own index takes 15 s to build, this one a second.
+"""Read lm-eval's task files without lm-eval, whose own index takes 15 s to build; this one takes a second.
 
-Only what is asked before anything is spent: does a task exist, which metrics does it list and which way are they better, how many
-examples does it show, does it run generated code, which data and modules does it need.
+It serves the checks before anything is spent: whether a task exists, its metrics and their directions, the number of examples in
+its prompts, whether it runs generated code, and the data and modules that it needs.
 """
 
 from __future__ import annotations
@@ -28,22 +28,24 @@ NAME = re.compile(
 )
 INCLUDE = re.compile(rb"""^["']?include["']?[ \t]*:[ \t]*["']?([^\s"'#]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
 TAG = re.compile(rb"""^["']?tag["']?[ \t]*:""", re.MULTILINE)
-GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata"}  # what is not handed on to members
-FUNCTION = re.compile(r"!function[ \t]+(\w+)\.\w+[ \t]*$", re.MULTILINE)  # of a module beside the file
+# Members do not inherit these keys from their group.
+GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata"}
+# Finds functions of modules that lie beside the task file; functions of packages have more than one dot.
+FUNCTION = re.compile(r"!function[ \t]+(\w+)\.\w+[ \t]*$", re.MULTILINE)
 
 
 class Function(str):
-    """The name behind `!function`."""
+    """The name of a function after `!function`."""
 
     __slots__ = ()
 
 
-# written in C where there is a compiler
+# PyYAML has the faster loader, which is written in C, only if it was built with libyaml.
 _Safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Loader(_Safe):
-    """Reads `!function module.name` as text: nothing is imported."""
+    """Reads `!function module.name` as text, so that nothing is imported."""
 
 
 Loader.add_constructor("!function", lambda loader, node: Function(loader.construct_scalar(node)))
@@ -54,9 +56,9 @@ class TaskFile:
     """A task as lm-eval would load it.
 
     Attributes:
-        path: its file; None for one that stands within a group's.
-        content: what that says, with the files it includes, and with what its group says instead.
-        groups: the files of the groups that it was reached through.
+        path: the task's file; None for a task that is defined within the file of its group.
+        content: the keys of the task, with those of included files, and overridden by those of its groups.
+        groups: the files of the groups through which it was reached.
     """
 
     name: str
@@ -66,12 +68,12 @@ class TaskFile:
 
     @property
     def is_whole(self) -> bool:
-        """Whether it can be a task; a group's member that has no file must say itself how it asks."""
+        """Whether the task is complete: a group's member without a file of its own must define its prompt itself."""
         return self.path is not None or "doc_to_text" in self.content
 
     @property
     def few_shot(self) -> int | None:
-        """Examples that its prompts show by its own word; None for a task in Python, whose word is known once it is loaded."""
+        """The number of examples in its prompts by its own file; None for a task in Python, which is known only after loading."""
         return None if "class" in self.content else int(self.content.get("num_fewshot") or 0)
 
 
@@ -93,15 +95,15 @@ def shipped() -> Path:
 
 @functools.cache
 def shipped_index() -> dict[str, Path]:
-    """Name of each task and group that lm-eval ships -> its file; a second."""
+    """Name of each task and group that lm-eval ships -> its file. The first call takes a second."""
     return index(shipped())
 
 
 def places(suite: Benchmarks) -> dict[str, Path]:
-    """Task or group -> its file; a task of the campaign's own comes before one that lm-eval ships.
+    """Name of each task and group that a suite can use -> its file. Those of the suite's folder override those of lm-eval.
 
     Raises:
-        ConfigError: if the suite's folder is none.
+        ConfigError: if the suite's `include_path` is not a folder.
     """
     if suite.include_path is not None and not Path(suite.include_path).is_dir():
         raise ConfigError(f"include_path: {suite.include_path} is no folder; it should hold lm-eval task files")
@@ -115,15 +117,15 @@ def _suffices(own: dict[str, Path], suite: Benchmarks) -> bool:
 
 
 def needs_shipped(suite: Benchmarks) -> bool:
-    """Whether a suite asks for tasks that lm-eval ships, so that its thousands of files must be read."""
+    """Whether a suite uses tasks that lm-eval ships, so that lm-eval's thousands of files must be read."""
     return not (suite.include_path and _suffices(index(Path(suite.include_path)), suite))
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A task file with the files it includes, later keys over earlier.
+    """The keys of a task file and of the files it includes. Its own keys override included ones, later includes earlier ones.
 
     Raises:
-        ConfigError: if one of them is missing, no YAML mapping, or includes itself.
+        ConfigError: if one of the files is missing, is not a YAML mapping, or includes itself.
     """
     return _read(path, ())
 
@@ -152,7 +154,7 @@ def _included(path: Path, content: dict[str, Any], above: tuple[Path, ...]) -> l
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """What changes when a file's content does."""
+    """The time and size of a file, which change when its content does."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
@@ -161,9 +163,9 @@ def _stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-@functools.lru_cache(maxsize=1024)  # a suite's digest is asked for at every trial
+@functools.lru_cache(maxsize=1024)  # Cached because the digest of a suite is computed for every trial.
 def _parsed(path: Path, _modified: int, _size: int) -> dict[str, Any]:
-    """One file's own keys."""
+    """The keys of one file, without those of the files that it includes."""
     try:
         with path.open("rb") as stream:
             raw = stream.read(MOST_BYTES + 1)
@@ -178,12 +180,12 @@ def _parsed(path: Path, _modified: int, _size: int) -> dict[str, Any]:
 
 
 def leaves(files: dict[str, Path], name: str) -> list[TaskFile]:
-    """The tasks that a name stands for: itself, or those of a group, of its groups and of its tags."""
+    """The tasks that a name stands for: the task itself, or all tasks of a group, also through inner groups and tags."""
     return _leaves(files, name, {}, ())
 
 
 def tags(files: dict[str, Path]) -> dict[str, list[str]]:
-    """Tag -> the tasks that bear it."""
+    """Tag -> names of the tasks that have it."""
     found: dict[str, list[str]] = {}
     for name, path in sorted(files.items()):
         for tag in _tags_in(path):
@@ -192,7 +194,7 @@ def tags(files: dict[str, Path]) -> dict[str, list[str]]:
 
 
 def _leaves(files: dict[str, Path], name: str, said: dict[str, Any], above: tuple[str, ...]) -> list[TaskFile]:
-    """Those of a name, where groups above it say `said` instead of its file."""
+    """The tasks that a name stands for, where the keys `said` by the groups `above` override those of its file."""
     content = read(files[name])
     if name in above:
         raise ConfigError(f"{files[name]}: group {name} is a member of itself")
@@ -226,7 +228,7 @@ def _members(
 
 @functools.cache
 def _tags_in(path: Path) -> tuple[str, ...]:
-    """A task's tags; its file is parsed only where it or one that it includes has any."""
+    """A task's tags. Its file is parsed only if it, or a file that it includes, mentions tags at all."""
     if not _mentions_tags(path):
         return ()
     content = read(path)
@@ -242,7 +244,7 @@ def _mentions_tags(path: Path) -> bool:
 
 
 def missing_modules(path: Path) -> list[str]:
-    """Modules that a task's own code imports and that are not installed."""
+    """Names of modules that the code of a task imports and that are not installed."""
     found: dict[str, None] = {}
     seen: set[Path] = set()
     waiting = [code for place in with_includes(path) for code in code_beside(place)]
@@ -260,12 +262,12 @@ def missing_modules(path: Path) -> list[str]:
 
 
 def code_beside(path: Path) -> list[Path]:
-    """The modules of which a task file takes functions."""
+    """The files of the modules from which a task file uses functions."""
     return [path.parent / f"{module}.py" for module in FUNCTION.findall(path.read_text(encoding="utf-8"))]
 
 
 def with_includes(path: Path, above: tuple[Path, ...] = ()) -> list[Path]:
-    """A task file and those that it includes; `above` are those that include it.
+    """A task file and all files that it includes; `above` are the files that include it.
 
     Raises:
         ConfigError: as `read` does.
@@ -276,7 +278,7 @@ def with_includes(path: Path, above: tuple[Path, ...] = ()) -> list[Path]:
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """Modules that are imported when a file is: not within functions, nor for type checkers only."""
+    """Names of modules that a file imports when it is imported itself, not within functions or for type checkers only."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""Keys that stand twice in lm-eval's task files: of two values lm-eval takes the last and says nothing."""
+"""Duplicate keys in lm-eval's task files: lm-eval silently takes the last of the values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from admire.errors import ConfigError
 
 
 def check_keys(leaves: list[TaskFile]) -> None:
-    """Refuse tasks in whose files, those of their groups and those that they include a key stands twice with different values.
+    """Refuse tasks whose files contain a key twice with different values. Files of their groups and included files count too.
 
     Raises:
         ConfigError: names the file, the line and the key.
@@ -29,7 +29,7 @@ def check_keys(leaves: list[TaskFile]) -> None:
 
 
 def _twice(path: Path) -> Iterator[yaml.ScalarNode]:
-    """The keys that stand there again."""
+    """The nodes of keys that appear again in the same mapping with another value."""
     with path.open("rb") as stream:
         waiting = [yaml.compose(stream, Loader=Loader)]
     seen: set[int] = set()
@@ -51,7 +51,7 @@ def _twice(path: Path) -> Iterator[yaml.ScalarNode]:
 
 
 def _plain(node: yaml.Node, depth: int = 0) -> Any:
-    """What two values of one key are compared by."""
+    """The content of a node in a form that can be compared with that of another node."""
     if isinstance(node, yaml.ScalarNode) or depth > 20:
         return node.tag, node.value if isinstance(node, yaml.ScalarNode) else id(node)
     if isinstance(node, yaml.SequenceNode):

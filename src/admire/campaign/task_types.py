@@ -1,4 +1,4 @@
-"""The keys of lm-eval's task files that are looked at before lm-eval does: are they of the kind that it takes?"""
+"""Type checks for the keys of lm-eval's task files that ADMIRE reads, before lm-eval loads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from admire.errors import ConfigError
 
 
 class _Entry(BaseModel):
-    """An entry of `metric_list`, `aggregate_metric_list` or a filter's."""
+    """A mapping in a task file of which only the listed keys are checked, and without any conversion."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -65,13 +65,14 @@ class _File(_Entry):
 
 
 def check_types(origin: Path | str, content: dict[str, Any]) -> None:
-    """Refuse a task or group whose keys are of another kind than lm-eval takes.
+    """Refuse a task or group in which a key has a value of a type that lm-eval does not take.
 
     Args:
-        origin: its file, for the message.
+        origin: the file of the task or group, for the message.
+        content: its keys and values.
 
     Raises:
-        ConfigError: names the file, the key and what stands there.
+        ConfigError: names the file, the key and its value.
     """
     if not all(isinstance(key, str) for key in content):
         wrong = next(key for key in content if not isinstance(key, str))

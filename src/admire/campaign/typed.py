@@ -1,4 +1,4 @@
-"""What the schema wants at each place of a campaign: a text as it is written, or the boolean or number that YAML makes of it."""
+"""Convert the scalars of a campaign to the types of the schema: text stays as written, others become booleans or numbers."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pydantic import BaseModel
 from admire.campaign.reading import MOST_LEVELS, Plain
 from admire.errors import ConfigError
 
-LARGEST = 10**18  # of a number; what is larger is a slip of the keyboard, and breaks arithmetic elsewhere
+LARGEST = 10**18  # A larger number is a typing error, and would break arithmetic elsewhere.
 
 
 def typed(value: Any, annotation: Any) -> Any:
-    """A campaign, or a part of one, with texts where its schema wants texts, and with values elsewhere.
+    """A campaign, or a part of one, with each `Plain` replaced by its text if the schema takes text there, otherwise by its value.
 
     Args:
-        value: as it was read, nested mappings and lists.
-        annotation: the schema's type.
+        value: nested mappings and lists, as `admire.campaign.reading` returns them.
+        annotation: the type that the schema has for the value.
 
     Raises:
-        ConfigError: names the key, and what to write.
+        ConfigError: names the key, and what to write instead.
     """
     return _typed(value, _alternatives(annotation), ())
 
 
 def _typed(value: Any, alternatives: list[Any], place: tuple[str, ...]) -> Any:
-    """The same for what stands at a place, where the schema has these alternatives."""
+    """Do the same for the value at `place`, for which the schema allows the types in `alternatives`."""
     if len(place) > MOST_LEVELS:
         raise _refused(place[:3], f"more than {MOST_LEVELS} levels of lists and mappings within each other")
     if isinstance(value, dict):
@@ -48,15 +48,15 @@ def _typed(value: Any, alternatives: list[Any], place: tuple[str, ...]) -> Any:
     if isinstance(value, str):
         _check_text(value, place)
     elif isinstance(value, bool) and bool not in alternatives and (int in alternatives or float in alternatives):
-        # Python would count it as 1 or 0 without a word
+        # Python would silently use it as 1 or 0.
         raise _refused(place, f"{str(value).lower()} is a boolean where a number is wanted; write the number")
-    elif isinstance(value, int | float) and not abs(value) <= LARGEST:  # not a number is no number up to it either
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST:  # Written so that NaN is refused too.
         raise _refused(place, f"not a number up to {LARGEST:.0e}; correct it")
     return value
 
 
 def _alternatives(annotation: Any) -> list[Any]:
-    """The members of a union, without what annotates them."""
+    """The members of a union without their annotations; a list of one for any other type."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _alternatives(get_args(annotation)[0])
@@ -66,7 +66,7 @@ def _alternatives(annotation: Any) -> list[Any]:
 
 
 def _below(alternatives: list[Any], key: str) -> list[Any]:
-    """What the schema wants under a key; nothing under one that it does not know."""
+    """The types that the schema allows for the value of `key`; empty for a key that it does not know."""
     found = [get_args(one)[1] for one in alternatives if get_origin(one) is dict]
     for one in alternatives:
         if isinstance(one, type) and issubclass(one, BaseModel) and key in one.model_fields:
@@ -75,7 +75,7 @@ def _below(alternatives: list[Any], key: str) -> list[Any]:
 
 
 def _key(key: Any, place: tuple[str, ...]) -> str:
-    """A key, which is a text."""
+    """Return a key, or refuse it if it is not text."""
     if not isinstance(key, str):
         raise _refused(place, f"the key {key!r} is no text; put it in quotes")
     _check_text(key, place)
@@ -83,7 +83,7 @@ def _key(key: Any, place: tuple[str, ...]) -> str:
 
 
 def _check_text(text: str, place: tuple[str, ...]) -> None:
-    """Refuse what no file's name, table or terminal can hold."""
+    """Refuse control characters, which file names, tables and terminals cannot hold."""
     wrong = next((one for one in text if unicodedata.category(one) in ("Cc", "Cs") and one not in "\n\t"), None)
     if wrong is not None:
         raise _refused(place, f"the text holds the control character U+{ord(wrong):04X}; remove it")

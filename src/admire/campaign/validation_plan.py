@@ -1,4 +1,4 @@
-"""What a training is told about validating, on its command line: the campaign's `validation`, and where the sources lie."""
+"""The validation settings that a training gets on its command line: the campaign's `validation`, and where the sources lie."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from admire.campaign.schema.training import Validation
 
 
 class ValidationPlan(Validation):
-    """A campaign's `validation` with the sources that are scored."""
+    """A campaign's `validation` and the sources that are scored."""
 
     sources: dict[Name, str]
-    """Source -> the digest that names its prepared folder."""
+    """Source -> digest that names its prepared folder."""
 
 
 def validation_plan(campaign: Campaign) -> ValidationPlan | None:
-    """The plan for the trainings of a campaign; None where it asks for no validation."""
+    """The plan for all trainings of a campaign; None if the campaign has no `validation`."""
     if campaign.validation is None:
         return None
     sources = {name: source_digest(campaign, name) for name in campaign.sources}

@@ -1,4 +1,4 @@
-"""How large and how deep a stranger's YAML may be, told from its events alone: nothing is composed, nothing recurses."""
+"""Bounds on the size and depth of YAML that is not trusted, checked on its stream of events without composing or recursion."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ _Events: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass
 class _Part:
-    """A list or mapping of which the end has not come yet: the values before it, and the levels below it so far."""
+    """A list or mapping that has not ended yet.
+
+    Attributes:
+        before: number of values before it.
+        levels: number of levels found below it so far.
+    """
 
     anchor: str | None
     before: int
@@ -22,15 +27,15 @@ class _Part:
 
 
 def check_bounds(raw: bytes) -> None:
-    """Refuse more bytes, values (each use of an alias counted with all that it stands for) or levels than a campaign file may have.
+    """Refuse YAML with more bytes, values or levels than a campaign file may have. Each use of an alias counts all its values.
 
     Raises:
-        yaml.YAMLError: if it goes beyond them, an alias stands within what it stands for, or it is no YAML.
-        ValueError: if it has too many bytes, or characters that no YAML has.
+        yaml.YAMLError: if there are too many values or levels, if an alias contains itself, or if it is not YAML.
+        ValueError: if there are too many bytes, or characters that YAML does not allow.
     """
     if len(raw) > MOST_BYTES:
         raise ValueError(f"it has more than {MOST_BYTES / 1e6:.0f} MB")
-    named: dict[str, tuple[int, int]] = {}  # anchor -> values and levels of what it stands for
+    named: dict[str, tuple[int, int]] = {}  # anchor -> number of values and levels in its node
     open_parts: list[_Part] = []
     count = 0
     for event in yaml.parse(raw, Loader=_Events):
