@@ -200,7 +200,7 @@ def test_a_truncated_parquet_file_is_one_sentence(tmp_path):
 
 def test_other_formats_fail_in_a_sentence_too(tmp_path):
     (tmp_path / "train.csv").write_text('text,n\nriver,1\n"stone,2\n')
-    with pytest.raises(SourceError, match=r"the dataset cannot be read beyond row 0 \(.*\); mend its files"):
+    with pytest.raises(SourceError, match=r"the dataset cannot be read beyond row 0 \(.*\); correct its files"):
         read(dataset=str(tmp_path))
     (tmp_path / "train.csv").write_text("text,n\nriver,1\nstone,2\n")
     assert read(dataset=str(tmp_path), where={"n": "2"}) == ["stone"]

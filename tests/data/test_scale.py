@@ -127,7 +127,7 @@ def test_a_bad_document_in_the_middle_is_named_by_the_process_that_meets_it(tmp_
     (tmp_path / "rows.jsonl").write_text("\n".join(lines), encoding="utf-8")
     card = read_json(prepare_source(asked, "mine", workers=2))
     assert card["dropped"]["no_text"] == 1
-    assert card["first_dropped"]["no_text"].endswith("which is no character; mend or drop the row")
+    assert card["first_dropped"]["no_text"].endswith("which is no character; correct or drop the row")
     asked.sources["mine"] = asked.sources["mine"].model_copy(update={"bad_rows": "refuse", "revision": "again"})
     with pytest.raises(SourceError, match=r"rows\.jsonl:700: the text holds half a surrogate pair"):
         prepare_source(asked, "mine", workers=2)

@@ -70,7 +70,9 @@ def whole_mask(
         said = conversation.turns[number]["content"].strip()
         if not 0 <= low < high or said not in rendered.text[low:high]:
             role = conversation.turns[number]["role"]
-            return _untrue(f"turn {number + 1} ({role}): where it begins and ends in the chat template cannot be told")
+            return _untrue(
+                f"turn {number + 1} ({role}): its beginning and end in the chat template's text cannot be found"
+            )
         run = tokens_between(encoding, low, high)
         if run is not None:
             mask[run[0] : run[1]] = 0

@@ -85,7 +85,7 @@ class ChatTemplate:
             self.example: Rendered | None = self._render(PLAIN)
         except TemplateSyntaxError as error:
             raise ConfigError(
-                f"tokenizer.chat_template: line {error.lineno} is no Jinja ({error.message}); mend the template"
+                f"tokenizer.chat_template: line {error.lineno} is no Jinja ({error.message}); correct the template"
             ) from None
         except Exception:  # The template may refuse these turns, say because it demands a system prompt.
             self.example = None
@@ -101,7 +101,7 @@ class ChatTemplate:
             return LeftOut(
                 "that the chat template refuses",
                 f"the chat template refuses this conversation ({reason[:200]}); "
-                "mend the conversation or set tokenizer.chat_template",
+                "correct the conversation or set tokenizer.chat_template",
             )
 
     def examples(self) -> list[Rendered]:

@@ -19,13 +19,13 @@ WORDS = {
     "nothing_learnt": "of which no turn is to be learnt",
     "not_json": "that are not JSON",
     "not_utf8": "that are not UTF-8",
-    "no_object": "that are no object with columns",
-    "nothing": "with nothing in the column",
-    "other_type": "that hold something else than text",
+    "no_object": "that are not JSON objects with columns",
+    "nothing": "with an empty or missing column",
+    "other_type": "that hold another type than text",
     "no_conversation": "that hold no conversation",
-    "no_content": "with a turn that says nothing",
-    "no_role": "with a turn of nobody known",
-    "unknown_key": "with a key that is not known",
+    "no_content": "with a turn that has neither content nor a tool call",
+    "no_role": "with a turn without a known role",
+    "unknown_key": "with an unknown key",
     "beside": "with a column beside the conversation that changes its meaning",
     "twice": "in which a key stands twice",
     "two_forms": "with a turn in two forms at once",
@@ -127,7 +127,7 @@ class Tally:
         if self.cut:
             words = "CUT" if self.cut > SAID_ABOVE * self.documents else "cut"
             said["cut"] = (
-                f"{self._of(self.cut)} {words} to training.sequence_length, what stands behind is not trained on"
+                f"{self._of(self.cut)} {words} to training.sequence_length, the tokens after it are not trained on"
             )
         if self.notes:
             said["note"] = "; ".join(self.notes)
@@ -150,7 +150,7 @@ class Tally:
         if self.left_out.total() > max(at_most * self.documents, A_HANDFUL if at_most else 0):
             raise SourceError(
                 f"sources.{name}: {self._of(self.left_out.total())} would be left out, more than "
-                f"sources.{name}.left_out_at_most allows ({at_most:.2g}): {self.reasons()}; mend that, "
+                f"sources.{name}.left_out_at_most allows ({at_most:.2g}): {self.reasons()}; correct the data, "
                 "or raise left_out_at_most if it is meant"
             )
 

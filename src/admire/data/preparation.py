@@ -68,7 +68,7 @@ def write_shards(campaign: Campaign, name: str, folder: Path, workers: int) -> T
     except BrokenProcessPool as error:
         raise SourceError(
             f"sources.{name}: a process that tokenised it was {error}, most often for want of memory; "
-            "give the job more memory or fewer threads, and run again: it goes on from its last shard"
+            "give the job more memory or fewer threads, and run again: it resumes from its last shard"
         ) from None
     tally.add(Tally(notes=notes))
     finish(whole=True)

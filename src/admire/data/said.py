@@ -106,7 +106,7 @@ def places(conversation: Conversation, rendered: Rendered, template: ChatTemplat
         wrong = wrong or stand
     return wrong or LeftOut(
         "of which the chat template's text cannot be told apart",
-        "which part of the chat template's text is of which turn cannot be told; name another one as tokenizer.chat_template, "
+        "the parts of the chat template's text cannot be assigned to turns; name another one as tokenizer.chat_template, "
         "or take the row out",
     )
 
@@ -133,7 +133,7 @@ def _standing(turns: list[dict], text: str, at: dict[int, int], marks: dict[int,
             return LeftOut(
                 "with a turn that the chat template changes",
                 f"{place}: the chat template changes its content, of which {_lost(said, text)} does not stand in the text; "
-                "name another one as tokenizer.chat_template, or mend the row",
+                "name another one as tokenizer.chat_template, or correct the row",
             )
         stand[number] = (low, low + len(said))
     return stand

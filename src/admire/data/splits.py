@@ -90,7 +90,7 @@ def placed(reads: Iterable[Read], held_out: HeldOut, tally: Tally) -> Iterator[P
         except UnicodeEncodeError:
             tally.leave_out(
                 "no_text",
-                f"{read.place}: the text holds half a surrogate pair, which is no character; mend or drop the row",
+                f"{read.place}: the text holds half a surrogate pair, which is no character; correct or drop the row",
             )
             continue
         yield Placed(split, read.document, read.place)

@@ -218,6 +218,6 @@ def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
     except Exception as error:  # Any of several libraries may have read the file, and each has errors of its own.
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
         raise SourceError(
-            f"{source.dataset}: the dataset cannot be read beyond row {number} ({reason}); mend its files, or convert them to "
+            f"{source.dataset}: the dataset cannot be read beyond row {number} ({reason}); correct its files, or convert them to "
             f"Parquet and name them in {asked.key}.files"
         ) from None

@@ -43,7 +43,7 @@ def conversation_of(value: Any, beside: dict[str, Any], ignored: frozenset[str],
     if not isinstance(value, list):
         raise Unusable("no_conversation", f"{WANTED}, found {type(value).__name__}")
     if not value:
-        raise Unusable("no_conversation", f"{WANTED}, and this one has no turns", "mend it or take it out")
+        raise Unusable("no_conversation", f"{WANTED}, and this one has no turns", "correct it or take it out")
     if all(map(is_plain, value)):
         turns, learnt = [{"role": turn["role"], "content": turn["content"]} for turn in value], None
     else:

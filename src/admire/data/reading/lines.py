@@ -37,7 +37,7 @@ def read_json(path: Path, asked: Asked) -> Iterator[Row]:
         content = stream.read(most + 1)
         if len(content) > most:
             raise SourceError(
-                f"{path}: a compressed array of more than {most:,} bytes; write it as .jsonl, a row a line, or take it out of "
+                f"{path}: a compressed array of more than {most:,} bytes; write it as .jsonl, one row per line, or take it out of "
                 f"{asked.key}"
             )
         try:
@@ -47,7 +47,7 @@ def read_json(path: Path, asked: Asked) -> Iterator[Row]:
                 f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {asked.key}"
             ) from None
         except (ValueError, RecursionError) as error:
-            raise SourceError(f"{path}: {_why(error)}; mend it or take the file out of {asked.key}") from None
+            raise SourceError(f"{path}: {_why(error)}; correct it or take the file out of {asked.key}") from None
     items = value if isinstance(value, list) else [value]
     rows = ({"text": item} if isinstance(item, str) else item for item in items)
     placed = ((_once(row, asked) if twice else row, f"{path}, item {number}") for number, row in enumerate(rows, 1))
@@ -65,7 +65,7 @@ def _rows(found: Iterator[tuple[Any, str]], asked: Asked) -> Iterator[Row]:
     for row, place in found:
         if not isinstance(row, dict | Unusable):
             what = f"expected an object with the column '{asked.source.column}', found {type(row).__name__}"
-            row = Unusable("no_object", what, f"mend it or take the file out of {asked.key}")
+            row = Unusable("no_object", what, f"correct it or take the file out of {asked.key}")
         if isinstance(row, Unusable):
             yield Row(row, place)
             continue
@@ -76,9 +76,9 @@ def _rows(found: Iterator[tuple[Any, str]], asked: Asked) -> Iterator[Row]:
 
 
 def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, str]]:
-    mend = f"mend it or take the file out of {asked.key}.files"
+    mend = f"correct it or take the file out of {asked.key}.files"
     if asked.source.files is None:
-        mend = f"mend it or take the file out of {asked.key}.dataset"
+        mend = f"correct it or take the file out of {asked.key}.dataset"
     for number, line in enumerate(iter(partial(stream.readline, MOST_BYTES + 1), b""), 1):
         place = f"{path}:{number}"
         if len(line) > MOST_BYTES:
@@ -95,7 +95,7 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
             row = _once(row, asked) if twice else row
         except UnicodeDecodeError as error:
             row = Unusable(
-                "not_utf8", f"not UTF-8 (byte {error.start})", mend.replace("mend it", "convert it to UTF-8")
+                "not_utf8", f"not UTF-8 (byte {error.start})", mend.replace("correct it", "convert it to UTF-8")
             )
         except (ValueError, RecursionError) as error:
             row = Unusable("not_json", f"this line is {_why(error)}", mend)

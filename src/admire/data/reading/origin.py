@@ -121,7 +121,7 @@ def _document(cells: dict[str, Any], filled: bool, asked: Asked) -> Document:
             made, size = _text(value, asked), len(value.encode())
     except UnicodeEncodeError:
         what = "the text holds half a surrogate pair, which is no character"
-        raise Unusable("no_text", what, "mend or drop the row") from None
+        raise Unusable("no_text", what, "correct or drop the row") from None
     if size > lines.MOST_BYTES:
         raise Unusable("too_long", f"a document of more than {lines.MOST_BYTES:,} bytes", "split it")
     return made

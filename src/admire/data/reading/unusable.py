@@ -8,7 +8,7 @@ from typing import Any
 class Unusable(Exception):
     """A row that cannot become a document."""
 
-    def __init__(self, reason: str, what: str, mend: str = "mend it", key: str | None = None) -> None:
+    def __init__(self, reason: str, what: str, mend: str = "correct it", key: str | None = None) -> None:
         """Describe the fault. The place of the row is added by the caller.
 
         Args:

@@ -83,7 +83,7 @@ def _header(path: Path) -> Any:
         return content_of(text)
     except (OSError, ValueError, OverflowError, yaml.YAMLError) as error:
         reason = getattr(error, "problem", None) or " ".join(str(error).split())
-        raise SourceError(f"{path}: its YAML cannot be read ({reason[:200]}); mend it, or remove the file") from None
+        raise SourceError(f"{path}: its YAML cannot be read ({reason[:200]}); correct it, or remove the file") from None
 
 
 def _names(header: Any) -> Iterator[tuple[str, str]]:
