@@ -1,1 +1,1 @@
-"""Methods on tables of runs that others paid for: what they would have bought, and how soon they would have known."""
+"""Replays of methods on tables of finished runs: which runs each would have bought, and how soon it would have found the best."""

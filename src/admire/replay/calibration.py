@@ -1,4 +1,4 @@
-"""Do intervals hold what they promise? Rows of the target that the model has not seen, predicted from some that it has."""
+"""Calibration: how many held-out rows of the target lie inside the 90 % intervals that the model predicts from other rows."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from admire.replay.side_by_side import WANT_OF_MEMORY, start_worker
 from admire.replay.simulate import observations
 from admire.replay.table import Table
 
-FEWEST = 10  # rows of the pool: a few are left out even where most are seen
-SHARES = (0.1, 0.2, 0.4, 0.7)  # of the pool that is seen
+FEWEST = 10  # the fewest rows in a pool; even with the largest of SHARES some are then held out
+SHARES = (0.1, 0.2, 0.4, 0.7)  # fractions of the pool that the model sees
 
 
 def coverage(table: Table, config: ReplayConfig, seeds: range, cores: int) -> Iterator[pd.DataFrame]:
-    """For each seed: lines `seed, seen, coverage90, r2, width`, of the rows left out.
+    """Accuracy on held-out rows, one frame per seed: columns `seed, seen, coverage90, r2, width`, one line per number of rows seen.
 
-    The model sees the initial design and the first rows of the pool, which the seed has shuffled.
+    The model sees the initial design and the first `seen` rows of the pool, whose order the seed shuffles; the rest is held out.
 
     Raises:
-        TableError: if the pool is too small to leave rows out, or a process was ended from outside.
+        TableError: if the pool is too small to hold rows out, or a worker process was killed.
     """
     rows = len(make_instance(table, config, 0).truth)
     if rows < FEWEST:
@@ -41,14 +41,14 @@ def coverage(table: Table, config: ReplayConfig, seeds: range, cores: int) -> It
 
 
 def summary(lines: pd.DataFrame) -> pd.DataFrame:
-    """Mean over seeds and its standard error, by the number of the target's rows that were seen."""
+    """Means over seeds with standard errors, one line per number of the target's rows that were seen."""
     groups = lines.groupby("seen")[["coverage90", "r2", "width"]]
     mean, se = groups.mean(), groups.sem()
     return mean.join(se.add_suffix("_se")).reset_index()
 
 
 def _calibrator(table: Table, config: ReplayConfig) -> Callable[[int], pd.DataFrame]:
-    """What a process does with a seed."""
+    """The function that a worker process applies to each seed."""
     start_worker()
     return partial(_of_seed, table, config)
 

@@ -1,4 +1,4 @@
-"""Reading a CSV of runs: what is no number, no mixture or not there is refused with its line."""
+"""Reading a CSV of runs. Cells that are missing, no number or no mixture are refused with the number of their line."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pandas.api.types import is_numeric_dtype
 from admire.errors import TableError
 from admire.output.spreadsheet import plain
 
-SUM_TOLERANCE = 0.005  # published weights are rounded: their sums are off by up to .003
-AVERAGE_TOLERANCE = 1e-4  # a stated average may be off its metrics by rounding
+SUM_TOLERANCE = 0.005  # published weights are rounded, so their sums are off by up to 0.003
+AVERAGE_TOLERANCE = 1e-4  # a stated average may differ from the mean of its metrics by rounding
 
 
 def read(path: Path, columns: Iterable[str] = (), named: Iterable[str] = ()) -> pd.DataFrame:
-    """The file as it stands, its line numbers from 2 on as index.
+    """The file's rows that are not empty, indexed by their line numbers (the first row is line 2).
 
     Args:
-        columns: that must be there.
-        named: those of them that hold names, which may look like numbers.
+        columns: columns that the file must have.
+        named: columns of names, which are read as text even if they look like numbers.
 
     Raises:
-        TableError: if it cannot be read, is empty, names a column twice or lacks one.
+        TableError: if the file cannot be read, has no rows, has two columns of one name or lacks a column.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
@@ -39,9 +39,9 @@ def read(path: Path, columns: Iterable[str] = (), named: Iterable[str] = ()) -> 
     except UnicodeDecodeError:
         raise TableError(f"{path}: is not in UTF-8; save it as CSV in UTF-8") from None
     except pd.errors.ParserError as error:
-        raise TableError(f"{path}: is no CSV ({' '.join(str(error).split())}); mend that line") from None
+        raise TableError(f"{path}: is no CSV ({' '.join(str(error).split())}); correct that line") from None
     if frame.empty:
-        raise TableError(f"{path}: has no rows; a header and a line a run are needed")
+        raise TableError(f"{path}: has no rows; a header and one line per run are needed")
     twice = [name for name in heads if heads.count(name) > 1]
     if twice:
         raise TableError(f"{path}: has two columns '{twice[0]}'; remove or rename one")
@@ -53,12 +53,19 @@ def read(path: Path, columns: Iterable[str] = (), named: Iterable[str] = ()) -> 
 
 
 def line(frame: pd.DataFrame, bad: np.ndarray | pd.Series) -> int:
-    """Line of the file of the first bad row (n booleans)."""
+    """Line number in the file of the first row that is `bad` (n booleans)."""
     return int(frame.index[int(np.flatnonzero(bad)[0])])
 
 
 def numbers(frame: pd.DataFrame, path: Path, missing: bool = False) -> np.ndarray:
-    """Columns as finite numbers (n x columns); NaN where a cell is empty, if that is allowed."""
+    """All columns of `frame` as finite numbers (n x columns).
+
+    Args:
+        missing: whether empty cells are allowed; they become NaN.
+
+    Raises:
+        TableError: for the first cell that is no finite number.
+    """
     found = frame.apply(pd.to_numeric, errors="coerce").astype(float)
     wrong = (found.isna() & (frame.notna() if missing else True)) | np.isinf(found)
     if wrong.to_numpy().any():
@@ -71,7 +78,11 @@ def numbers(frame: pd.DataFrame, path: Path, missing: bool = False) -> np.ndarra
 
 
 def above_zero(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """A column of numbers above zero."""
+    """A column of numbers, all above zero.
+
+    Raises:
+        TableError: for the first cell that is not.
+    """
     values = pd.Series(numbers(frame[[column]], path)[:, 0], index=frame.index)
     if (values <= 0).any():
         raise TableError(f"{path}, line {line(frame, values <= 0)}: {column} is not above zero; correct the row")
@@ -79,14 +90,22 @@ def above_zero(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
 
 
 def names(frame: pd.DataFrame, column: str, path: Path) -> pd.Series:
-    """A column of names, each there."""
+    """A column of names, none of them empty.
+
+    Raises:
+        TableError: for the first empty cell.
+    """
     if frame[column].isna().any():
         raise TableError(f"{path}, line {line(frame, frame[column].isna())}: {column} is empty; a name is needed")
     return frame[column]
 
 
 def mixtures(frame: pd.DataFrame, path: Path) -> np.ndarray:
-    """Weights as mixtures (n x K), rescaled to sum 1 exactly."""
+    """Columns of weights as mixtures (n x K), rescaled to sum to exactly 1.
+
+    Raises:
+        TableError: for the first row with a negative weight, or a sum further than `SUM_TOLERANCE` from 1.
+    """
     weights = numbers(frame, path)
     total = weights.sum(1)
     below, off = (weights < 0).any(1), abs(total - 1) > SUM_TOLERANCE
@@ -103,6 +122,6 @@ def mixtures(frame: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def wrong_averages(frame: pd.DataFrame, stated: str, metrics: list[str], path: Path) -> np.ndarray:
-    """Where (n booleans) a column is not the mean of the metrics."""
+    """The rows (n booleans) in which the column `stated` is not the mean of `metrics`."""
     mean = numbers(frame[metrics], path, missing=True).mean(1)
     return abs(numbers(frame[[stated]], path, missing=True)[:, 0] - mean) > AVERAGE_TOLERANCE

@@ -1,6 +1,7 @@
-"""Which code decides what a method buys on a seed's problem. Other code may change, and what was played counts still.
+"""Identity of the code that decides which runs a method buys on a seed's problem.
 
-Code is known by what it does: comments, docstrings, layout, and where its files lie leave it the same.
+Kept runs stay valid while this code is unchanged, whatever happens to other code. Comments, docstrings, layout and the places of
+files do not count as changes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,12 @@ PLAY, TRANSFERRED, DRAWN = "admire.replay.simulate", "admire.optimize.transfer",
 
 
 def deciding_files(method: str, truth: str | None = None) -> list[Path]:
-    """Files of the method, of the play, and of all that they import; those that draw tables, too, if the config's `truth` does."""
+    """Files of the method, of the simulation, and of everything that they import.
+
+    Args:
+        method: a name of the registry.
+        truth: as in `ReplayConfig`; unless it is None, the files that draw synthetic tables are included.
+    """
     modules = [entry(method).path.partition(":")[0], PLAY]
     if method.startswith(TRANSFER):
         modules.append(TRANSFERRED)
@@ -26,13 +32,17 @@ def deciding_files(method: str, truth: str | None = None) -> list[Path]:
 
 
 def content_digest(files: Collection[Path]) -> str:
-    """One digest of what the code in files does, wherever they lie."""
+    """One digest of the code in files and of their imports, independent of the files' paths."""
     return digest(sorted(digest([_own_code(path), *_links(path)]) for path in files))
 
 
 def imported_files(modules: Collection[str], without: Collection[str] = ()) -> list[Path]:
-    """Files of modules (dotted names in this package) and of what they import anywhere in their text, directly or not; of
-    `without`, and of what is imported there alone, none."""
+    """Files of modules and of everything of this package that they import anywhere in their text, directly or indirectly.
+
+    Args:
+        modules: dotted names in this package.
+        without: dotted names of modules to leave out, together with everything that only they import.
+    """
     found: dict[str, Path] = {}
     left = list(modules)
     while left:
@@ -45,13 +55,13 @@ def imported_files(modules: Collection[str], without: Collection[str] = ()) -> l
 
 
 def _file(name: str) -> Path | None:
-    """Where a module of this package is; None for what is no module, but a name in one or another package's."""
+    """The file of a module of this package; None for a name inside a module, and for other packages."""
     path = Path(admire.__file__).parents[1].joinpath(*name.split(".")).with_suffix(".py")
     return path if name.startswith("admire.") and path.is_file() else None
 
 
 def _imports(path: Path) -> list[str]:
-    """Every name that a file imports, and what it is imported from; this package's imports are absolute."""
+    """Dotted names of all modules that a file imports, or imports names from; imports in this package are absolute."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -62,7 +72,7 @@ def _imports(path: Path) -> list[str]:
 
 
 def _links(path: Path) -> list[list[str]]:
-    """What a file imports of this package: each name with the code that it comes from, in place of that code's path."""
+    """A file's imports from this package: each name with the code of its module in place of that module's path."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and _inside(node.module):
@@ -76,7 +86,7 @@ def _links(path: Path) -> list[list[str]]:
 
 @cache
 def _own_code(path: Path) -> str:
-    """A file's code without comments and docstrings, and without what it imports of this package."""
+    """A file's code without comments, docstrings and imports from this package."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
@@ -92,7 +102,7 @@ def _begins_with_docstring(node: ast.AST) -> bool:
 
 
 def _of_this_package(node: ast.AST) -> bool:
-    """Whether this is an import of nothing but this package."""
+    """Whether this node is an import from this package alone."""
     if isinstance(node, ast.ImportFrom):
         return _inside(node.module)
     return isinstance(node, ast.Import) and all(_inside(alias.name) for alias in node.names)

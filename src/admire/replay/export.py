@@ -1,5 +1,4 @@
-"""A campaign's finished trials as a table that others can read, and `admire replay` with them; `long_form.py` and `published.py`
-read it."""
+"""Export of a campaign's finished trials as a CSV for other tools and for `admire replay` (`long_form.py`, `published.py`)."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from admire.errors import TableError
 from admire.output.spreadsheet import csv_text
 from admire.trials.ledger import Ledger, Trial
 
-# Tasks of config/tulu.yaml -> the columns of the ADMIRE IFT Runs, in their order: ten in distribution, seven out of it.
+# The tasks of config/tulu.yaml and their columns in the ADMIRE IFT Runs, in the published order: ten in distribution, seven out.
 IN_DISTRIBUTION = {
     "minerva_math": "minerva_math::tulu",
     "gsm8k_cot": "gsm8k::tulu",
@@ -35,7 +34,7 @@ OUT_OF_DISTRIBUTION = {
 
 
 def table(campaign: Campaign, ledger: Ledger) -> str:
-    """The long form: what `admire replay table` reads, one row a finished trial."""
+    """The long form, which `admire replay table` reads: one row per finished trial."""
     metrics = campaign.metrics
     rows = []
     for trial in _finished(ledger):
@@ -52,7 +51,9 @@ def table(campaign: Campaign, ledger: Ledger) -> str:
 
 
 def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
-    """The columns of the published ADMIRE IFT Runs; `train_time` is what was measured, in minutes.
+    """The finished whole trainings in the columns of the published ADMIRE IFT Runs; `train_time` is measured, in minutes.
+
+    Trials that lack one of the seventeen benchmarks are left out.
 
     Raises:
         TableError: if the campaign does not score the seventeen benchmarks.
@@ -70,7 +71,7 @@ def admire_ift(campaign: Campaign, ledger: Ledger) -> str:
             continue
         scores = {task: trial.scores[metric].value for task, metric in by_task.items() if metric in trial.scores}
         if not columns.keys() <= scores.keys():
-            continue  # a suite that no decision needs is still missing
+            continue  # a trial can be done without a suite that no decision needs
         averages = {"id+ood": columns, "id": IN_DISTRIBUTION, "ood": OUT_OF_DISTRIBUTION}
         rows.append(
             {"model": _published_name(campaign.model(trial.model))}
@@ -91,7 +92,7 @@ FORMATS = {"table": table, "admire-ift": admire_ift}
 
 
 def _stop(campaign: Campaign, trial: Trial) -> dict[str, float]:
-    """What it took to get there from the start, and in a campaign whose trials may stop early how far that is."""
+    """Cost of the trial from step 0 and, in a campaign whose trials may stop early, the number of its steps."""
     if len(campaign.fidelity.steps) == 1 or trial.record is None:
         return {"cost": trial.cost}
     anew = next(one for one in fidelities(campaign) if one.name == trial.fidelity)

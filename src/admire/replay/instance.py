@@ -1,4 +1,4 @@
-"""One seed's problem: which rows can be bought, what is maximised, and what buying a row returns."""
+"""One seed's problem: the rows that can be bought, the objective, and the scores that buying a row returns."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from admire.replay.table import Table
 from admire.space.fidelities import Fidelities
 from admire.space.simplex import CappedSimplex
 
-TOTAL = 1_000_000  # mixtures of a table count as the same trial when they agree to six digits
-INITIAL_COST, FEWEST, MOST = 3, 16, 64  # the initial design: what so many target runs cost, within these bounds
+TOTAL = 1_000_000  # rows per trial, for `Problem.totals`: mixtures that agree to six digits count as the same trial
+# The initial design has as many trials as INITIAL_COST target runs pay for, but at least FEWEST and at most MOST.
+INITIAL_COST, FEWEST, MOST = 3, 16, 64
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class ReplayConfig:
     """How problems are made from a table.
 
     Args:
-        objective: as `Table.objective` takes it.
-        pool: rows of the target that can be bought: `paper` (the study's), `random` (as many, drawn by seed) or `all`.
-        metric_weights: `fixed`, or `dirichlet`: drawn by seed, uniform over the objective's metrics.
-        mislead: what becomes of the smaller sizes: None, `negated` (their scores mirrored at their mean) or `independent`
-            (their scores shuffled between mixtures).
-        truth: None: a row's score is the table's; `gp`, `trees`: a table drawn by seed whose truth is known.
+        objective: names as in `Table.objective`.
+        pool: rows of the target that can be bought: `paper` (the published study's), `random` (as many, drawn by seed) or `all`.
+        metric_weights: `fixed` (equal), or `dirichlet`: drawn by seed, uniform on the simplex over the objective's metrics.
+        mislead: change of the smaller sizes' scores: None, `negated` (mirrored at their mean) or `independent` (shuffled between
+            mixtures).
+        truth: None uses the table's scores; `gp` and `trees` replace them by draws from a model of the table, per seed, whose
+            truth is known.
     """
 
     objective: str
@@ -41,11 +43,11 @@ class Instance:
     """One seed's problem.
 
     Args:
-        problem: what the method sees.
-        Y: M arrays (n_s x m): what buying the rows of `problem.pool` returns.
-        stderr: M arrays (n_s x m), NaN where there is none.
+        problem: the problem as the method sees it.
+        Y: M arrays (n_s x m) of the scores that buying the rows of `problem.pool` returns.
+        stderr: M arrays (n_s x m) of standard errors, NaN where there is none.
         runs: M tuples of names of the pool's rows.
-        truth: objective (n) of the target's rows without noise where it is known, else as observed.
+        truth: objective (n) of the target's rows, without noise if that is known, otherwise as observed.
     """
 
     problem: Problem
@@ -63,11 +65,11 @@ class Instance:
 
     @property
     def best(self) -> int:
-        """Row of the target's pool that is best; with ties the first one."""
+        """Index of the best row in the target's pool; the first one of ties."""
         return int(self.truth.argmax())
 
     def row(self, weights: np.ndarray, size: int) -> int:
-        """Row of the pool at a size that a mixture (K) is, or is nearest to."""
+        """Index of the row in a size's pool whose mixture is nearest to `weights` (K)."""
         return int(abs(self.pool[size] - weights).max(1).argmin())
 
 
@@ -111,7 +113,11 @@ def make_instance(table: Table, config: ReplayConfig, seed: int) -> Instance:
 
 
 def _pool(table: Table, kind: str, objective: Objective, rng: np.random.Generator) -> np.ndarray:
-    """Rows of the target that can be bought."""
+    """Indices of the target's rows that can be bought.
+
+    Raises:
+        TableError: if fewer than two of them have the whole objective.
+    """
     n = len(table.X[table.target])
     size = n if kind == "all" or table.pool is None else table.pool
     rows = rng.permutation(n)[:size] if kind == "random" else np.arange(size)
@@ -124,7 +130,7 @@ def _pool(table: Table, kind: str, objective: Objective, rng: np.random.Generato
 
 
 def _misled(table: Table, mislead: str | None, rng: np.random.Generator) -> Table:
-    """The table with smaller sizes that say the opposite of what they said, or nothing."""
+    """The table with smaller sizes' scores mirrored or shuffled, so that they mislead or say nothing about the target."""
     if mislead is None:
         return table
     changed = [
@@ -135,7 +141,7 @@ def _misled(table: Table, mislead: str | None, rng: np.random.Generator) -> Tabl
 
 
 def _with_truth(table: Table, kind: str | None, rng: np.random.Generator) -> tuple[Table, np.ndarray]:
-    """The table and what its target's rows truly score (n x m)."""
+    """The table as observed, and the true scores (n x m) of its target's rows."""
     if kind is None:
         return table, table.Y[table.target]
     from admire.replay.synthetic import draw

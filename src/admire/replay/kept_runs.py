@@ -1,7 +1,7 @@
-"""Runs that were played before: a replay that was ended goes on, and a method added later is played alone.
+"""Finished runs of earlier replays, so that an interrupted replay resumes and only an added method is simulated.
 
-One line a run in `<out>/runs.jsonl`, only ever appended to. A line counts while what it depends on is what it was: the
-table, the config, the budget and the code that decides (`deciding_code`).
+`<out>/runs.jsonl` has one line per run and is only appended to. A line stays valid while the table, the config, the budget and
+the deciding code (`deciding_code`) are unchanged.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ class KeptRuns:
     """The file of runs of one problem.
 
     Args:
-        path: the file; None keeps nothing.
-        methods: names of those that are played.
+        path: the file; with None nothing is kept.
+        table, config: the finished runs, and how problems are made from them.
+        methods: names of the methods in the replay.
         budget, until: as in `admire.replay.simulate.simulate`.
     """
 
@@ -48,7 +49,7 @@ class KeptRuns:
         }
 
     def read(self) -> Iterator[Run]:
-        """The methods' runs that still count; a line that a crash tore is passed over."""
+        """The methods' runs that are still valid. A line that a crash cut short is skipped: its run is simulated again."""
         if self.path is None or not self.path.is_file():
             return
         for line in self.path.read_text(encoding="utf-8").splitlines():
@@ -62,7 +63,7 @@ class KeptRuns:
                 yield Run(found["method"], found["seed"], Trace(**trace | rows))
 
     def add(self, run: Run) -> None:
-        """Append a run."""
+        """Append a run to the file, on the disk before this returns."""
         if self.path is None:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +78,7 @@ class KeptRuns:
 
 
 def _content(table: Table) -> str:
-    """One digest of everything in a table that a run can see."""
+    """One digest of everything in a table that can influence a run."""
     seen = hashlib.sha256(repr((table.sources, table.metrics, table.sizes, table.costs, table.shares)).encode())
     seen.update(repr((table.pool, sorted(table.groups.items()), table.runs)).encode())
     for part in (*table.X, *table.Y, *table.stderr, table.signs):

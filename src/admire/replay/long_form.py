@@ -1,4 +1,4 @@
-"""A user's own table of runs: one CSV, a line a run (docs/replay.md)."""
+"""Reading a user's own table of runs: one CSV with one line per run (docs/replay.md)."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from admire.replay.cells import above_zero, line, mixtures, names, numbers, read
 from admire.replay.table import Table
 
 WEIGHT, METRIC, STDERR = "weight:", "metric:", "stderr:"
-AVERAGES = ("average", "avg", "mean")  # metrics so named are no metrics of their own
-UNEQUAL = 2.0  # runs of one size whose costs differ by so much are worth a word
-SAME = 6  # decimals to which equal mixtures are equal
+AVERAGES = ("average", "avg", "mean")  # metrics of these names are averages of the others
+UNEQUAL = 2.0  # if costs of runs of one size differ by more than this factor, the reader is told
+SAME = 6  # mixtures that agree to this many decimals are the same
 
 
 def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit: str = "cost units") -> Table:
-    """A table in one CSV: `run`, `size`, `cost`, `weight:<source>` ..., `metric:<name>` ..., optional `stderr:<name>` ... and
-    `steps`: a run that was scored at several steps has a row for each, whose cost is what it took to get there; a size at so
-    many steps then counts as a fidelity of its own.
+    """Read a table from one CSV.
 
-    A size costs what its runs do on average, and sizes are ordered by that. Runs of one mixture at one size become one, the mean
-    of their scores. A metric named `average`, `avg` or `mean` is compared with the mean of the others.
+    Its columns are `run`, `size`, `cost`, one `weight:<source>` per source, one `metric:<name>` per metric, and optionally
+    `stderr:<name>` and `steps`. A run that was scored after several numbers of steps has one row for each, whose cost is that of
+    training up to there; each pair of size and steps is then a fidelity of its own.
+
+    The cost of a size is the mean over its runs, and sizes are ordered by it. Runs of the same mixture at the same size are
+    merged into one with the mean of their scores. A metric named `average`, `avg` or `mean` is only checked against the mean of
+    the others.
 
     Args:
         path: the file.
-        target_size: the size that is recommended for; dearer ones are left out.
-        lower_is_better: of all metrics.
-        unit: of the costs.
+        target_size: the size that is recommended for; more expensive ones are left out.
+        lower_is_better: whether less is better, for all metrics.
+        unit: unit of the costs.
 
     Raises:
-        TableError: naming the line and the mend.
+        TableError: names the line and the fix.
     """
     frame = read(path, ["run", "size", "cost"], named=["run", "size"])
     sources = [name for name in frame if name.startswith(WEIGHT)]
@@ -78,7 +81,7 @@ def long_form(path: Path, target_size: str, lower_is_better: bool = False, unit:
 def _groups(
     frame: pd.DataFrame, sizes: tuple[str, ...], columns: tuple[list[str], list[str], list[str]], path: Path
 ) -> tuple[list[pd.DataFrame], list[str]]:
-    """Each size's runs, the target's last, and one sentence for each size in which mixtures repeat."""
+    """The runs of each size, the target's last, and one sentence per size in which mixtures repeat."""
     groups, notes = [], []
     for size in sizes:
         group, said = _without_repeats(frame[frame["size"] == size], *columns, path)
@@ -94,14 +97,18 @@ def _is_average(name: str) -> bool:
 
 
 def _unread(frame: pd.DataFrame, sources: list[str], metrics: list[str], errors: list[str], path: Path) -> list[str]:
-    """One sentence that names the columns that say nothing here."""
+    """One sentence that names the columns that are not read; none if all are."""
     read_ones = {"run", "size", "cost", "steps", *sources, *metrics, *errors, *(n for n in frame if _is_average(n))}
     unread = [name for name in frame if name not in read_ones]
     return [f"{path}: not read: column{'s' * (len(unread) > 1)} {', '.join(unread)}"] if unread else []
 
 
 def _standard_errors(frame: pd.DataFrame, path: Path) -> np.ndarray:
-    """n x m, NaN where there is none."""
+    """Standard errors (n x m), NaN where there is none.
+
+    Raises:
+        TableError: for the first row with a negative one.
+    """
     errors = numbers(frame, path, missing=True)
     below = (errors < 0).any(1)
     if below.any():
@@ -110,7 +117,7 @@ def _standard_errors(frame: pd.DataFrame, path: Path) -> np.ndarray:
 
 
 def _check_averages(frame: pd.DataFrame, metrics: list[str], path: Path) -> None:
-    """A stated average is the mean of the metrics."""
+    """Refuse a table in which a stated average is not the mean of the metrics."""
     for name in filter(_is_average, frame):
         off = wrong_averages(frame, name, metrics, path)
         if off.any():
@@ -123,7 +130,7 @@ def _check_averages(frame: pd.DataFrame, metrics: list[str], path: Path) -> None
 
 
 def _by_steps(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The table with each (size, steps) as a size of its own, and each one's share of its size's steps."""
+    """The table with each pair of size and steps as a size of its own, and the fraction of the size's steps that each has."""
     if "steps" not in frame:
         return frame, {}
     steps = above_zero(frame, "steps", path)
@@ -133,7 +140,7 @@ def _by_steps(frame: pd.DataFrame, path: Path) -> tuple[pd.DataFrame, dict[str, 
 
 
 def _check_runs(frame: pd.DataFrame, path: Path, target_size: str) -> None:
-    """The target is there, with two runs or more, and no run of a size occurs twice."""
+    """Refuse a table without two runs of the target, or in which a run of a size occurs twice."""
     sizes = ", ".join(dict.fromkeys(frame["size"]))
     at_target = int((frame["size"] == target_size).sum())
     if at_target == 0:
@@ -149,7 +156,7 @@ def _check_runs(frame: pd.DataFrame, path: Path, target_size: str) -> None:
 
 
 def _by_cost(frame: pd.DataFrame, path: Path, target_size: str) -> tuple[tuple[str, ...], tuple[float, ...], list[str]]:
-    """Sizes up to the target, cheapest first; what a run of each costs; and what should be known about it."""
+    """Sizes up to the target, cheapest first; the cost of a run of each; and sentences about sizes left out and unequal costs."""
     costs = frame.groupby("size")["cost"]
     order = costs.mean().sort_values(kind="stable")
     same = order.duplicated(keep=False)
@@ -172,7 +179,7 @@ def _by_cost(frame: pd.DataFrame, path: Path, target_size: str) -> tuple[tuple[s
 def _without_repeats(
     frame: pd.DataFrame, sources: list[str], metrics: list[str], errors: list[str], path: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """One size's runs, those of one mixture made one: the mean of their scores, with that mean's standard error."""
+    """One size's runs, in which those of the same mixture are merged: mean scores, and the standard errors of these means."""
     mixture = pd.Series([row.tobytes() for row in frame[sources].to_numpy().round(SAME) + 0.0], index=frame.index)
     first = ~mixture.duplicated()
     if first.all():

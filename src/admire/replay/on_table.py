@@ -1,4 +1,4 @@
-"""Methods on a table of finished runs: what `admire replay` does, for Python.
+"""The Python interface of `admire replay`: methods on a table of finished runs.
 
 table = regmix(Path("data/regmix"))
 result = replay_on_table(table, ReplayConfig("mean"), ["admire", "random"], seeds=5)
@@ -27,17 +27,17 @@ Progress = Callable[[Iterator[Run], int], Iterable[Run]]
 
 @dataclass(frozen=True)
 class ReplayPlan:
-    """A replay that can run: nothing has been simulated yet.
+    """A replay that was checked and can run; nothing has been simulated yet.
 
     Args:
         table: the finished runs.
-        config: how a seed's problem is made of the table.
-        methods: names of the methods that the table can serve, in the order asked for.
-        skipped: one sentence for each method that it cannot serve.
-        first: the problem of seed 0, to look at.
-        budget: cost of everything bought in a run, at most, in the table's unit.
+        config: how a seed's problem is made from the table.
+        methods: names of the methods that the table can serve, in the requested order.
+        skipped: one sentence per method that it cannot serve.
+        first: the problem of seed 0, for descriptions of the replay.
+        budget: a run buys for at most this cost, in the table's unit.
         until: cost up to which a run continues after the best row was observed, in the table's unit.
-        kept: the finished runs of earlier replays of the same problem, and where new ones are added.
+        kept: the file of finished runs of the same problem, to which new ones are added.
     """
 
     table: Table
@@ -50,13 +50,13 @@ class ReplayPlan:
     kept: KeptRuns
 
     def kept_runs(self) -> dict[tuple[str, int], Run]:
-        """(method, seed) -> the run, of those that need not be simulated again."""
+        """The runs that need not be simulated again, by (method, seed)."""
         return {(run.method, run.seed): run for run in self.kept.read()}
 
 
 @dataclass(frozen=True)
 class ReplayResult:
-    """Finished runs of every method on every seed's problem, in that order."""
+    """Finished runs of every method on every seed's problem, ordered by method and then by seed."""
 
     plan: ReplayPlan
     runs: tuple[Run, ...]
@@ -67,7 +67,7 @@ class ReplayResult:
 
     def summary(self) -> pd.DataFrame:
         """One line per method: costs until the best row was observed and recommended, regret at the table's marks."""
-        # beyond `until` runs that had found the best row have ended
+        # Beyond `until`, runs that have found the best row have ended.
         marks = [mark for mark in self.plan.table.marks if mark <= self.plan.until]
         return summary.summary(self.runs, marks, self._target)
 
@@ -89,17 +89,17 @@ def plan_replay(
     until: float | None = None,
     keep_in: Path | None = None,
 ) -> ReplayPlan:
-    """Everything that can be refused or skipped before a run takes time.
+    """Check everything that can be refused or skipped before a run takes time.
 
     Args:
-        methods: names of the registry; None: all.
-        budget: in the table's unit; None: the cost of the target's whole pool.
-        until: in the table's unit; None: the table's last mark. It is at most the budget.
-        keep_in: a file of runs to resume from and to add to; None keeps nothing.
+        methods: names of the registry; None means all.
+        budget: in the table's unit; None means the cost of the target's whole pool.
+        until: in the table's unit; None means the table's last mark. It is cut to the budget.
+        keep_in: a file of runs to resume from and to add to; with None nothing is kept.
 
     Raises:
-        ConfigError: if there is no method of that name.
-        TableError: if no problem can be made of the table, or it can serve none of the methods.
+        ConfigError: if a name is not in the registry.
+        TableError: if no problem can be made from the table, or it can serve none of the methods.
     """
     wanted = list(METHODS) if methods is None else list(dict.fromkeys(methods))
     for name in wanted:
@@ -122,12 +122,12 @@ def run_replay(
     """Simulate the runs that are not kept yet, in as many processes as there are cores.
 
     Args:
-        seeds: problems per method.
-        cores: processes; None: all cores. The numbers are the same whatever their number.
-        progress: called with the runs as they finish and with their number; passes them on.
+        seeds: number of problems per method.
+        cores: number of processes; None means one per core. The results do not depend on it.
+        progress: called with an iterator of the runs as they finish and with their number; yields the same runs.
 
     Raises:
-        TableError: if a process was ended from outside; runs that had finished are kept.
+        TableError: if a worker process was killed; finished runs are kept.
     """
     wanted = [(method, seed) for seed in range(seeds) for method in plan.methods]
     runs = plan.kept_runs()
@@ -147,5 +147,5 @@ def replay_on_table(
     seeds: int = 5,
     cores: int | None = None,
 ) -> ReplayResult:
-    """Plan and run a replay with the usual budget, keeping nothing."""
+    """Plan and run a replay with the default budget; no runs are kept in a file."""
     return run_replay(plan_replay(table, config, methods), seeds, cores)

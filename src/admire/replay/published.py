@@ -1,4 +1,4 @@
-"""Published tables of runs, as their authors released them."""
+"""Readers of published tables of runs, in the files that their authors released."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from admire.errors import TableError
 from admire.replay.cells import mixtures, numbers, read, wrong_averages
 from admire.replay.table import Table
 
-# In the units of one run at 1B, as in arXiv 2508.11551: a run costs what its parameters do.
+# In units of one run at 1B: as in arXiv 2508.11551, the cost of a run is proportional to its number of parameters.
 REGMIX_COSTS = {"1m": 0.001, "60m": 0.06, "1B": 1.0}
-REGMIX_POOL = 48
-IFT_POOL = 60
-IFT_IN_DISTRIBUTION = 10  # the first ten metrics; the other seven are out of distribution
+REGMIX_POOL = 48  # rows of the target in the published study's pool
+IFT_POOL = 60  # the same for the ADMIRE IFT Runs
+IFT_IN_DISTRIBUTION = 10  # the first ten metrics are in distribution, the other seven out of distribution
 IFT_AVERAGE = "metric_avg_id+ood"
-IFT_MARKS = (1500.0, 5652.0, 10749.0)
+IFT_MARKS = (1500.0, 5652.0, 10749.0)  # costs at which regret is reported
 
 
 def regmix(folder: Path) -> Table:
     """RegMix's runs on The Pile (arXiv 2407.01492): 17 domains, 13 validation losses, sizes 1M, 60M and 1B.
 
     Args:
-        folder: holds `train_mixture_1m.csv`, `test_mixture_60m.csv` and so on, as their authors released them.
+        folder: the folder of `train_mixture_1m.csv`, `test_mixture_60m.csv` and so on, as the authors released them.
 
     Raises:
-        TableError: if a file is missing or says what cannot be.
+        TableError: if a file is missing, or has cells that cannot be right.
     """
     _check_folder(folder)
     X, Y, runs = [], [], []
@@ -72,14 +72,15 @@ def regmix(folder: Path) -> Table:
 def admire_ift(folder: Path) -> Table:
     """The ADMIRE IFT Runs (arXiv 2508.11551): 19 sources of Tülu 3, 17 benchmarks, Qwen2.5 0.5B, 3B and 7B.
 
-    Averages are made from the metrics: three rows of the released file state one that is not their mean. A campaign's own runs in
-    the same columns (`admire export --format admire-ift`) are read too; fewer than the study's pool can all be bought.
+    Averages are computed from the metrics, because three rows of the released file state an average that is not the mean of its
+    metrics. The file may also hold a campaign's own runs in the same columns (`admire export --format admire-ift`). If it has
+    fewer rows at 7B than the study's pool, all of them can be bought.
 
     Args:
-        folder: holds `admire_ift_runs.csv`.
+        folder: the folder of `admire_ift_runs.csv`.
 
     Raises:
-        TableError: as above.
+        TableError: if the file is missing, or has cells that cannot be right.
     """
     _check_folder(folder)
     path = folder / "admire_ift_runs.csv"
@@ -92,7 +93,7 @@ def admire_ift(folder: Path) -> Table:
     for size, group in zip(sizes, groups, strict=True):
         if group.empty:
             raise TableError(f"{path}: has no runs of Qwen2.5-{size}; fetch the file again")
-    Y = tuple(100 * numbers(group[metrics], path) for group in groups)  # in points
+    Y = tuple(100 * numbers(group[metrics], path) for group in groups)  # fractions become percentage points
     return Table(
         name="ADMIRE IFT Runs",
         sources=tuple(name.removeprefix("ratio_") for name in sources),
@@ -121,7 +122,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _note_of_averages(frame: pd.DataFrame, metrics: list[str], path: Path) -> tuple[str, ...]:
-    """One sentence if the file states averages that are not the means of its metrics."""
+    """One sentence if the file states averages that are not the means of their metrics; otherwise empty."""
     if IFT_AVERAGE not in frame:
         return ()
     off = wrong_averages(frame, IFT_AVERAGE, metrics, path)

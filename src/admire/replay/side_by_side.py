@@ -1,4 +1,4 @@
-"""Methods x seeds on one table, side by side in as many processes as there are cores; the numbers do not depend on how many."""
+"""Simulation of all methods on all seeds in parallel processes; the results do not depend on the number of processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WANT_OF_MEMORY = "most often for want of memory; give it more memory or fewer --
 
 @dataclass(frozen=True)
 class Run:
-    """One method on one seed's problem, played to its end."""
+    """The finished simulation of one method on one seed's problem."""
 
     method: str
     seed: int
@@ -28,7 +28,7 @@ class Run:
 
 
 def servable(table: Table, methods: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Which of `methods` the table can serve, and a sentence for each that it cannot."""
+    """The names of `methods` that the table can serve, and one sentence per method that it cannot."""
     served, refused = [], []
     for name in methods:
         needs = entry(name).requires
@@ -55,26 +55,30 @@ def simulate_all(
     until: float,
     cores: int,
 ) -> Iterator[Run]:
-    """Play methods on seeds' problems, in the order in which they finish.
+    """Simulate methods on seeds' problems; yields the runs in the order in which they finish.
 
     Args:
         jobs: (method, seed) of each run.
         budget, until: as in `simulate`.
-        cores: processes; the results are the same whatever their number.
+        cores: number of processes; the results do not depend on it.
 
     Raises:
-        TableError: if a process was ended from outside.
+        TableError: if a worker process was killed.
     """
     try:
         with workers(partial(_player, table, config, budget, until), cores) as submit:
             for done in as_completed([submit(job) for job in jobs]):
                 yield done.result()
     except BrokenProcessPool as error:
-        raise TableError(f"replay: a process was {error}, {WANT_OF_MEMORY}: with --out it goes on") from None
+        raise TableError(f"replay: a process was {error}, {WANT_OF_MEMORY}: with --out it resumes") from None
 
 
 def start_worker() -> None:
-    """Set up a process: sums, and so results, depend on the number of threads; tiny negative variances are rounding."""
+    """Set up a worker process.
+
+    It uses one thread, because sums, and so results, depend on the number of threads. GPyTorch's warnings of tiny negative
+    variances are switched off, because these are rounding errors.
+    """
     import warnings
 
     import torch
@@ -85,7 +89,7 @@ def start_worker() -> None:
 
 
 def _player(table: Table, config: ReplayConfig, budget: float, until: float) -> Callable[[tuple[str, int]], Run]:
-    """What a process does with a (method, seed)."""
+    """The function that a worker process applies to each (method, seed)."""
     start_worker()
 
     def player(job: tuple[str, int]) -> Run:

@@ -1,4 +1,4 @@
-"""One method on one instance: it proposes, rows are bought, it recommends, until the budget is spent."""
+"""Simulation of one method on one instance: it proposes, rows are bought and it recommends, until the budget is spent."""
 
 from __future__ import annotations
 
@@ -10,23 +10,25 @@ import numpy as np
 from admire.optimize.problem import Method, Observations, Pending, Proposal
 from admire.replay.instance import Instance
 
-SEED_OF_METHOD = 2  # a stream apart from the instance's, so that every method meets the same cases
-GROWTH = (
-    1.1  # by so much the cost of small trials grows until a recommendation is asked for again; one at the target always
-)
+# The method's random stream is separate from the instance's, so that every method meets the same instance.
+SEED_OF_METHOD = 2
+# After a trial at a smaller size a new recommendation is made once the total cost has grown by this factor since the last one;
+# after a trial at the target always.
+GROWTH = 1.1
 
 
 @dataclass
 class Trace:
-    """What one run bought and recommended.
+    """The purchases and recommendations of one run.
 
     Args:
         bought: (step, cost so far, size, run) of every purchase.
-        steps: (step, cost so far, recommended run, its regret, best observed row's regret) after every decision; the first
-            one is before anything was bought.
-        observed: cost when the pool's best row had been trained at the target; NaN: never.
-        recommended: first cost at which the current recommendation was that row; NaN: never.
-        cumulative: first cost at which any recommendation or proposal had been that row (the published study's measure).
+        steps: (step, cost so far, recommended run, its regret, regret of the best observed row) at every recommendation; the
+            first one precedes all purchases.
+        observed: total cost when the pool's best row was bought at the target; NaN if it never was.
+        recommended: total cost when that row was first recommended; NaN if it never was.
+        cumulative: total cost when that row's mixture was first recommended or proposed at any size, which is the measure of
+            the published study; NaN if it never was.
         seconds: CPU time of all decisions.
     """
 
@@ -39,13 +41,16 @@ class Trace:
 
 
 def simulate(method: Method, instance: Instance, seed: int, budget: float, until: float) -> Trace:
-    """Run a method until the best row was observed and `until` is spent, or `budget` buys no more.
+    """Run a method until it has observed the best row and spent `until`, or proposes nothing more within `budget`.
 
-    Rows of a batch are bought one after the other, and what was bought so far is recommended from in between.
+    Rows of a batch are bought one at a time, with recommendations in between from the rows bought so far.
 
     Args:
-        budget: cost of everything bought, at most.
-        until: cost up to which it goes on after the best row was observed.
+        method: proposes and recommends.
+        instance: the seed's problem.
+        seed: seed of the method's random numbers.
+        budget: the run buys for at most this cost.
+        until: the run continues up to this cost after it has observed the best row.
     """
     problem, trace = instance.problem, Trace()
     rng = np.random.default_rng([seed, SEED_OF_METHOD])
@@ -79,7 +84,11 @@ def simulate(method: Method, instance: Instance, seed: int, budget: float, until
 
 
 def _note(trace: Trace, instance: Instance, step: int, cost: float, choice: int, rows: list[tuple[int, int]]) -> None:
-    """Write down where the run stands."""
+    """Record a recommendation, the row `choice` of the target's pool, with its regret and that of the best observed row.
+
+    Args:
+        rows: (size, row of the pool) of every purchase.
+    """
     target = instance.problem.fidelities.target
     top = float(instance.truth[instance.best])
     objective = instance.problem.objective(instance.Y[target])
@@ -100,7 +109,7 @@ def _note(trace: Trace, instance: Instance, step: int, cost: float, choice: int,
 
 
 def observations(instance: Instance, rows: list[tuple[int, int]]) -> Observations:
-    """What buying `rows`, each a size and a row of its pool, returned."""
+    """The observations that buying `rows` returns; each is a pair of a size and a row of its pool."""
     k, m = instance.problem.space.k, len(instance.problem.objective.metrics)
     pool, costs = instance.pool, instance.problem.fidelities.costs
     sizes = np.array([size for size, _ in rows], dtype=int)

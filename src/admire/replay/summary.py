@@ -1,4 +1,4 @@
-"""From runs to tables: a row a method, curves of regret over cost, every purchase."""
+"""Tables of finished runs: a summary with one row per method, curves of regret over cost, and all purchases."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pandas as pd
 
 from admire.replay.side_by_side import Run
 
-GRID = 120  # points of a curve
-ROUNDING = 1e-9  # of costs that were added up
+GRID = 120  # points per curve
+ROUNDING = 1e-9  # tolerance for rounding errors in sums of costs
 
 
 def purchases(runs: Sequence[Run]) -> pd.DataFrame:
@@ -20,10 +20,12 @@ def purchases(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def curves(runs: Sequence[Run], costs: np.ndarray, target: str) -> pd.DataFrame:
-    """Mean regret, a method and cost: of the current recommendation, and of the best row observed; NaN until every seed has one.
+    """Mean regret of the current recommendation and of the best observed row, one line per method and cost.
+
+    Regret of the best observed row is NaN until every seed has observed one.
 
     Args:
-        costs: c costs to read the regret at; what was recommended last holds until the next decision.
+        costs: c costs at which the regret is read; a recommendation holds until the next one.
         target: name of the size that is recommended for.
     """
     lines = []
@@ -38,10 +40,10 @@ def curves(runs: Sequence[Run], costs: np.ndarray, target: str) -> pd.DataFrame:
 
 
 def summary(runs: Sequence[Run], marks: Sequence[float], target: str) -> pd.DataFrame:
-    """A row a method; the columns are explained in docs/replay.md.
+    """One row per method; docs/replay.md explains the columns.
 
     Args:
-        marks: costs at which regret is told.
+        marks: costs at which regret is reported.
         target: name of the size that is recommended for.
     """
     lines = []
@@ -79,13 +81,13 @@ def regret_at(run: Run, costs: np.ndarray) -> np.ndarray:
 
 
 def observed_regret_at(run: Run, costs: np.ndarray, target: str) -> np.ndarray:
-    """Regret (c) of the best row observed until `costs` (c); NaN where none was trained at the target yet."""
+    """Regret (c) of the best row observed up to `costs` (c); NaN where none was bought at the target yet."""
     first = next((cost for _, cost, size, _ in run.trace.bought if size == target), np.inf)
     return np.where(costs + ROUNDING < first, np.nan, _held(run, costs, 4))
 
 
 def settled_at(run: Run) -> float:
-    """Cost from which on the recommendation was the best row until the run ended; NaN where it was not at the end."""
+    """The cost from which the recommendation stayed the best row to the end of the run; NaN if the last one was not."""
     found = np.nan
     for _, cost, _, regret, _ in reversed(run.trace.steps):
         if regret > ROUNDING:
@@ -101,7 +103,7 @@ def _held(run: Run, costs: np.ndarray, column: int) -> np.ndarray:
 
 
 def grid(runs: Sequence[Run]) -> np.ndarray:
-    """Costs for curves: from the first purchase to the last, evenly spaced on a logarithm; none where nothing was bought."""
+    """`GRID` costs for curves, evenly spaced on a logarithm from the first purchase to the last; none if nothing was bought."""
     ends = [bought[1] for run in runs for bought in run.trace.bought]
     return np.geomspace(min(ends), max(ends), GRID) if ends else np.zeros(0)
 
@@ -114,7 +116,7 @@ def _statistics(name: str, values: np.ndarray) -> dict[str, float]:
 
 
 def _mean(values: np.ndarray) -> tuple[float, float]:
-    """Mean and its standard error; NaN where there is none, or a value is missing."""
+    """Mean and its standard error (NaN with one value); both NaN if there is no value or one is NaN."""
     if not len(values):
         return np.nan, np.nan
     se = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan

@@ -1,8 +1,8 @@
-"""Tables drawn from a model of a published one, so that the truth is known and regret is true regret.
+"""Synthetic tables, drawn from a model of a real one, so that true scores are known and regret is true regret.
 
-On real tables the best row is best partly by luck. Two generators: one of the optimiser's own kind (posterior draws of
-Gaussian processes over mixture and size) and one that is not (boosted trees on bootstrapped runs). Both add fresh noise of
-the size that they estimate from the table.
+In real tables the best row is best partly by luck. There are two generators: posterior draws of Gaussian processes over mixture
+and size, which is the optimiser's own kind of model, and boosted trees on bootstrapped runs, which is a different one. Both add
+fresh noise, whose variance they estimate from the table.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FOLDS = 5
 
 
 def draw(table: Table, kind: str, rng: np.random.Generator) -> tuple[Table, np.ndarray]:
-    """A table with the same mixtures and other scores.
+    """A table with the same mixtures and synthetic scores.
 
     Args:
         kind: `gp` or `trees`.
@@ -43,7 +43,7 @@ def draw(table: Table, kind: str, rng: np.random.Generator) -> tuple[Table, np.n
 
 
 class _Cached:
-    """A table as a key: equal when its runs are."""
+    """A table as a key of a cache; two are equal if their mixtures and scores are."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -60,7 +60,7 @@ class _Cached:
 
 
 def _from_processes(key: _Cached, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """A joint posterior draw of all metrics at all rows and sizes, and the noise's sd a size and metric."""
+    """A joint posterior draw of all metrics at all rows and sizes: M arrays (n_s x m) of true scores, M arrays (m) of noise sd."""
     mean, factors, noise = _posterior(key)
     drawn = mean + np.einsum("pij,pj->pi", factors, rng.normal(size=mean.shape))
     ends = np.cumsum([len(x) for x in key.table.X])[:-1]
@@ -89,7 +89,8 @@ def _posterior(key: _Cached) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _from_trees(key: _Cached, rng: np.random.Generator) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Predictions of trees fitted to bootstrapped runs, a size and metric, and the sd of their held-out errors."""
+    """Predictions of trees that are fitted to bootstrapped runs, per size and metric: M arrays (n_s x m) of true scores, and M
+    arrays (m) of noise sd, which are the trees' held-out errors."""
     truth, noise = [], []
     for X, Y, errors in zip(key.table.X, key.table.Y, _held_out_errors(key), strict=True):
         rows = rng.integers(len(X), size=len(X))
@@ -100,7 +101,7 @@ def _from_trees(key: _Cached, rng: np.random.Generator) -> tuple[list[np.ndarray
 
 @lru_cache(maxsize=1)
 def _held_out_errors(key: _Cached) -> list[np.ndarray]:
-    """Root mean squared errors (m) of trees on held-out runs, a size: they overstate the noise by what trees miss."""
+    """Root mean squared errors (m per size) of trees on held-out runs; they overstate the noise by the error of the trees."""
     found = []
     for X, Y in zip(key.table.X, key.table.Y, strict=True):
         fold = np.arange(len(X)) % FOLDS
@@ -121,7 +122,7 @@ def _trees(X: np.ndarray, y: np.ndarray) -> Booster:
 
 
 def _problem(table: Table) -> Problem:
-    """All metrics, so that each gets a process."""
+    """A problem whose objective has all metrics, so that each gets a process."""
     space = CappedSimplex(table.sources, np.ones(len(table.sources)))
     return Problem(
         space=space,

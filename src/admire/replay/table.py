@@ -1,4 +1,4 @@
-"""A table of runs: mixtures, model sizes and scores that somebody has trained already."""
+"""A table of finished runs: their mixtures, model sizes and scores."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ class Table:
     """Runs of M model sizes, cheapest first; the target is the last.
 
     Args:
-        name: what the table is called in files and pictures.
+        name: name of the table in files and pictures.
         sources, metrics, sizes: K, m and M names.
-        costs: M costs of one run.
-        unit: of the costs.
+        costs: cost of one run at each of the M sizes.
+        unit: unit of the costs.
         X: M arrays (n_s x K) of mixtures; rows sum to 1.
         Y: M arrays (n_s x m) of scores, NaN where missing.
         stderr: M arrays (n_s x m) of reported standard errors, NaN where there are none.
         runs: M tuples of n_s names of runs.
-        signs: m numbers: 1 where higher is better, -1 where lower is.
-        groups: name of an objective -> the metrics that it averages.
-        pool: how many of the target's first rows are the published study's pool; None: all.
+        signs: m numbers: 1 for metrics of which more is better, -1 for those of which less is.
+        groups: the metrics that each named objective averages.
+        pool: number of the target's first rows that form the published study's pool; None if all rows do.
         marks: costs at which regret is reported.
-        shares: M shares of the training steps, where the table has partly trained models; empty: all whole.
-        notes: what the reader should know about the file.
+        shares: M fractions of the training steps, if the table has partly trained models; empty if all are whole.
+        notes: sentences about the file that the user should read.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Table:
         return len(self.sizes) - 1
 
     def objective(self, names: str) -> np.ndarray:
-        """m signed weights of an objective: the plain average of the named metrics, higher is better.
+        """m signed weights of an objective: the plain average of the named metrics, signed so that higher is better.
 
         Args:
-            names: a group of the table, a metric, or several of them with commas between.
+            names: groups of the table or metrics, separated by commas.
 
         Raises:
             TableError: if the table has no such group or metric.
@@ -75,6 +75,6 @@ class Table:
 
     @property
     def promotes(self) -> bool:
-        """Whether some mixture was trained at the target and at a smaller size."""
+        """Whether any mixture was trained both at the target and at a smaller size, so that it could be promoted."""
         small = {x.tobytes() for s in range(self.target) for x in self.X[s].round(6)}
         return any(x.tobytes() in small for x in self.X[self.target].round(6))
