@@ -1,1 +1,1 @@
-"""The workflow's jobs on a cluster: what Slurm's refusals mean, which jobs are ours, how they are submitted and watched."""
+"""The workflow's jobs on a cluster: how they are submitted, recognised and watched, and what Slurm's refusals mean."""

@@ -1,10 +1,10 @@
-"""What Slurm's refusals of a job mean: those that pass by themselves are waited for, the others are for somebody to mend.
+"""The meaning of Slurm's refusals of a job: some pass by themselves, so the submission waits; a person must fix the others.
 
-The words are those of Slurm's own table of errors (`src/common/slurm_errno.c` and `src/api/submit.c`, read from the library of
+The texts are those of Slurm's own table of errors (`src/common/slurm_errno.c` and `src/api/submit.c`, read from the library of
 22.05 by slurm_strerror(), codes beside the rows) and of its table of reasons (`job_reason_string()` in
 `src/common/slurm_protocol_defs.c`), which sbatch prints on a line of its own before "Job violates accounting/QOS policy". Where a
-row says *seen*, tests/slurm or a probe of a real cluster brought the message about. What is not listed is lasting: nobody waits
-in the dark.
+row says *seen*, tests/slurm or a trial on a real cluster produced the message. A refusal that is not listed counts as lasting, so
+that no submission waits for an unknown cause.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ class Refusal:
     """One kind of refusal.
 
     Attributes:
-        words: how Slurm says it, as a regular expression.
-        passing: whether the same job may be accepted later although nobody changed it.
-        means: in words, for messages.
+        words: regular expression for Slurm's text.
+        passing: whether the same job may be accepted later without a change.
+        means: the meaning in plain words, for messages.
     """
 
     words: str
@@ -28,7 +28,7 @@ class Refusal:
     means: str
 
     def cause(self, said: str) -> str:
-        """Slurm's own words for it, as they stand in what it said."""
+        """The part of Slurm's output `said` that matches `words`."""
         found = re.search(self.words, said)
         return found[0] if found else self.words
 
@@ -38,29 +38,30 @@ AWAY = "Slurm's controller does not answer"
 FULL = "a limit of submitted jobs is full"
 _CLOSED = "the partition or its nodes are closed for now"
 
-# The first row whose words are found counts: reasons by name stand before the sentence that follows them.
+# The first row that matches counts. Named reasons stand before the general sentence that sbatch prints after them.
 TABLE = (
-    # counts of submitted jobs: AssocMaxSubmitJobLimit, AssocGrpSubmitJobsLimit, QOSMaxSubmitJobPerUserLimit, QOSGrpSubmitJobsLimit
-    # and MaxSubmitJobsPerAccount were seen
+    # Limits on the number of submitted jobs. AssocMaxSubmitJobLimit, AssocGrpSubmitJobsLimit, QOSMaxSubmitJobPerUserLimit,
+    # QOSGrpSubmitJobsLimit and MaxSubmitJobsPerAccount were seen.
     Refusal(r"\b(?:Assoc|QOS)?(?:Max|Grp)SubmitJobs?\w*", True, FULL),
-    # sizes of one job: QOSMaxWallDurationPerJobLimit, QOSMaxCpuPerUserLimit, QOSGrpCpuLimit, QOSMinCpuNotSatisfied were seen. A
-    # limit of what a user or group has at once is named at a submission only when the job alone is beyond it
+    # Limits on the size of one job. QOSMaxWallDurationPerJobLimit, QOSMaxCpuPerUserLimit, QOSGrpCpuLimit and
+    # QOSMinCpuNotSatisfied were seen. Slurm refuses a submission by a limit on all jobs of a user or group together only if this
+    # job alone exceeds it.
     Refusal(r"\b(?:Assoc|QOS)(?:Max|Grp|Min)\w+", False, "the job is larger than a limit"),
-    # 2050 without a reason, as old releases say it: an accepted kind of job meets it when a count is full
+    # Old releases of Slurm print 2050 without a reason. A job like those accepted before gets it when a count of jobs is full.
     UNNAMED_LIMIT,
-    # 1800-1803; seen after 29 s without slurmctld, and after 58 s of --test-only
+    # 1800-1803; seen 29 s after slurmctld was gone, and after 58 s with --test-only.
     Refusal(r"Unable to contact slurm controller", True, AWAY),
     Refusal(r"Communication (?:connection|shutdown) failure", True, AWAY),  # 1001, 1004
     Refusal(r"Message (?:send|receive) failure", True, AWAY),  # 1002, 1003
     Refusal(r"Unexpected missing socket error", True, AWAY),  # 1013
     Refusal(r"Socket timed out", True, AWAY),  # 5004
     Refusal(r"Zero Bytes were transmitted or received", True, AWAY),  # 5005
-    # errno of the system, passed on by sbatch
+    # sbatch passes these errors of the operating system on.
     Refusal(r"Connection (?:refused|timed out|reset by peer)|No route to host", True, AWAY),
     Refusal(r"(?:backup controller|Controller is) in standby mode", True, AWAY),  # 2027, 2131
-    # 1007, and munge's own words when its daemon is away
+    # 1007, and munge's own text when its daemon is away.
     Refusal(r"Protocol authentication error|Munge encode failed", True, "Slurm's authentication does not answer"),
-    # EAGAIN: sbatch asks 15 times, then gives up; the whole cluster's MaxJobCount is full (the first line was seen)
+    # EAGAIN: sbatch tries 15 times before it gives up, because the whole cluster's MaxJobCount is full. The first text was seen.
     Refusal(r"temporarily unable to accept job|Resource temporarily unavailable", True, "Slurm's whole queue is full"),
     Refusal(r"Unable to create job record, try again", True, "Slurm's whole queue is full"),  # 2007
     Refusal(
@@ -79,7 +80,7 @@ TABLE = (
     ),  # 2056, 2055
     Refusal(r"System submissions disabled", True, "the cluster takes no jobs for now"),  # 2105
     Refusal(r"Requested operation is presently disabled", True, "the cluster takes no jobs for now"),  # 2037
-    # 2074: usage decays
+    # 2074 passes because usage decays.
     Refusal(r"breached requested QOS usage threshold", True, "the account has used up its share for now"),
     Refusal(r"Invalid partition name specified", False, "there is no such partition"),  # 2000, seen
     Refusal(
@@ -109,11 +110,11 @@ TABLE = (
 
 
 def read(said: str) -> Refusal | None:
-    """What a refused sbatch means by what it said; None when that is not in the table."""
+    """The kind of refusal in sbatch's output; None if it is not in the table."""
     return next((row for row in TABLE if re.search(row.words, said)), None)
 
 
 def passing(said: str) -> Refusal | None:
-    """The refusal that passes by itself, if what sbatch said is one."""
+    """The kind of refusal in sbatch's output if it passes by itself; otherwise None."""
     found = read(said)
     return found if found is not None and found.passing else None

@@ -1,8 +1,7 @@
-"""The `sbatch` that a controller calls: the real one, with patience.
+"""The stand-in for `sbatch` that a controller calls. It calls the real one, again and again if a refusal passes by itself.
 
-A refusal that passes by itself is waited for; any other is handed back as it is. The job gets a token into its comment and its
-number is noted: after a lost answer it is found again instead of being submitted twice, and only the number is printed, whatever a
-site puts around it.
+Any other refusal is passed back unchanged. The job gets a token in its comment, by which it is found if Slurm's answer is lost, so
+that it is not submitted twice. Its number is noted, and only the number is printed, whatever a site prints around it.
 """
 
 from __future__ import annotations
@@ -18,18 +17,18 @@ from pathlib import Path
 from admire.cluster import refusals, submitted
 from admire.cluster.channel import Channel, real
 
-# seconds between two attempts: the longest, and the twelfth of it at first
+# Longest pause between two attempts, in seconds; the first pause is a twelfth of it.
 LONGEST_PAUSE = float(os.environ.get("ADMIRE_SLURM_PAUSE_SECONDS", "60"))
-LOOKS_EVERY = 0.5  # seconds between two looks whether the controller still wants the job
+LOOKS_EVERY = 0.5  # seconds between two checks whether the controller still wants the job
 TOKEN = "admire="
-NUMBER = re.compile(r"^(\d+)(?:;\S*)?$", re.MULTILINE)  # as --parsable prints it; a second part names the cluster
+NUMBER = re.compile(r"^(\d+)(?:;\S*)?$", re.MULTILINE)  # `--parsable` prints `number` or `number;cluster`.
 
 
 def main(arguments: list[str]) -> int:
-    """Submit a job as the executor asks for it; returns sbatch's exit code."""
+    """Submit a job with the arguments of Snakemake's executor; returns sbatch's exit code."""
     channel = Channel.found()
     run = _option(arguments, "--job-name")
-    if channel is None or run is None or "--parsable" not in arguments:  # not the executor's call
+    if channel is None or run is None or "--parsable" not in arguments:  # The call is not from Snakemake's executor.
         command, environment = real("sbatch", channel)
         return subprocess.run([command, *arguments], env=environment).returncode
     script = sys.stdin.read() if "/dev/stdin" in arguments else None
@@ -37,11 +36,12 @@ def main(arguments: list[str]) -> int:
 
 
 class Submission:
-    """One job on its way into the queue.
+    """The submission of one job.
 
     Args:
-        run: the controller's name of its jobs.
-        script: what sbatch reads from standard input.
+        run: the name that the controller gives to all its jobs.
+        arguments: the arguments of sbatch.
+        script: the job's script, if sbatch reads it from standard input; otherwise None.
     """
 
     def __init__(self, channel: Channel, run: str, arguments: list[str], script: str | None) -> None:
@@ -51,7 +51,7 @@ class Submission:
         self.began = time.monotonic()
 
     def submit(self) -> int:
-        """Until it is accepted, is refused for good, or nobody wants it any more."""
+        """Submit until the job is accepted, is refused for good, or the controller ends; returns sbatch's exit code."""
         pause = LONGEST_PAUSE / 12
         while True:
             done = self._ask("sbatch", *self.arguments)
@@ -62,7 +62,8 @@ class Submission:
                 lost = refusal.means == refusals.AWAY
                 while wanted := self._wait(pause):
                     pause = min(1.5 * pause, LONGEST_PAUSE)
-                    # it may be in the queue although the answer was lost: asked again before Slurm says so it would run twice
+                    # The job may be in the queue although the answer was lost. It may only be submitted again once Slurm has
+                    # answered that it is not, or it would run twice.
                     number = self._found() if lost else ""
                     if number is not None:
                         break
@@ -79,7 +80,7 @@ class Submission:
         return subprocess.run([command, *arguments], input=self.script, capture_output=True, text=True, env=environment)
 
     def _found(self) -> str | None:
-        """The number of the job whose comment has the token, empty when there is none; None when Slurm does not answer."""
+        """The number of the job whose comment has the token, empty if there is none; None if Slurm does not answer."""
         done = self._ask("squeue", "--me", "--states=all", "--noheader", "--format=%i|%k")
         if done.returncode:
             return None
@@ -94,7 +95,7 @@ class Submission:
             )
 
     def _wait(self, seconds: float) -> bool:
-        """False when the controller wants nothing submitted any more."""
+        """Wait; False as soon as the controller does not want the job any more."""
         until = time.monotonic() + seconds
         while self.channel.wanted:
             if time.monotonic() >= until:
@@ -111,7 +112,7 @@ class Submission:
 
 
 def _option(arguments: list[str], name: str) -> str | None:
-    """The value of an option that stands in a word of its own, as the executor writes it."""
+    """The value of an option, where option and value are two arguments, as the executor passes them; None if it is missing."""
     place = arguments.index(name) + 1 if name in arguments else len(arguments)
     return arguments[place] if place < len(arguments) else None
 
@@ -124,7 +125,7 @@ def _with_token(arguments: list[str], token: str) -> list[str]:
 
 
 def _number(printed: str) -> str | None:
-    """The job's number among whatever a site prints around it; None when none stands on a line of its own, or several do."""
+    """The job's number within sbatch's output, to which a site may add text; None unless exactly one line is a number."""
     found = NUMBER.findall(printed)
     return found[0] if len(found) == 1 else None
 

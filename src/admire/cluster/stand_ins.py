@@ -1,7 +1,7 @@
-"""Puts this package's `sbatch`, `squeue` and `sacct` before Slurm's own, for one controller; and shows what they have to say.
+"""Put this package's `sbatch`, `squeue` and `sacct` before Slurm's own in one controller's PATH, and print their messages.
 
-Snakemake's executor for Slurm calls these commands by name. It knows no refusal that passes, and no job that will not run again;
-here both are dealt with at the one place where they show, and every other call goes through as it is.
+Snakemake's executor for Slurm calls these commands by name. It does not wait until a refusal passes, and does not notice that a job
+will not run again. The stand-ins handle both cases, and pass every other call to Slurm's own command unchanged.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from types import FrameType
 
 from admire.cluster.channel import ROOM, VARIABLE, Channel, name_of
 
-HEARS_EVERY = 1.0  # seconds
+HEARS_EVERY = 1.0  # seconds between two looks for messages of the stand-ins
+# command -> module of this package, and its arguments
 COMMANDS = {
     "sbatch": "sbatch",
     "squeue": "states squeue",
     "sacct": "states sacct",
-}  # -> module of this room, and its arguments
-# What the executor says in a way that alarms, and what is meant, which is said once.
+}
+# Alarming message of the executor -> the plain message that is printed instead, once; None prints nothing.
 MEANT = {
     "No SLURM account given, trying to guess.": None,
     "not able to get a SLURM account via sacct": None,
@@ -35,11 +36,11 @@ MEANT = {
 
 
 class StandIns:
-    """The stand-ins of a controller that lives in this process.
+    """The stand-ins of the controller that is this process.
 
     Args:
-        folder: where the workflow runs.
-        logger: where lines for the terminal go.
+        folder: the workflow's working folder.
+        logger: the logger that prints the stand-ins' messages.
     """
 
     def __init__(self, folder: Path, logger: logging.Logger) -> None:
@@ -49,9 +50,9 @@ class StandIns:
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def open(self) -> None:
-        """From now on child processes find the stand-ins."""
+        """Make the stand-ins, let child processes find them from now on, and begin to print their messages."""
         for left in self.channel.folder.parent.glob(f"{socket.gethostname()}-*-*"):
-            if not Channel(left).wanted:  # of a controller that was killed
+            if not Channel(left).wanted:  # A controller that was killed has left its folder.
                 Channel(left).close()
         self.channel.bin.mkdir(parents=True, exist_ok=True)
         for name, what in COMMANDS.items():
@@ -68,7 +69,7 @@ class StandIns:
         self._listener.start()
 
     def close(self) -> None:
-        """The workflow has ended."""
+        """Print the last messages and remove the stand-ins, when the workflow has ended."""
         self._stop.set()
         if self._listener.is_alive():
             self._listener.join()
@@ -76,14 +77,14 @@ class StandIns:
         self.channel.close()
 
     def _hear(self, number: signal.Signals) -> None:
-        """What waits for Slurm gives up when this process is told to end; Snakemake waits for it."""
+        """Let waiting submissions give up when this process gets the signal, because Snakemake waits for them before it ends."""
         before = signal.getsignal(number)
 
         def told(signum: int, frame: FrameType | None) -> None:
             self.channel.tell_to_end()
             if callable(before):
                 before(signum, frame)
-            else:  # as without us
+            else:  # The signal had its default effect before, so let it have that now.
                 signal.signal(signum, signal.SIG_DFL)
                 signal.raise_signal(signum)
 
@@ -101,14 +102,14 @@ class StandIns:
 
 
 class Meant(logging.Filter):
-    """Replaces what alarms by what is meant, once; every other record goes through."""
+    """Replaces the alarming messages in `MEANT` by plain ones, each once, and lets every other record through."""
 
     def __init__(self, channel: Channel) -> None:
         super().__init__()
         self.channel, self.counts = channel, dict.fromkeys(MEANT, 0)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """False for what is replaced."""
+        """Return False for a record that is replaced."""
         said = record.getMessage()
         for words, meant in MEANT.items():
             if words in said:

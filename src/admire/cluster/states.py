@@ -1,12 +1,12 @@
-"""The `squeue` and `sacct` that a controller calls: the states of its own jobs, known by their numbers.
+"""The stand-ins for `squeue` and `sacct` that a controller calls. They list its own jobs by their numbers.
 
-The executor asks for jobs of a name, which a site may have rewritten, and waits for ever for three kinds of job: one that was
-preempted and will not run again, one whose node failed and that Slurm does not requeue, and one that Slurm has forgotten. The
-first two are answered as failed; the third as `UNKNOWN`, upon which Snakemake looks for its files. Each must have been so for a
-while: Slurm may be in the middle of requeueing it, or have come back from a failure just now.
+Snakemake's executor queries jobs by name, although a site may have rewritten the names. It also waits for ever for three kinds of
+job: those that were preempted and will not run again, those whose node failed and that Slurm does not requeue, and those that Slurm
+has forgotten. For the first two the answer is failed, for the third `UNKNOWN`, upon which Snakemake looks for the job's files. Each
+answer is given only after a while, because Slurm may be requeueing the job, or may just have come back from a failure.
 
-What a job that failed says of storage stands in the job's own log alone, where a rule's log could not be written either; the
-executor shows only the rule's.
+If storage was full, a rule's log could not be written, and only the job's own log names the error. The executor shows only the
+rule's log, so the error is copied to the terminal from here.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from pathlib import Path
 from admire.cluster import submitted
 from admire.cluster.channel import Channel, real
 
-SETTLED = 20.0  # seconds for which a job is preempted, failed with its node or forgotten before that counts
+SETTLED = 20.0  # seconds for which a job must be preempted, failed with its node or forgotten before that counts
 LOST = {
     "PREEMPTED": "was preempted and will not run again",
     "NODE_FAIL": "was on a node that failed, and will not run again",
 }
-SAID = "sentences"  # a key of what was seen, beside the jobs' numbers
-FORGOTTEN = "FORGOTTEN"  # no state of Slurm's
+SAID = (
+    "sentences"  # The file of seen states has this key beside the jobs' numbers; it holds sentences that were printed.
+)
+FORGOTTEN = "FORGOTTEN"  # Slurm has no such state; it stands for a job that Slurm does not list.
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 FAILED = "FAILED"
-LOGS = Path(".snakemake/slurm_logs")  # of jobs, beside the folder's other state
+LOGS = Path(".snakemake/slurm_logs")  # the folder with the logs of the workflow's jobs
 OF_STORAGE = re.compile(r"^admire [\w-]+: .*then the same command goes on\. .*$", re.MULTILINE)
-TRANSIENT = "COMPLETING"  # a state upon which the executor goes on waiting
+TRANSIENT = "COMPLETING"  # Upon this state the executor keeps waiting for the job.
 
 
 def main(name: str, arguments: list[str]) -> int:
-    """Answer as the command of this name does; returns its exit code."""
+    """Answer a call of `squeue` or `sacct` (`name`); returns the exit code."""
     channel = Channel.found()
     run = _run(arguments)
     numbers = submitted.numbers(Path.cwd(), run) if run else []
@@ -60,7 +62,7 @@ def main(name: str, arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> str | None:
-    """The name of the jobs that are asked for."""
+    """The name of the jobs that the call queries; None if it queries none by name."""
     for place, word in enumerate(arguments):
         if word.startswith("--name="):
             return word.removeprefix("--name=")
@@ -70,7 +72,7 @@ def _run(arguments: list[str]) -> str | None:
 
 
 class Memory:
-    """What was seen of a controller's jobs before: a job that has ended stays so when Slurm forgets it."""
+    """The states of a controller's jobs that were seen before, so that a job that has ended stays ended when Slurm forgets it."""
 
     def __init__(self, folder: Path, run: str) -> None:
         self.path = folder / submitted.NOTES / f"{run}.states.json"
@@ -79,7 +81,7 @@ class Memory:
             self.seen = json.loads(self.path.read_text(encoding="utf-8"))
 
     def answers(self, numbers: list[str], states: dict[str, str], channel: Channel) -> list[tuple[str, str]]:
-        """What the executor is told of each job."""
+        """The number and state of each job, as the executor gets them. Jobs about which nothing is certain yet are left out."""
         found = [(number, self._answer(number, states.get(number, FORGOTTEN), channel)) for number in numbers]
         whole = self.path.with_suffix(f".{os.getpid()}")
         whole.write_text(json.dumps(self.seen), encoding="utf-8")
@@ -87,7 +89,7 @@ class Memory:
         return [(number, state) for number, state in found if state is not None]
 
     def _answer(self, number: str, state: str, channel: Channel) -> str | None:
-        """Keep when a job came into a state; the state that is answered, None for no line."""
+        """Note since when a job has been in a state, and return the state for the executor; None leaves the job out."""
         before, since, told = self.seen.get(number, [None, 0.0, False])
         if state == FORGOTTEN and before in (*ENDED, *LOST):
             state = before
@@ -112,7 +114,7 @@ class Memory:
         return FAILED if state in LOST else "UNKNOWN"
 
     def _say_of_storage(self, number: str, channel: Channel) -> None:
-        """Once for all jobs that say the same."""
+        """Print the errors of storage in a failed job's log; an error that several jobs have is printed once."""
         for path in LOGS.rglob(f"{number}.log"):
             for sentence in OF_STORAGE.findall(path.read_text(encoding="utf-8", errors="replace")):
                 if sentence not in self.seen.setdefault(SAID, []):

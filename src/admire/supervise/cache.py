@@ -1,4 +1,4 @@
-"""A cache for Snakemake where the home folder cannot be written: it ends in a traceback without one."""
+"""A cache folder for Snakemake if the home folder cannot be written, because Snakemake fails with a traceback without one."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def cache_elsewhere(environment: Mapping[str, str]) -> dict[str, str]:
-    """What to set so that Snakemake has a cache; nothing where it has one already.
+    """The environment variables to set so that Snakemake has a cache; empty if it has one already.
 
-    The cache of Hugging Face, which stands beside Snakemake's as a rule, is read where it was.
+    The cache of Hugging Face, which usually lies beside Snakemake's, stays where it is.
     """
     usual = Path(environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or "/", ".cache"))
     with contextlib.suppress(OSError):

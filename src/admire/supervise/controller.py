@@ -1,4 +1,4 @@
-"""One life of the command that is supervised: started in a session of its own, heard through its log, told to end."""
+"""One run of the supervised command, which is started in a session of its own, observed through its log, and ended by signals."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from admire.cluster import refusals
 from admire.supervise import terminal
 
 RUN_ID = re.compile(r"SLURM run ID: admire_(\S+)")
-# what Snakemake says when somebody ends it by SIGTERM
+# Snakemake prints this when it gets SIGTERM.
 TOLD_TO_END = "Will exit after finishing currently running jobs"
-# what sbatch said as it refused a job, as the executor hands it on
+# The executor quotes sbatch's refusal of a job in this form.
 REFUSED = re.compile(r"SLURM sbatch failed\. The error message was '(.*?)'\.$", re.MULTILINE | re.DOTALL)
-QUESTIONS = ("squeue", "scontrol", "sacct", "sacctmgr", "which")  # that a controller asks while it only waits
-STAND_IN = "admire.cluster.states"  # answers some of them
-LAST_WORDS = 120.0  # seconds to end by itself after SIGINT
+QUESTIONS = ("squeue", "scontrol", "sacct", "sacctmgr", "which")  # A controller calls these even while it only waits.
+STAND_IN = "admire.cluster.states"  # This module is called in place of some of these commands.
+LAST_WORDS = 120.0  # seconds that a controller has to end after SIGINT
 
 End = Literal["finished", "failed", "killed", "told to end", "was refused its jobs for now"]
 
@@ -29,7 +29,7 @@ End = Literal["finished", "failed", "killed", "told to end", "was refused its jo
 class Controller:
     """A running `snakemake ...`.
 
-    Its output goes into a file and from there to the terminal, so that it outlives the terminal and its supervisor.
+    Its output goes into a file and from there to the terminal, so that the process survives the end of terminal and supervisor.
     """
 
     def __init__(self, command: list[str], log: Path) -> None:
@@ -38,26 +38,26 @@ class Controller:
         with open(log, "ab") as stream:
             self._from = self._shown = stream.tell()
             self._run: str | None = None
-            # a session of its own: a closed terminal or Ctrl-C reaches it through its supervisor only
+            # In a session of its own, it learns of a closed terminal or Ctrl-C only through its supervisor.
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
             )
 
     @property
     def alive(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process still runs."""
         return self.process.poll() is None
 
     @property
     def run(self) -> str | None:
-        """The unique part of its Slurm jobs' names; None before it knows that itself."""
+        """The unique part of the names of its Slurm jobs; None before it has printed that."""
         if self._run is None and (found := RUN_ID.search(self._said())):
             self._run = found[1]
         return self._run
 
     @property
     def works(self) -> bool:
-        """Whether it runs something on this machine: a decision, an update, a submission that waits for Slurm."""
+        """Whether it runs anything on this machine, such as a decision, an update or a submission that waits for Slurm."""
         try:
             children = psutil.Process(self.process.pid).children()
             return any(child.name() not in QUESTIONS and STAND_IN not in child.cmdline() for child in children)
@@ -65,7 +65,7 @@ class Controller:
             return False
 
     def show(self) -> None:
-        """Copy what is new in its log to the terminal, while there is one."""
+        """Copy the new part of its log to the terminal, as long as there is one."""
         with open(self.log, "rb") as stream:
             stream.seek(self._shown)
             new = stream.read()
@@ -73,12 +73,12 @@ class Controller:
         terminal.show(new.decode(errors="replace"))
 
     def signal(self, number: int) -> None:
-        """Pass a signal on."""
+        """Send a signal to the process if it still runs."""
         if self.alive:
             self.process.send_signal(number)
 
     def end(self) -> None:
-        """End it: by SIGINT, which cancels its jobs; by SIGKILL when it does not answer."""
+        """End the process by SIGINT, upon which it cancels its jobs, or by SIGKILL if it does not end within `LAST_WORDS`."""
         self.signal(signal.SIGINT)
         try:
             self.process.wait(LAST_WORDS)
@@ -86,12 +86,12 @@ class Controller:
             self.kill()
 
     def kill(self) -> None:
-        """End it without a word: its jobs go on."""
+        """End the process by SIGKILL; its Slurm jobs keep running."""
         self.process.kill()
         self.process.wait()
 
     def outcome(self) -> End:
-        """How it ended; a job or a configuration that failed is `failed`."""
+        """Wait for the end of the process and return how it ended; `failed` means that a job or the configuration failed."""
         code, said = self.process.wait(), self._said()
         if code == 0:
             return "finished"
@@ -109,7 +109,7 @@ class Controller:
 
 
 def configfiles(command: list[str]) -> list[str]:
-    """The configuration files that a command names to Snakemake, in whatever shell it is wrapped."""
+    """The existing configuration files that a command passes to Snakemake, even if it is wrapped in a shell command."""
     words = [
         part for word in command for part in (shlex.split(word) if " " in word and "--configf" in word else [word])
     ]
@@ -118,9 +118,9 @@ def configfiles(command: list[str]) -> list[str]:
     for word in words:
         option, _, value = word.partition("=")
         if word.startswith("-"):
-            follows = option.startswith("--configf")  # Snakemake takes it shortened, and with an s
+            follows = option.startswith("--configf")  # Snakemake accepts `--configfiles`, and any shortened form.
             found += [value] if follows and value else []
         elif follows:
             found.append(word)
-    # what a file is called is all that tells it from a target behind the last of them
+    # Targets may follow the last configuration file, and only the existence of a file tells one from the other.
     return [path for path in found if Path(path).is_file()]

@@ -1,4 +1,4 @@
-"""The terminal that a supervisor was started in, and outlives."""
+"""Output to the terminal in which a supervisor was started, and which may be closed before the supervisor ends."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 
 
 def show(text: str) -> None:
-    """Write to the terminal. Once it is gone everything goes nowhere, also what Python still holds: that would be this process's
-    exit code (120) at its end."""
+    """Write to the terminal.
+
+    Once the terminal is gone, stderr is redirected to /dev/null: otherwise Python's final flush would make the exit code 120.
+    """
     try:
         sys.stderr.write(text)
         sys.stderr.flush()

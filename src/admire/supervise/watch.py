@@ -1,8 +1,8 @@
 """Run a controller until the campaign has ended, whatever happens to the controller.
 
-It is started again when it was killed, when it waits for jobs that Slurm does not know any more, and when it ended upon a
-refusal of Slurm's that passes by itself. It is not started again when it finished, when something really failed, or when this
-process is told to end.
+The controller is restarted if it was killed, if it waits for jobs that Slurm does not know any more, or if it ended because of a
+refusal of Slurm's that passes by itself. It is not restarted if it finished, if a job or the configuration failed, or if this
+process gets a signal to end.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from admire.trials import slurm_jobs
 from admire.trials.lease import BEATS, PERIOD, Lease
 
 Orphans = Literal["adopt", "wait", "cancel"]
-SHORT_LIFE = 60.0  # seconds; a controller that is killed so soon,
-SHORT_LIVES = 5  # so often in a row, will not live longer next time
+# The supervisor gives up after SHORT_LIVES controllers in a row were killed within SHORT_LIFE seconds of their start.
+SHORT_LIFE = 60.0
+SHORT_LIVES = 5
 HELD = ("JobHeldUser", "JobHeldAdmin", "launch failed requeued held", "JobHoldMaxRequeue")
-# what a job waits for in vain: it is larger than a limit, or names what it may not use
+# A job that waits for one of these reasons may never run: it exceeds a limit, or requests something that it may not use.
 NEVER = re.compile(
     "PerJob|PartitionTimeLimit|PartitionNodeLimit|BadConstraints|InvalidAccount|InvalidQOS|NeverSatisfied|NotAllowed|not permitted"
 )
@@ -35,13 +36,15 @@ NEVER = re.compile(
 
 @dataclass(frozen=True)
 class Settings:
-    """How to watch.
+    """The settings of a supervisor.
 
     Attributes:
-        orphans: what becomes of jobs that an earlier controller left: they go on beside the new controller (its own job of
-            the same trial waits behind them in the queue), are waited for, or are cancelled.
-        hung_after: seconds without any job, here or in the queue, after which a controller hangs. Longer than the 180 s
-            after which Snakemake's executor may look for ended jobs.
+        results: the results folder.
+        log: the file for the output of controllers and supervisor.
+        orphans: treatment of jobs that an earlier controller left. `adopt` lets them run beside the new controller, whose own job
+            for the same trial waits behind them in the queue; `wait` waits for their end; `cancel` cancels them.
+        hung_after: seconds without any job, on this machine or in the queue, after which a controller counts as hung. It must
+            exceed the 180 s after which Snakemake's executor may look for ended jobs.
         poll: seconds between two looks.
     """
 
@@ -60,11 +63,12 @@ class Watch:
         self.controller: Controller | None = None
         self.told: int | None = None
         self._stuck: set[str] = set()
-        self._leases: dict[Path, Lease] = {}  # kept, because whether a holder elsewhere lives is known by looking again
+        # The leases are kept, because only repeated looks at one tell whether a holder on another machine lives.
+        self._leases: dict[Path, Lease] = {}
 
     def run(self) -> int:
-        """Until the campaign ends; returns the last controller's exit code."""
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a closed terminal ends no campaign
+        """Run controllers until the campaign ends; returns the exit code of the last one."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # A closed terminal must not end the campaign.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._hear)
         short = 0
@@ -92,13 +96,13 @@ class Watch:
             self._say(f"the controller {'hung' if hung else outcome} (exit code {code}): it is started again")
 
     def _hear(self, number: int, _frame: FrameType | None) -> None:
-        """Pass on that all shall end: SIGINT cancels jobs, SIGTERM waits for those that run."""
+        """Pass a signal to end on to the controller, which cancels its jobs upon SIGINT and waits for them upon SIGTERM."""
         self.told = number
         if self.controller is not None:
             self.controller.signal(number)
 
     def _before_start(self) -> None:
-        """Wait until no other controller may live and Slurm answers; then see to the jobs that were left behind."""
+        """Wait until no controller elsewhere can still live and Slurm answers; then treat the jobs of earlier controllers."""
         elsewhere = [holder for holder in self._holders() if holder["host"] != socket.gethostname()]
         if elsewhere:
             self._say(f"waiting whether the controller on {elsewhere[0]['host']} still lives")
@@ -107,7 +111,9 @@ class Watch:
             self._say("Slurm does not answer: waiting")
             self._wait_while(self._away)
         if self._holders():
-            return  # of another campaign in this folder, whose jobs are no orphans; the same campaign is refused by itself
+            # The controller is that of another campaign in this folder, so the jobs are no orphans. If it is that of the same
+            # campaign, the new controller itself will refuse to start.
+            return
         left = self._jobs()
         if not left:
             return
@@ -119,7 +125,7 @@ class Watch:
             self._wait_while(lambda: self._jobs() != [])
 
     def _watch(self, controller: Controller) -> bool:
-        """Until it ended; True when it hung and was ended."""
+        """Watch a controller until it has ended; True if it hung and was ended from here."""
         busy = time.monotonic()
         while controller.alive:
             self._pause(lambda: controller.alive)
@@ -127,7 +133,7 @@ class Watch:
             jobs = self._jobs()
             mine = None if jobs is None else [job for job in jobs if job.run == controller.run]
             if mine is None or mine or controller.works or controller.run is None:
-                busy = time.monotonic()  # without an answer from Slurm nothing is known
+                busy = time.monotonic()  # If Slurm does not answer, the controller may have jobs, so it counts as busy.
             self._tell_of_stuck(mine or [])
             if time.monotonic() - busy > self.settings.hung_after:
                 self._say("the controller waits, but Slurm knows no job of it")
