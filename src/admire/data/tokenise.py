@@ -36,7 +36,7 @@ class Rows:
     Attributes:
         input_ids: the concatenated tokens of all rows (int32).
         lengths: the n lengths of the rows, in tokens.
-        bytes: n numbers of UTF-8 bytes, of that part of each row's text that counts in the loss (int32).
+        bytes: n numbers of UTF-8 bytes, each of that part of a row's text that counts in the loss (int32).
         assistant_masks: only in fine-tuning: 1 for a token that counts in the loss, as many values as `input_ids` (int8).
     """
 
