@@ -96,7 +96,7 @@ def test_a_chat_template_that_fails_at_a_prompt_is_named(error):
     name_chat_template(model)
     assert model.apply_chat_template([], add_generation_prompt=False) == "said"
     with pytest.raises(
-        ConfigError, match=r"chat_template: the tokenizer's chat template refuses a prompt \(.+\); mend"
+        ConfigError, match=r"chat_template: the tokenizer's chat template refuses a prompt \(.+\); fix"
     ) as said:
         model.apply_chat_template([{"role": "user"}])
     assert "\n" not in str(said.value)

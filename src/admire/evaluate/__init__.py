@@ -1,1 +1,1 @@
-"""Model -> scores, one file a suite: held-out loss a source, and tasks of the lm-evaluation-harness."""
+"""Model -> scores. There are two kinds of suite: the held-out loss of each source, and tasks of the lm-evaluation-harness."""

@@ -1,4 +1,4 @@
-"""Scoring of short answers, for task files that lm-eval lacks (`config/tulu-tasks/popqa.yaml` names the function)."""
+"""Scores short answers, for tasks that lm-eval does not ship (`config/tulu-tasks/popqa.yaml` names the function)."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 
 def contains_answer(document: dict[str, Any], results: list[str]) -> dict[str, float]:
-    """1 when one of the accepted answers stands in what the model said, whatever the case, articles and punctuation.
+    """1 if the model's answer contains one of the accepted answers, without regard to case, articles and punctuation; else 0.
 
     Args:
-        document: has `possible_answers`, a list in JSON.
-        results: what the model said, one string.
+        document: the item, of which `possible_answers` is a JSON list of the accepted answers.
+        results: a list of one string, the model's answer.
     """
     said = f" {_plain(results[0])} "
     accepted = [_plain(answer) for answer in json.loads(document["possible_answers"])]
@@ -21,6 +21,6 @@ def contains_answer(document: dict[str, Any], results: list[str]) -> dict[str, f
 
 
 def _plain(text: str) -> str:
-    """Words in lower case, without articles and punctuation, a space between two."""
+    """The words of a text in lower case, without articles and punctuation, separated by single spaces."""
     text = text.lower().translate(str.maketrans("", "", string.punctuation))
     return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())

@@ -1,6 +1,6 @@
-"""Which way a metric is better: a held-out loss when it is lower, a task's metric as its file or lm-eval says.
+"""Which direction of a metric is better: lower for held-out losses; for a task's metric, its file or lm-eval says it.
 
-An objective that says the other is a sign that was forgotten, unless the YAML says that it is meant.
+An objective with the opposite direction is mostly a forgotten sign, so it is refused unless `directions` in the YAML confirms it.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from admire.evaluate.task_words import metric_name
 
 
 def higher_is_better(campaign: Campaign, metric: str) -> bool | None:
-    """Whether a metric of the campaign is better when it is higher; None where neither the task's file nor lm-eval says it, or
-    the members of a group disagree.
+    """Whether higher values of a metric are better.
 
     Args:
         metric: `<suite>/<metric>`.
+
+    Returns:
+        None if neither the task's file nor lm-eval says it, or if the members of a group disagree.
     """
     name, _, task = metric.partition("/")
     suite = campaign.evaluation[name]
@@ -31,11 +33,12 @@ def higher_is_better(campaign: Campaign, metric: str) -> bool | None:
 
 
 def check_directions(campaign: Campaign) -> None:
-    """Refuse an objective that maximises what is better when lower, or the other way round, and a task file that contradicts
-    lm-eval about a metric of lm-eval's own, unless `directions` says what is meant.
+    """Refuse an objective that rewards the worse direction of a metric, unless `directions` in the YAML confirms it.
+
+    A task file that contradicts lm-eval about one of lm-eval's own metrics is refused in the same way.
 
     Raises:
-        ConfigError: names the metric, its weight and both ways out.
+        ConfigError: names the metric, its weight and both fixes.
     """
     for metric, weight in campaign.objective.items():
         if not weight or metric in campaign.directions:
@@ -51,7 +54,7 @@ def check_directions(campaign: Campaign) -> None:
 
 
 def _check_contradictions(campaign: Campaign, metric: str, verb: str) -> None:
-    """What lm-eval computes goes the way that lm-eval knows; a task that computes its metric itself knows better."""
+    """Refuse task files that contradict lm-eval about a metric, unless the task computes the metric with code of its own."""
     name, _, task = metric.partition("/")
     suite = campaign.evaluation[name]
     if not isinstance(suite, Benchmarks):
@@ -70,7 +73,7 @@ def _check_contradictions(campaign: Campaign, metric: str, verb: str) -> None:
 
 
 def direction_notes(campaign: Campaign) -> list[str]:
-    """What a plan says: metrics of which nobody knows which way is better, and those that are meant the other way round."""
+    """Notes for a plan: one line per metric of the objective whose direction is unknown, or reversed by `directions`."""
     notes = []
     for metric, weight in campaign.objective.items():
         if weight:
@@ -83,7 +86,11 @@ def direction_notes(campaign: Campaign) -> list[str]:
 
 
 def _said(leaf: TaskFile, metric: str) -> bool | None:
-    """A task's word about a metric (without its filter), or else lm-eval's, also where the file leaves it empty."""
+    """Whether higher is better according to the task's file or, if it does not say, lm-eval; None if neither says.
+
+    Args:
+        metric: its filter is ignored.
+    """
     entry = _entry(leaf, metric)
     if entry is None:
         return None
@@ -92,7 +99,7 @@ def _said(leaf: TaskFile, metric: str) -> bool | None:
 
 
 def _entry(leaf: TaskFile, metric: str) -> dict[str, Any] | None:
-    """What a task says of a metric (without its filter): of several entries the last, as lm-eval takes it."""
+    """A task's entry for a metric, whose filter is ignored; of several entries the last, as lm-eval takes it."""
     from lm_eval.api import metrics as _fills_the_registry  # noqa: F401
     from lm_eval.api.registry import DEFAULT_METRIC_REGISTRY
 
@@ -104,7 +111,7 @@ def _entry(leaf: TaskFile, metric: str) -> dict[str, Any] | None:
 
 
 def _registered(name: str) -> bool | None:
-    """lm-eval's own word about a metric; None where it has none."""
+    """Whether higher is better according to lm-eval; None if lm-eval does not say."""
     from lm_eval.api import metrics as _fills_the_registry  # noqa: F401
     from lm_eval.api.registry import HIGHER_IS_BETTER_REGISTRY
 

@@ -1,4 +1,4 @@
-"""Held-out loss of each source of a campaign (`admire.evaluate.held_out` says in which unit)."""
+"""The suite `domain-loss`: the held-out loss of each source of a campaign; `admire.evaluate.held_out` describes its unit."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ PACKAGES = ("torch", "transformers", "datasets")
 def scores(
     campaign: Campaign, suite: DomainLoss, model_folder: Path, split: str, _said: Counter[str] | None = None
 ) -> dict[str, Score]:
-    """Source -> held-out loss of the model; shared among the processes that are there, each of which gets all.
+    """Source -> held-out loss of the model. The workers share the rows, and each gets all losses.
 
     Args:
-        model_folder: the saved model.
-        split: `validation` or `test` of each source.
+        model_folder: the folder of the saved model.
+        split: `validation` or `test`, the split of each source that is scored.
 
     Raises:
-        SourceError: if a source is not prepared or keeps no rows in this split.
-        TrialError: if the model's weights are not whole.
+        SourceError: if a source is not prepared or has no rows in this split.
+        TrialError: if tensors of the model are missing in its files.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""The items of our own lm-eval tasks (`config/tasks/*.yaml` name these functions), from `admire.data.skills`."""
+"""The items of the lm-eval tasks in `config/tasks/*.yaml`, whose files name this function; `admire.data.skills` makes them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from admire.data.skills import SKILLS
 if TYPE_CHECKING:
     import datasets
 
-ITEMS = 100  # of each task in each split
+ITEMS = 100  # Each task has so many items in each split.
 
 
 def items(skill: str, admire_split: str = "validation", **_metadata: Any) -> dict[str, datasets.Dataset]:
-    """The items of a skill that no conversation teaches, as lm-eval's `custom_dataset` returns them.
+    """The items of a skill, in the form that lm-eval expects of a `custom_dataset`. No training conversation contains them.
 
     Args:
-        skill: from the task file's `metadata`.
-        admire_split: `validation` or `test`, as `admire evaluate --split` says.
+        skill: a name in `admire.data.skills.SKILLS`, from the task file's `metadata`.
+        admire_split: `validation` or `test`, from `admire evaluate --split`.
     """
     import datasets
 

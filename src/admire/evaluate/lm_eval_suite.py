@@ -1,14 +1,14 @@
 """Tasks of the lm-evaluation-harness, through its Python API.
 
-Task files of our own (`include_path`) are told the split: lm-eval hands it to the function that makes their items, as
-`admire_split` in the task's metadata. Tasks that lm-eval ships score the split that their authors chose, in campaigns and
-in benchmarks alike; a benchmark on those repeats the campaign's items with fresh trainings.
+Task files of a folder (`include_path`) can depend on the split: lm-eval passes it, as `admire_split` in the task's metadata, to
+the function that makes their items. Tasks that lm-eval ships score the split that their authors chose, in campaigns and in
+comparisons alike, so a comparison on them scores new trainings on the campaign's items.
 
-The reported standard errors are those of the items. Trials are scored on the same items, so they are not the noise
-between trials.
+The reported standard errors are those over items. All trials are scored on the same items, so these are not the noise between
+trials.
 
-Several processes share the items of each task. Then batches hold other items, so that scores differ in rounding; answers that
-are drawn at random are other ones.
+Several workers share the items of each task. With another number of workers, batches hold other items, so that scores differ in
+rounding, and answers that are drawn at random differ.
 """
 
 from __future__ import annotations
@@ -49,18 +49,17 @@ if TYPE_CHECKING:
     from lm_eval.models.huggingface import HFLM
 
 PACKAGES = ("torch", "transformers", "datasets", "accelerate", "lm_eval")
-SEED = 1234  # of few-shot draws, and of the bootstrap for metrics that are not means
-BOOTSTRAP = 100  # resamples, for those; the standard error of a mean is exact
+SEED = 1234  # It seeds the draws of few-shot examples and the bootstrap.
+BOOTSTRAP = 100  # For metrics that are not means, standard errors come from so many resamples.
 
 
 def check_tasks(suite: Benchmarks) -> None:
-    """Refuse what can be known to fail without a model: unknown tasks and metrics, and tasks that run generated code without the
-    suite's consent.
+    """Refuse suites that fail with any model: unknown tasks or metrics, or tasks that run generated code without consent.
 
-    Takes milliseconds when `include_path` has all tasks, else a second or two for the names of lm-eval's 14,000.
+    Takes milliseconds if `include_path` has all tasks, otherwise a second or two for the names of the 14,000 tasks of lm-eval.
 
     Raises:
-        ConfigError: with the nearest known name.
+        ConfigError: names the task and, for an unknown name, the most similar known one.
     """
     check_code(suite)
     files = task_files.places(suite)
@@ -91,16 +90,16 @@ def check_tasks(suite: Benchmarks) -> None:
 def scores(
     campaign: Campaign, suite: Benchmarks, model_folder: Path, split: str, said: Counter[str] | None = None
 ) -> dict[str, Score]:
-    """Task -> its metric, as configured; of several processes the first one gets it, the others get nothing.
+    """Task -> score in the metric that the suite names for it. Of several workers the first returns it, the others an empty dict.
 
     Args:
-        model_folder: the saved model with its tokenizer.
-        split: `validation` or `test` items, for task files that know both.
-        said: where items that are cut or stand there repeatedly are counted.
+        model_folder: the folder of the saved model with its tokenizer.
+        split: `validation` or `test`, for task files that have both.
+        said: a counter, to which cut prompts and repeated items are added.
 
     Raises:
-        ConfigError: if a task or metric is unknown, a task runs code that the model wrote without consent, or prompts would be cut
-            without consent.
+        ConfigError: if a task or metric is unknown, or if without the suite's consent a task would run code that the model wrote or
+            prompts would be cut.
     """
     check_tasks(suite)
     version = ANSWERS if campaign is None else answers_version(campaign, suite) or ANSWERS
@@ -109,7 +108,7 @@ def scores(
 
 
 def _scores(suite: Benchmarks, model_folder: Path, split: str, said: Counter[str]) -> dict[str, Score]:
-    """The same, of a suite that was looked at."""
+    """As `scores`, for a suite that `check_tasks` has accepted."""
     import torch
     from lm_eval.evaluator import evaluate
 
@@ -136,7 +135,7 @@ def _scores(suite: Benchmarks, model_folder: Path, split: str, said: Counter[str
 
 
 def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
-    """The suite's tasks and groups, with the examples that their prompts show."""
+    """The suite's tasks and groups as lm-eval loads them, with the numbers and the seed of their few-shot examples set."""
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(
@@ -149,7 +148,8 @@ def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
         for name in _leaves(loaded, asked):
             task, said = loaded["tasks"][name], suite.few_shot_of(asked)
             own = task.get_config("num_fewshot")
-            check_shots(asked, [TaskFile(name, None, {"num_fewshot": own})], said)  # a task in Python says it only now
+            # A task that is a Python class says only now how many examples its author chose.
+            check_shots(asked, [TaskFile(name, None, {"num_fewshot": own})], said)
             shots = (own or 0) if said is None else said
             _check_pool(task, name, shots)
             task.set_config("num_fewshot", shots)
@@ -158,7 +158,7 @@ def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
 
 
 def _check_pool(task: ConfigurableTask, name: str, shots: int) -> None:
-    """Refuse more examples than there are to draw from; for tasks whose code makes their items this is known only now."""
+    """Refuse more examples than there are items to draw from. If code makes a task's items, their number is known only now."""
     sampler = getattr(task, "sampler", None)
     if not shots or sampler is None:
         return
@@ -166,20 +166,25 @@ def _check_pool(task: ConfigurableTask, name: str, shots: int) -> None:
     own = task.fewshot_cfg.split is not None and task.fewshot_cfg.split == task.config.test_split
     if shots + own > items:
         raise ConfigError(
-            f"tasks.{name}: {shots} examples are asked for, and there are {items} to draw from; lower few_shot"
+            f"tasks.{name}: {shots} examples are requested, and there are {items} to draw from; lower few_shot"
         )
 
 
 def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
-    """The model as lm-eval asks it, one of several where the items are shared."""
+    """The model in lm-eval's wrapper, which is one of several if workers share the items.
+
+    Args:
+        shared: whether this worker scores only its part of the items.
+    """
     import torch
     from lm_eval.models.huggingface import HFLM
 
-    with contextlib.suppress(NotCheckedError):  # lm-eval loads it by itself, and does not look
+    # lm-eval loads the model by itself and does not check that no tensor is missing.
+    with contextlib.suppress(NotCheckedError):
         check_whole(folder, "train it again")
     gpus = torch.cuda.is_available()
     if not gpus and ranks.size > 1:
-        os.environ["ACCELERATE_USE_CPU"] = "true"  # or Accelerate takes each process for the only one
+        os.environ["ACCELERATE_USE_CPU"] = "true"  # Without this, Accelerate takes each process for the only one.
     model = HFLM(
         pretrained=str(folder),
         device="cuda" if gpus else "cpu",
@@ -190,7 +195,7 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
     if suite.chat_template and not model.tokenizer.chat_template:
         raise ConfigError("chat_template: the model's tokenizer has no chat template; take this out of the suite")
     name_chat_template(model)
-    # it finds out by itself only where it sees several GPUs
+    # lm-eval finds its rank by itself only if it sees several GPUs.
     model._rank, model._world_size = (ranks.rank, ranks.size) if shared else (0, 1)
     return model
 
@@ -198,7 +203,7 @@ def _model(suite: Benchmarks, folder: Path, ranks: Ranks, shared: bool) -> HFLM:
 def _look_at_prompts(
     suite: Benchmarks, model: HFLM, tasks: dict[str, ConfigurableTask], ranks: Ranks, said: Counter[str]
 ) -> None:
-    """Have the prompts looked at once lm-eval has built the last of them, before it asks the model."""
+    """Make lm-eval check and count the prompts once it has built all of them, before the model scores any."""
 
     def look() -> None:
         own = {name: cut_items(model, task) for name, task in tasks.items()}
@@ -216,13 +221,17 @@ def _look_at_prompts(
     last.build_all_requests = functools.partial(_build_then, last.build_all_requests, look)
 
 
-def _build_then(build: Callable[..., None], then: Callable[[], None], **told: Any) -> None:
-    build(**told)
+def _build_then(build: Callable[..., None], then: Callable[[], None], **arguments: Any) -> None:
+    build(**arguments)
     then()
 
 
 def _share(tasks: list[ConfigurableTask], limit: int | None, ranks: Ranks) -> bool:
-    """Leave this process its items of each task; False where one has too few for all: then the first process scores alone."""
+    """Make each task keep only this worker's items.
+
+    Returns:
+        False if there is one worker, or if a task has fewer items than there are workers; then the first worker scores alone.
+    """
     if ranks.size == 1 or any(min(len(task.eval_docs), limit or ranks.size) < ranks.size for task in tasks):
         return False
     for task in tasks:
@@ -230,12 +239,14 @@ def _share(tasks: list[ConfigurableTask], limit: int | None, ranks: Ranks) -> bo
     return True
 
 
-def _build_own(task: ConfigurableTask, build: Callable[..., None], *, rank: int, world_size: int, **told: Any) -> None:
-    """Build all prompts of a task as one process does, and keep those of this process's items.
+def _build_own(
+    task: ConfigurableTask, build: Callable[..., None], *, rank: int, world_size: int, **arguments: Any
+) -> None:
+    """Build all prompts of a task as a single process would, and keep those of this worker's items.
 
-    lm-eval draws the examples of a prompt from one sequence over the items that a process has: each would show others.
+    lm-eval draws examples in one sequence over the items that a process builds, so each worker would otherwise draw other ones.
     """
-    build(rank=0, world_size=1, **told)
+    build(rank=0, world_size=1, **arguments)
     task._instances = [one for one in task.instances if one.doc_id % world_size == rank]
 
 
@@ -247,7 +258,7 @@ def _leaves(loaded: dict[str, Any], name: str) -> list[str]:
 
 
 def _unknown_task(suite: Benchmarks, files: dict[str, Path], task: str) -> str:
-    """What is wrong with a name that is no task and no group, and the nearest that is one."""
+    """The sentence for a name that is no task and no group: it is a tag, or there is a similar name."""
     everything = {**task_files.shipped_index(), **files}
     if tagged := task_files.tags(everything).get(task):
         return f"tasks.{task}: this is a tag, which has no score of its own; name its tasks: {', '.join(tagged)}"
@@ -258,7 +269,7 @@ def _unknown_task(suite: Benchmarks, files: dict[str, Path], task: str) -> str:
 
 
 def _check_once(task: str, leaves: list[TaskFile], owners: dict[str, str]) -> None:
-    """Refuse a task that two names of a suite stand for; `owners` is which name each is known by so far."""
+    """Refuse a task that two names of a suite stand for. `owners` maps each task to its first name and is filled here."""
     for leaf in leaves:
         other = owners.setdefault(leaf.name, task)
         if other != task:
@@ -270,7 +281,7 @@ def _check_once(task: str, leaves: list[TaskFile], owners: dict[str, str]) -> No
 
 
 def _check_runs_no_code(task: str, leaves: list[TaskFile]) -> None:
-    """Look for `unsafe_code` in a task, or in a group's members."""
+    """Refuse a task, or a member of a group, with `unsafe_code`."""
     for leaf in leaves:
         if leaf.content.get("unsafe_code"):
             member = "" if leaf.name == task else f" (its member {leaf.name})"
@@ -281,19 +292,19 @@ def _check_runs_no_code(task: str, leaves: list[TaskFile]) -> None:
 
 
 def _check_metric(content: dict[str, Any], leaves: list[TaskFile], task: str, metric: str) -> None:
-    """Compare with the metrics that the task file lists; those it leaves to lm-eval's code are known after scoring."""
+    """Refuse a metric that the task's file does not list. If it lists none, code names the metrics, and `_score` checks them."""
     if "group" in content and not content.get("aggregate_metric_list"):
         names = ", ".join(leaf.name for leaf in leaves)
         raise ConfigError(f"tasks.{task}: this group has no score of its own; name its tasks: {names}")
     listed = content.get("aggregate_metric_list") or content.get("metric_list") or []
     known = [str(entry["metric"]) for entry in listed]
-    computed = any("." in name for name in known)  # a function, which names its results itself
+    computed = any("." in name for name in known)  # A name with a dot is a function, which itself names its results.
     if known and not computed and metric.split(",")[0] not in known:
         raise ConfigError(f"tasks.{task}: {_unknown_metric(metric, known)}")
 
 
 def _score(results: dict[str, Any], task: str, metric: str) -> Score:
-    """A task's value, standard error and items from lm-eval's results; the filter is `none` when none is named."""
+    """A task's value, standard error and number of items from lm-eval's results. A metric without a filter has the filter `none`."""
     found = results["results"][task]
     name, _, chosen = metric.partition(",")
     chosen = chosen or "none"

@@ -1,4 +1,4 @@
-"""Loads a saved language model, whole: transformers fills what a file lacks with random numbers and only logs it."""
+"""Loads a saved language model and refuses incomplete ones, whose missing tensors transformers fills with random numbers."""
 
 from __future__ import annotations
 
@@ -11,29 +11,31 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from admire.errors import TrialError
 
-NAMED = 3  # tensors that a refusal names
+MOST_NAMES = 3  # A refusal names so many tensors, so that it stays one sentence.
 
 
 class NotCheckedError(Exception):
-    """Whether weights are whole is known only once they are loaded."""
+    """Whether model weights are complete shows only when they are loaded."""
 
 
 def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
-    """The model of a folder or hub name, of which every tensor comes from its file (tied ones from what they are tied to).
+    """The model at a path, with every tensor read from its files (or tied to one that was).
+
+    Tensors in the files that the architecture does not have are ignored, with a warning.
 
     Args:
         path: a folder or a name on the hub.
-        fix: what to do where tensors are missing, as the last part of a sentence.
-        settings: what `from_pretrained` takes beside.
+        fix: the advice that ends the sentence of a refusal.
+        settings: further arguments of `from_pretrained`.
 
     Raises:
-        TrialError: if the architecture has tensors that the file lacks or holds in another shape.
+        TrialError: if the architecture has tensors that the files lack or hold in another shape.
     """
-    loaded: Any = AutoModelForCausalLM.from_pretrained(  # its types know nothing of `output_loading_info`
+    loaded: Any = AutoModelForCausalLM.from_pretrained(  # The library's types do not include `output_loading_info`.
         path,
         use_safetensors=True,
         trust_remote_code=False,
-        ignore_mismatched_sizes=True,  # or it would be a traceback: they are refused below
+        ignore_mismatched_sizes=True,  # Such tensors are refused below; the library would end with a traceback.
         output_loading_info=True,
         **settings,
     )
@@ -58,20 +60,26 @@ def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
 
 
 def check_whole(path: str | Path, fix: str) -> None:
-    """Refuse what `load_whole` would refuse, without reading a number: the library loads names and shapes alone.
+    """Refuse what `load_whole` would refuse, without reading tensors: the library loads only their names and shapes.
+
+    Args:
+        path: a folder or a name on the hub.
+        fix: the advice that ends the sentence of a refusal.
 
     Raises:
         TrialError: as `load_whole`.
-        NotCheckedError: if the library cannot tell before it reads numbers.
+        NotCheckedError: if the library cannot compare names and shapes without reading the tensors.
     """
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity(logging.CRITICAL)  # its report of several lines comes back as a sentence
+    logging.set_verbosity(
+        logging.CRITICAL
+    )  # The library would log a report of several lines; `load_whole` raises a sentence.
     logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of unused tensors, which is said when the weights are loaded
+            warnings.simplefilter("ignore")  # The warning about unused tensors is given when the weights are loaded.
             load_whole(path, fix, device_map="meta")
     except (RuntimeError, NotImplementedError, KeyError, AttributeError, TypeError, ImportError) as error:
         raise NotCheckedError(" ".join(str(error).split())[:200]) from None
@@ -82,5 +90,5 @@ def check_whole(path: str | Path, fix: str) -> None:
 
 
 def _names(tensors: Collection[str]) -> str:
-    first = sorted(tensors)[:NAMED]
-    return ", ".join(first) + (", ..." if len(tensors) > NAMED else "")
+    first = sorted(tensors)[:MOST_NAMES]
+    return ", ".join(first) + (", ..." if len(tensors) > MOST_NAMES else "")

@@ -1,6 +1,6 @@
-"""Do the prompts of a suite fit into what the model reads? lm-eval cuts those that do not on the left, and scores what is left.
+"""Do the prompts of a suite fit into the model's context? lm-eval cuts longer ones on the left and scores the rest.
 
-Counted exactly, with the model's tokenizer, on the prompts that were built and before the model is asked for anything.
+Tokens are counted exactly, with the model's tokenizer, after lm-eval has built the prompts and before the model scores any.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from lm_eval.api.task import Task
     from lm_eval.models.huggingface import HFLM
 
-SPECIAL = 8  # tokens that a tokenizer may add to a text
+SPECIAL = 8  # A tokenizer adds at most so many special tokens to a text.
 
 
 def cut_items(model: HFLM, task: Task) -> tuple[int, int]:
-    """Of a task's items, those of which a prompt is longer than the model reads; and all of them.
+    """(number of items with a prompt that is longer than the context, number of all items) of a task.
 
     Raises:
-        ConfigError: if no prompt can fit, because answers alone are longer than that.
+        ConfigError: if no prompt can fit, because the answer alone is too long.
     """
     items = {request.doc_id for request in task.instances}
     return len({request.doc_id for request in task.instances if _is_cut(model, request)}), len(items)
@@ -34,11 +34,11 @@ def check_cut(cut: dict[str, tuple[int, int]], length: int) -> None:
     """Refuse prompts that would be cut.
 
     Args:
-        cut: task -> items with a prompt that is too long, and all items.
-        length: tokens that the model reads.
+        cut: task -> result of `cut_items`.
+        length: the model's context in tokens.
 
     Raises:
-        ConfigError: names the tasks, how many of their items, and what helps.
+        ConfigError: names the tasks, the numbers of items and the fixes.
     """
     parts = [f"{cut:,} of the {items:,} items of {task}" for task, (cut, items) in cut.items() if cut]
     if parts:
@@ -49,7 +49,7 @@ def check_cut(cut: dict[str, tuple[int, int]], length: int) -> None:
 
 
 def repeated_items(documents: Iterable[Any]) -> int:
-    """How many of a task's items stand there once more than once."""
+    """How many of a task's items are repetitions of an earlier one."""
     counts = Counter(json.dumps(document, sort_keys=True, default=str) for document in documents)
     return sum(count - 1 for count in counts.values())
 
@@ -70,8 +70,8 @@ def _is_cut(model: HFLM, request: Instance) -> bool:
     if request.request_type == "generate_until":
         from lm_eval.models.utils import normalize_gen_kwargs
 
-        context, told = request.args
-        answer = normalize_gen_kwargs(told, model.max_gen_toks)["max_gen_toks"]
+        context, settings = request.args
+        answer = normalize_gen_kwargs(settings, model.max_gen_toks)["max_gen_toks"]
         if answer >= length:
             raise ConfigError(
                 f"tasks.{name}: answers may have {answer} tokens (max_gen_toks), and the model reads {length} with the prompt; "
@@ -82,6 +82,8 @@ def _is_cut(model: HFLM, request: Instance) -> bool:
 
 
 def _surely_fits(text: str, length: int) -> bool:
-    """Whether a text cannot have more tokens than that: no token is shorter than a byte. Other than in plain letters a tokenizer
-    may make more of a text before it looks at it."""
+    """Whether a text certainly has at most `length` tokens, which saves tokenising it.
+
+    Each token has at least one byte. This holds only for ASCII, because tokenizers may normalise other characters to longer ones.
+    """
     return text.isascii() and len(text) + SPECIAL <= length

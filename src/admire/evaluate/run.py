@@ -1,8 +1,8 @@
-"""One suite on one trained trial: restore the record, or score the model and publish it. Nothing is trained here.
+"""Scores one suite on one trained trial, or restores the record of an earlier evaluation. Nothing is trained here.
 
-Whatever goes wrong ends as a state. What would fail again in the same way (a task that cannot be, scores that are no numbers,
-weights that are gone) is recorded as failed at once; what may pass (a process that was killed, memory, a node) after so many
-attempts. `admire retry` opens it again.
+Every failure ends in a record. Errors that another attempt would repeat (an impossible task, scores that are no numbers, model
+weights that were removed) are recorded at once. Errors that may pass (a killed process, lack of memory, a broken node) are recorded
+after a given number of attempts. `admire retry` opens failed evaluations again.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from admire.trials.records import (
 
 Split = Literal["validation", "test"]
 
-REASON_LENGTH = 300  # characters of an error's message that enter records
-REPEATS = (ConfigError, SourceError)  # a further attempt would end in the same way
+REASON_LENGTH = 300  # Records hold so many characters of an error's message.
+REPEATS = (ConfigError, SourceError)  # A further attempt would end with the same error.
 
 
 class _UnscorableError(TrialError):
-    """What the trial itself lacks; a further attempt would end in the same way."""
+    """The trial itself cannot be scored, for example because its model was removed; a further attempt would not help."""
 
 
 @dataclass(frozen=True)
@@ -77,21 +77,22 @@ def evaluate(
     resources: Resources | None = None,
     attempts: int | None = None,
 ) -> EvaluationRecord:
-    """Score a trial's model on a suite and write `evaluate/<suite>-<digest8>.json`; a record that is there is restored.
+    """Score a trial's model on a suite and write `evaluate/<suite>-<digest8>.json`, or restore that record from an earlier run.
 
-    A trial whose training failed gets a record `skipped` with the training's reason.
+    If the training failed, the record is `skipped`, with the training's reason.
 
     Args:
-        split: what campaigns are scored on (`validation`), or benchmarks (`test`).
-        resources: how many processes share the items; one when left out.
-        attempts: after so many attempts that broke or were killed the suite is recorded as failed, and at once where another
-            one would end in the same way; when left out, errors are only raised.
+        suite: a key of the campaign's `evaluation`.
+        split: `validation` for campaigns, `test` for comparisons.
+        resources: says how many processes share the items; None means one.
+        attempts: after so many attempts that broke or were killed the suite is recorded as failed. Errors that would be repeated
+            are recorded as failed at once. If None, errors are raised and never recorded as failed.
 
     Raises:
         ConfigError: if the campaign has no such suite.
-        TrialError: if the trial is not trained, or the scoring broke and may be attempted again; without `attempts` also if its
-            weights were removed.
-        StoppedError: if it was told to stop.
+        TrialError: if the trial is not trained, or if the scoring broke and may be attempted again; without `attempts` also if the
+            trial's model was removed.
+        StoppedError: if a signal stopped the scoring.
     """
     if suite not in campaign.evaluation:
         raise ConfigError(
@@ -122,7 +123,7 @@ def evaluate(
 
 
 def _attempted(scoring: _Scoring, threads: int | None, resources: Resources, attempts: int | None) -> EvaluationRecord:
-    """One attempt, noted beside the record; or what the attempts before leave to say."""
+    """Make one attempt and note it beside the record; if no attempt is left, only make the record `failed`."""
     notes = Attempts(scoring.trial.scorings(scoring.suite, scoring.evaluation.digest))
     note_preemption(notes)
     if attempts is not None and notes.failures >= attempts:
@@ -143,7 +144,7 @@ def _attempted(scoring: _Scoring, threads: int | None, resources: Resources, att
 
 @contextlib.contextmanager
 def _noted(notes: Attempts, number: int) -> Iterator[None]:
-    """Inside the block is an attempt. Errors that nobody meant for a reader become a sentence, their traceback a log."""
+    """Note the block as an attempt, with its end. Unexpected errors become a `TrialError`, and their traceback goes to a log."""
     notes.begin(number, 0)
     try:
         with stoppable():
@@ -163,7 +164,7 @@ def _noted(notes: Attempts, number: int) -> Iterator[None]:
 
 
 def _broken(notes: Attempts, number: int, error: Exception) -> TrialError:
-    """Note an attempt that broke, keep its traceback, and say it in a sentence."""
+    """Note an attempt that broke, write its traceback to a log, and return the sentence to raise."""
     reason = _in_a_line(error)
     notes.end(number, "error", 0, 0.0, reason)
     log = notes.path.with_name(f"{notes.path.name.removesuffix('.attempts.jsonl')}.attempt_{number}.log")
@@ -179,7 +180,7 @@ def _in_a_line(error: Exception) -> str:
 
 
 def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> EvaluationRecord:
-    """Run the suite. On CPU with the threads of the training: sums, and so scores, depend on them."""
+    """Run the suite. On CPU it uses as many threads as the training, because rounding, and so scores, depend on the number."""
     campaign, trial, suite = scoring.campaign, scoring.trial, scoring.suite
     if not trial.model().is_dir():
         raise _UnscorableError(
@@ -197,7 +198,7 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
     return scoring.evaluation.scored(
         outcome.metrics,
         outcome.seconds,
-        sum(os.times()[:4]),  # those of processes that it started included
+        sum(os.times()[:4]),  # This includes the CPU time of child processes.
         outcome.warnings,
         provenance={
             **provenance(*outcome.packages),
@@ -210,5 +211,5 @@ def _scored(scoring: _Scoring, threads: int | None, resources: Resources) -> Eva
 
 
 def _isolation(suite: Suite) -> dict[str, str]:
-    """What kept programs of the model apart, for the record; nothing where none could run."""
+    """For the record: the isolation in which programs of the model ran; empty if the suite runs none."""
     return {"isolation": best().name} if isinstance(suite, Benchmarks) and suite.runs_code else {}

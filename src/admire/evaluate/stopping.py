@@ -1,4 +1,4 @@
-"""A scoring that is told to stop ends at once and says so: what its scheduler stopped is no attempt that failed."""
+"""A scoring that a signal stops ends at once with an error of its own, so that it does not count as a failed attempt."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ STOPS = {number.name: number for number in (signal.SIGTERM, signal.SIGINT)}
 
 
 class StoppedError(AdmireError):
-    """A signal told the scoring to stop."""
+    """A signal stopped the scoring."""
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """Inside the block SIGTERM and Ctrl-C raise `StoppedError`, so that there is time for a note before the process is killed.
+    """Inside the block SIGTERM and Ctrl-C raise `StoppedError`, so that the attempt can be noted before the process is killed.
 
-    Only Python's main thread hears signals; elsewhere the block changes nothing.
+    Python delivers signals only to the main thread; in other threads the block changes nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

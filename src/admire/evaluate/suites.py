@@ -1,4 +1,4 @@
-"""One suite on one model, in this process or in several that share its items; a batch is what the suite says in each of them."""
+"""Scores one suite on one model, in this process or in several workers that share the items, each with the suite's batch size."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from admire.errors import AdmireError, TrialError
 from admire.trials.complaints import counted
 from admire.trials.records import Score
 
-# a saved model, a split and a count of warnings -> metric -> score
+# A scorer takes the folder of a saved model, a split and a counter of warnings, and returns metric -> score.
 Scorer = Callable[[Path, str, Counter[str]], dict[str, Score]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a suite says of a model.
+    """The scores of a model on a suite.
 
     Attributes:
         metrics: metric without the suite's name -> score.
-        packages: distributions that it was scored with.
-        threads: CPU threads of each process.
-        seconds: wall time of the scoring, without the processes' starts.
-        warnings: kind -> how often (the first process's own).
+        packages: distributions whose versions belong into the record.
+        threads: CPU threads per process.
+        seconds: wall time of the scoring, without the starts of processes.
+        warnings: kind -> number of warnings in the first process.
     """
 
     metrics: dict[str, Score]
@@ -48,19 +48,21 @@ def score(
     """Score the model in `resources.evaluation_processes` processes.
 
     Args:
-        model: the saved model.
+        model: the folder of the saved model.
         split: `validation` or `test`.
-        threads: CPU threads of each process; PyTorch's own choice when None.
+        threads: CPU threads per process; None leaves the choice to PyTorch.
 
     Raises:
-        AdmireError: what the suite refuses.
+        AdmireError: if the suite refuses the model or its own settings.
         ProcessEndedError: if one of several processes broke or was killed.
     """
-    told = (campaign, suite, model, split, threads)
+    arguments = (campaign, suite, model, split, threads)
     count = resources.evaluation_processes
     if count == 1:
-        return _score(*told)
-    found = start_processes(_score_as_one_of_several, *told, resources, processes=count, threads=resources.threads)[0]
+        return _score(*arguments)
+    found = start_processes(
+        _score_as_one_of_several, *arguments, resources, processes=count, threads=resources.threads
+    )[0]
     if isinstance(found, AdmireError):
         raise found
     return found
@@ -69,7 +71,7 @@ def score(
 def _score_as_one_of_several(
     campaign: Campaign, suite: str, model: Path, split: str, threads: int | None, resources: Resources
 ) -> Outcome | AdmireError:
-    """What one of several processes does; what is refused is told to the process that launched it."""
+    """The work of one of several workers. A refusal is returned, because the launching process cannot catch errors of workers."""
     import torch
 
     seen, wanted = torch.cuda.device_count(), resources.evaluation_processes
@@ -82,7 +84,7 @@ def _score_as_one_of_several(
         return _score(campaign, suite, model, split, threads)
     except AdmireError as error:
         return error
-    except Exception:  # whatever breaks: the launcher tells of the end alone and keeps the traceback to itself
+    except Exception:  # The launcher reports only that a worker ended, so the traceback is printed here.
         traceback.print_exc()
         raise
 
@@ -94,7 +96,9 @@ def _score(campaign: Campaign, suite: str, model: Path, split: str, threads: int
     if threads is not None:
         torch.set_num_threads(threads)
     begin = time.perf_counter()
-    for package in packages:  # or some would set up their own logs inside the block
+    for (
+        package
+    ) in packages:  # Imported later, some would set up their own logging inside the block that counts warnings.
         importlib.import_module(package)
     with counted() as said:
         metrics = scores(model, split, said)
@@ -103,7 +107,7 @@ def _score(campaign: Campaign, suite: str, model: Path, split: str, threads: int
 
 
 def _scorer(campaign: Campaign, suite: str) -> tuple[tuple[str, ...], Scorer]:
-    """What a suite is scored with: distributions, and the function."""
+    """The distributions and the function with which a suite is scored."""
     settings = campaign.evaluation[suite]
     if isinstance(settings, DomainLoss):
         from admire.evaluate import domain_loss

@@ -1,4 +1,4 @@
-"""What a task's file says that can never be scored, whatever the model: refused before anything is trained."""
+"""Refuses task files that cannot be scored with any model, before anything is trained."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.errors import ConfigError
 
-ANSWER = 256  # tokens that lm-eval lets an answer have where a file says nothing
-LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")  # the first that is there counts
+DEFAULT_ANSWER = 256  # lm-eval lets an answer have so many tokens if the task's file does not say.
+LENGTHS = (
+    "max_gen_toks",
+    "max_new_tokens",
+    "max_tokens",
+    "max_completion_tokens",
+)  # lm-eval takes the first that is set.
 
 
 def check_file(task: str, leaf: TaskFile) -> None:
-    """Refuse a task without items, with data that are not there, or with answers that end before they begin.
+    """Refuse a task without items, with missing data files, or with answers that end before they begin.
 
     Args:
-        task: the name in the YAML that stands for it.
+        task: the task's name in the YAML, which may be the name of its group.
 
     Raises:
-        ConfigError: names the task, and its member where it is a group.
+        ConfigError: names the task and, of a group, the member.
     """
     content = leaf.content
-    if "class" in content:  # only its code knows
+    if "class" in content:  # The code of the class decides all this.
         return
     place = f"tasks.{task}" if leaf.name == task else f"tasks.{task}: its member {leaf.name}"
     if not (content.get("test_split") or content.get("validation_split")):
@@ -45,10 +50,10 @@ def check_file(task: str, leaf: TaskFile) -> None:
 
 
 def check_filter(task: str, leaves: list[TaskFile], metric: str) -> None:
-    """Refuse a filter that a task has not: a metric is known by its filter, `none` where a file lists none.
+    """Refuse a metric with a filter that a task does not have; a task without filters has the filter `none`.
 
     Raises:
-        ConfigError: with those that there are.
+        ConfigError: names the filters that the task has.
     """
     name, _, asked = metric.partition(",")
     for leaf in leaves:
@@ -64,35 +69,37 @@ def check_filter(task: str, leaves: list[TaskFile], metric: str) -> None:
 
 
 def answer_tokens(leaf: TaskFile) -> int | None:
-    """Tokens that a written answer may have; None for a task whose answers are chosen."""
+    """How many tokens a generated answer may have; None for a task without generated answers, such as multiple choice."""
     if "class" in leaf.content or leaf.content.get("output_type", "generate_until") != "generate_until":
         return None
-    told = leaf.content.get("generation_kwargs") or {}
-    return next((int(told[key]) for key in LENGTHS if told.get(key) is not None), ANSWER)
+    settings = leaf.content.get("generation_kwargs") or {}
+    return next((int(settings[key]) for key in LENGTHS if settings.get(key) is not None), DEFAULT_ANSWER)
 
 
 def shown_from(leaf: TaskFile) -> str | None:
-    """The split that examples are drawn from, in lm-eval's order; None where the file lists the examples itself."""
+    """The split that few-shot examples are drawn from, in lm-eval's order of keys; None if the file lists the examples itself."""
     content = leaf.content
-    told = content.get("fewshot_config") or {}
-    if told.get("split"):
-        return told["split"]
-    if content.get("fewshot_split") is None and told.get("samples") is not None:
+    config = content.get("fewshot_config") or {}
+    if config.get("split"):
+        return config["split"]
+    if content.get("fewshot_split") is None and config.get("samples") is not None:
         return None
     splits = ("fewshot_split", "training_split", "validation_split", "test_split")
     return next((content[key] for key in splits if content.get(key)), None)
 
 
 def shows_its_own_items(leaf: TaskFile) -> bool:
-    """Whether an item can be among the examples in its own prompt: lm-eval leaves it out only where the file says that both come
-    from the test split."""
+    """Whether an item can be among the examples in its own prompt.
+
+    lm-eval leaves it out only if the file names the test split as `fewshot_split`.
+    """
     content = leaf.content
     scored, named = content.get("test_split") or content.get("validation_split"), content.get("fewshot_split")
     return "class" not in content and shown_from(leaf) == scored and not (named and named == content.get("test_split"))
 
 
 def data_files(leaf: TaskFile) -> dict[str, list[str]]:
-    """Split -> the files that hold it, as `datasets` takes them; empty where the file names none."""
+    """Split -> its files, as `datasets` reads `data_files`; empty if the task's file names none."""
     found = (leaf.content.get("dataset_kwargs") or {}).get("data_files")
     if found is None:
         return {}

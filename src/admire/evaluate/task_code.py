@@ -1,8 +1,9 @@
-"""Code in a folder of task files: lm-eval imports what `!function` and `class` name, has the library `evaluate` load what it does
-not know as a metric, which may be a local script, and renders a task's texts as Jinja templates.
+"""Keeps code in a folder of task files from running unless the suite trusts it.
 
-All of it runs on whatever machine looks at the tasks, also on a login node. Without `trusts_code: true` a folder may name functions
-of ADMIRE that are made for it and nothing else, and its templates are rendered in Jinja's immutable sandbox.
+lm-eval imports the code that `!function` and `class` name, lets the library `evaluate` load unknown metrics, which may be local
+scripts, and renders a task's texts as Jinja templates. All of this runs on every machine that reads the tasks, login nodes included.
+Without `trusts_code: true` the files may name only those functions of ADMIRE that are made for task files, and templates are
+rendered in Jinja's immutable sandbox.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from admire.errors import ConfigError
 
 OURS = ("admire.evaluate.answers", "admire.evaluate.items", "admire.evaluate.programs")
 STANDARD = "tag:yaml.org,2002:"
-METRIC = re.compile(r"[A-Za-z0-9_.@+-]+")  # a name, which leads to no file
+METRIC = re.compile(r"[A-Za-z0-9_.@+-]+")  # Names of this form contain no path separator.
 
 
 def check_code(suite: Benchmarks) -> None:
     """Refuse a folder of task files that holds code, unless the suite trusts it.
 
     Raises:
-        ConfigError: names the file, what it would run, and the key that consents.
+        ConfigError: names the file, the code that it would run, and the key that consents.
     """
     if not suite.trusts_code:
         for path, code in code_in(suite):
@@ -41,7 +42,7 @@ def check_code(suite: Benchmarks) -> None:
 
 
 def code_in(suite: Benchmarks) -> list[tuple[Path, str]]:
-    """The files of a suite's folder that would run code, each with what it names; those that lm-eval ships aside."""
+    """(file, code that it names) for the task files of a suite's folder; files that lm-eval ships are left out."""
     if suite.include_path is None:
         return []
     folder, shipped = Path(suite.include_path), task_files.shipped().resolve()
@@ -53,12 +54,12 @@ def code_in(suite: Benchmarks) -> list[tuple[Path, str]]:
 
 
 def _code(path: Path) -> Iterator[str]:
-    """What a file would run: tags that are no plain YAML, and classes."""
+    """The code that a task file names: in tags that are no plain YAML, and under the keys `class`, `metric` and `hf_evaluate`."""
     try:
         with path.open("rb") as stream:
             root = yaml.compose(stream, Loader=yaml.SafeLoader)
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return  # lm-eval passes over what is no YAML
+        return  # lm-eval skips files that are not valid YAML.
     waiting, seen = [root], set()
     while waiting:
         node = waiting.pop()
@@ -79,14 +80,14 @@ def _code(path: Path) -> Iterator[str]:
 
 
 def _names_code(key: str, value: str) -> bool:
-    """Whether a key with a plain text has lm-eval import something."""
+    """Whether lm-eval would load code for a key with this text as its value."""
     if key == "metric":
         return not METRIC.fullmatch(value) or Path(value).exists()
     return key == "class" or (key == "hf_evaluate" and value.lower() in ("true", "yes", "on"))
 
 
 def _is_ours(name: str, folder: Path) -> bool:
-    """Whether `!function name` is a function of ADMIRE for task files: lm-eval looks beside the file first."""
+    """Whether `!function name` leads to a function of ADMIRE for task files, and not to a module of that name beside the file."""
     module, _, function = name.rpartition(".")
     if module not in OURS or (folder / f"{module.replace('.', '/')}.py").exists():
         return False
@@ -96,9 +97,7 @@ def _is_ours(name: str, folder: Path) -> bool:
 
 @contextlib.contextmanager
 def guarded_templates(suite: Benchmarks) -> Iterator[None]:
-    """Have lm-eval render the texts of a folder's tasks where they reach nothing, and load no metric from files, unless the suite
-    trusts them.
-    """
+    """Inside the block lm-eval renders templates in Jinja's sandbox and loads no metric from a file, unless the suite trusts code."""
     if suite.include_path is None or suite.trusts_code:
         yield
         return

@@ -1,6 +1,6 @@
-"""Which files a folder's tasks may read as their data: those that lie in it, links followed, and those that the suite declares.
+"""Keeps the tasks of a folder from reading data outside the folder, after links are followed, except what the suite declares.
 
-A task file that somebody else made could otherwise have any file of this machine put into prompts.
+Otherwise a task file from somebody else could put any file of this machine into prompts.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from admire.errors import ConfigError, SourceError
 from admire.evaluate.task_checks import data_files
 
 FETCHED = ("http://", "https://", "hf://")
-# what `datasets` reads of a folder by itself, and would be told to read or write elsewhere
+# With these arguments `datasets` could be made to read or write in other places than the folder.
 ELSEWHERE = ("cache_dir", "download_config", "storage_options")
 
 
 def check_data(suite: Benchmarks) -> None:
-    """Refuse tasks that name files as their data which the suite does not let them read.
+    """Refuse tasks whose data lie in files that the suite does not let them read.
 
     Raises:
-        ConfigError: names the task, its file, what it names, where that leads, and the key that consents.
+        ConfigError: names the task, its file, the path that it names, where that leads, and the key that consents.
     """
     if suite.include_path is None or suite.trusts_code:
         return
@@ -53,7 +53,7 @@ def check_data(suite: Benchmarks) -> None:
 
 
 def read_elsewhere(suite: Benchmarks) -> list[str]:
-    """The files and folders outside a suite's folder that its tasks name as their data, as the suite lets them."""
+    """The files and folders outside the suite's folder that its tasks read as their data, with the suite's consent."""
     if suite.include_path is None:
         return []
     root, found = Path(os.path.realpath(suite.include_path)), []
@@ -64,7 +64,7 @@ def read_elsewhere(suite: Benchmarks) -> list[str]:
 
 
 def _check_readme(folder: Path, where: str) -> None:
-    """What a dataset's own README names lies in its folder, too."""
+    """Refuse a dataset whose own README names files outside its folder."""
     try:
         check_headers(folder, "it")
     except SourceError as error:
@@ -72,7 +72,7 @@ def _check_readme(folder: Path, where: str) -> None:
 
 
 def _own_leaves(suite: Benchmarks) -> Iterator[tuple[str, TaskFile]]:
-    """The tasks of the suite that lm-eval does not ship, each with the name that stands for it."""
+    """(name in the YAML, task) for the tasks of the suite that lm-eval does not ship."""
     files, shipped = task_files.places(suite), task_files.shipped().resolve()
     for task in suite.tasks:
         for leaf in task_files.leaves(files, task) if task in files else ():
@@ -81,11 +81,15 @@ def _own_leaves(suite: Benchmarks) -> Iterator[tuple[str, TaskFile]]:
 
 
 def _named(leaf: TaskFile, where: str, lenient: bool = False) -> Iterator[tuple[str, str, list[str]]]:
-    """What a task names as its data: the key, the word, and the paths that it stands for."""
-    told = leaf.content.get("dataset_kwargs") or {}
+    """(key, its value, the local paths that the value stands for) for each key with which a task names data.
+
+    Args:
+        lenient: whether addresses and readers that are not allowed are skipped instead of refused.
+    """
+    kwargs = leaf.content.get("dataset_kwargs") or {}
     dataset = str(leaf.content.get("dataset_path") or "")
     local = bool(dataset) and dataset not in READERS and (Path(dataset).exists() or not is_hub_name(dataset))
-    folder = str(told.get("data_dir") or "")
+    folder = str(kwargs.get("data_dir") or "")
     if local:
         inner = [os.path.join(top, name) for top, below, names in os.walk(dataset) for name in (*below, *names)]
         yield "dataset_path", dataset, [dataset, *inner]

@@ -1,7 +1,7 @@
-"""Words in a task's file that lm-eval does not know, or of which it takes only the last: said before anything is trained.
+"""Refuses names in a task's file that lm-eval does not know, or that a list has twice, before anything is trained.
 
-lm-eval finds most of them when it loads a task, and some (an aggregation, a filter's settings) only after all answers are there.
-Names that a file's own code may register are left to it.
+lm-eval finds most of them when it loads a task, but some (an aggregation, a filter's settings) only after all answers are there.
+Names that the file's own code may register are not checked.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from admire.campaign.task_files import Function, TaskFile
 from admire.errors import ConfigError
 from admire.evaluate.task_code import OURS
 
-PLACED = {"class", "include", "group", "tag", "task_list"}  # what lm-eval takes out before it makes a task
+PLACED = {"class", "include", "group", "tag", "task_list"}  # lm-eval removes these keys before it makes a task.
 
 
 def check_words(suite: Benchmarks) -> None:
-    """Refuse a folder's task or group that names a key, metric, aggregation or filter which lm-eval has not, or lists one twice.
+    """Refuse tasks and groups of a folder with unknown keys, metrics, aggregations or filters, or with one of them listed twice.
 
     Raises:
-        ConfigError: names the task, its file, the word and the nearest that is known.
+        ConfigError: names the task, its file, the name and the most similar known one.
     """
     if suite.include_path is None:
         return
@@ -44,7 +44,7 @@ def check_words(suite: Benchmarks) -> None:
 
 
 def metric_name(entry: dict[str, Any]) -> str:
-    """What a metric of a list is called in lm-eval's results: a function goes by its own name."""
+    """The name of a metric in lm-eval's results; if the metric is a function, the function's name without its module."""
     named = entry["metric"]
     return named.rpartition(".")[2] if isinstance(named, Function) else str(named)
 
@@ -54,7 +54,7 @@ def _ships(path: Path) -> bool:
 
 
 def _check_leaf(leaf: TaskFile, place: str, trusting: bool) -> None:
-    """All but a class, of which only its code knows."""
+    """Check the file of a task that is not a Python class."""
     from lm_eval.api.instance import OutputType
     from lm_eval.config.task import TaskConfig
 
@@ -73,7 +73,10 @@ def _check_leaf(leaf: TaskFile, place: str, trusting: bool) -> None:
 
 
 def _check_metrics(content: dict[str, Any], place: str, trusting: bool) -> None:
-    """A metric that lm-eval has not is looked for among those of the library `evaluate`, whose code comes from the hub."""
+    """Refuse unknown metrics and aggregations.
+
+    lm-eval loads a metric that it does not know from the library `evaluate`, whose code comes from the hub, so this needs trust.
+    """
     from lm_eval.api import metrics as _fills_the_registries  # noqa: F401
     from lm_eval.api.registry import AGGREGATION_REGISTRY, METRIC_AGGREGATION_REGISTRY, METRIC_REGISTRY
 
@@ -90,7 +93,7 @@ def _check_metrics(content: dict[str, Any], place: str, trusting: bool) -> None:
 
 
 def _check_filters(listed: Any, place: str) -> None:
-    """Make each filter once, as lm-eval does when all answers are there."""
+    """Refuse unknown filters, and settings with which a filter cannot be made; lm-eval makes filters after all answers only."""
     from lm_eval import filters as _fills_the_registry  # noqa: F401
     from lm_eval.api.registry import FILTER_REGISTRY
 
@@ -102,11 +105,11 @@ def _check_filters(listed: Any, place: str) -> None:
             )
         for step in steps:
             _check_known("filter", [step["function"]], FILTER_REGISTRY, place)
-            told = {key: value for key, value in step.items() if key != "function"}
+            settings = {key: value for key, value in step.items() if key != "function"}
             make: Callable[..., Any] = FILTER_REGISTRY.get(step["function"])
             try:
-                make(**told)
-            except Exception as error:  # its settings are a stranger's
+                make(**settings)
+            except Exception as error:  # A filter may fail in any way on settings that it does not expect.
                 reason = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
                 raise ConfigError(
                     f"{place}: filter_list: the filter {step['function']} of {entry['name']} cannot be made ({reason}); correct it"
@@ -114,7 +117,7 @@ def _check_filters(listed: Any, place: str) -> None:
 
 
 def _check_aggregates(content: dict[str, Any], place: str) -> None:
-    """What a group says of its members' scores."""
+    """Refuse unknown keys and aggregations, and repeated metrics, in a group's `aggregate_metric_list`."""
     from lm_eval.config.group import AggMetricConfig
 
     listed = content.get("aggregate_metric_list") or [] if "group" in content else []
@@ -132,7 +135,7 @@ def _check_aggregates(content: dict[str, Any], place: str) -> None:
 
 
 def _check_once(key: str, names: list[str], place: str) -> None:
-    """Refuse a name that a list has twice: the last one takes the place of the others."""
+    """Refuse a name that a list has twice, because lm-eval would silently take the last entry."""
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise ConfigError(f"{place}: its {key} has {twice} twice, and lm-eval takes the last; take one out")
@@ -148,7 +151,7 @@ def _check_known(kind: str, words: list[Any], known: Iterable[str], place: str, 
 
 
 def _has_code(value: Any) -> bool:
-    """Whether there is a function that is not ADMIRE's own in what a task says."""
+    """Whether a value of a task's file contains a function that is not ADMIRE's own."""
     if isinstance(value, Function):
         return value.rpartition(".")[0] not in OURS
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()

@@ -1,4 +1,4 @@
-"""Templates that fail while a suite's prompts are made: which file and key says what, in one sentence."""
+"""Reports templates that fail while a suite's prompts are made, in one sentence with the file and the key."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from lm_eval.models.huggingface import HFLM
 
-KEYS = ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")  # what lm-eval renders of a task's file
+KEYS = ("doc_to_text", "doc_to_target", "doc_to_choice", "gen_prefix")  # lm-eval renders the texts under these keys.
 
 
 def check_templates(suite: Benchmarks) -> None:
-    """Refuse texts of a folder's tasks that are no Jinja, or ask for a filter that there is not.
+    """Refuse templates of a folder's tasks that are not valid Jinja or name an unknown filter or test.
 
     Raises:
         ConfigError: names the task, its file and its key.
@@ -38,8 +38,10 @@ def check_templates(suite: Benchmarks) -> None:
 
 
 def _check_text(environment: Environment, text: str) -> None:
-    """Parse a template, and look for the filters and tests that it names: compiling would work out what is constant, also
-    `'x' * 10**10`."""
+    """Parse a template, and check the filters and tests that it names.
+
+    Compiling it would check them too, but would also evaluate constant expressions such as `'x' * 10**10`.
+    """
     from jinja2 import TemplateAssertionError, nodes
 
     tree = environment.parse(text)
@@ -54,7 +56,7 @@ def _check_text(environment: Environment, text: str) -> None:
 
 @contextlib.contextmanager
 def named_templates(suite: Benchmarks) -> Iterator[None]:
-    """Have lm-eval say which task's template failed, and how."""
+    """Inside the block, a template that fails raises a `ConfigError` that names the task, its file and its key."""
     import lm_eval.utils
 
     plain = lm_eval.utils.apply_template
@@ -62,7 +64,7 @@ def named_templates(suite: Benchmarks) -> Iterator[None]:
     def render(template: str, doc: dict[str, Any]) -> str:
         try:
             return plain(template, doc)
-        except Exception as error:  # a template is a program: it can fail in any way
+        except Exception as error:  # A template is a program, so it can fail in any way.
             raise ConfigError(_whose(suite, template, error)) from None
 
     lm_eval.utils.apply_template = render
@@ -73,7 +75,7 @@ def named_templates(suite: Benchmarks) -> Iterator[None]:
 
 
 def name_chat_template(model: HFLM) -> None:
-    """Have a model that lm-eval asks say that its chat template failed, and how."""
+    """Make a chat template that fails on a prompt raise a `ConfigError` that names the key."""
     plain: Callable[..., str] = model.apply_chat_template
 
     def render(*args: Any, **named: Any) -> str:
@@ -81,7 +83,7 @@ def name_chat_template(model: HFLM) -> None:
             return plain(*args, **named)
         except Exception as error:
             raise ConfigError(
-                f"chat_template: the tokenizer's chat template refuses a prompt ({_reason(error)}); mend the template that "
+                f"chat_template: the tokenizer's chat template refuses a prompt ({_reason(error)}); fix the template that "
                 "tokenizer.chat_template names, or take chat_template out of the suite"
             ) from None
 
@@ -94,7 +96,7 @@ def _whose(suite: Benchmarks, template: str, error: Exception) -> str:
             if text == template:
                 return _sentence(task, leaf, key, error)
     return (
-        f"a template of its tasks cannot be rendered ({_reason(error)}): {template[:200]!r}; mend it in the task's file"
+        f"a template of its tasks cannot be rendered ({_reason(error)}): {template[:200]!r}; fix it in the task's file"
     )
 
 
@@ -106,7 +108,7 @@ def _leaves(suite: Benchmarks) -> Iterator[tuple[str, task_files.TaskFile]]:
 
 
 def _texts(leaf: task_files.TaskFile) -> Iterator[tuple[str, str]]:
-    """The keys of a task that are rendered, with their texts; functions are none."""
+    """(key, text) for each template of a task; values that are functions are no templates."""
     for key in KEYS if "class" not in leaf.content else ():
         value = leaf.content.get(key)
         if isinstance(value, str):
@@ -116,7 +118,7 @@ def _texts(leaf: task_files.TaskFile) -> Iterator[tuple[str, str]]:
 def _sentence(task: str, leaf: task_files.TaskFile, key: str, error: Exception) -> str:
     place = f"tasks.{task}" if leaf.name == task else f"tasks.{task}: its member {leaf.name}"
     where = f" in {leaf.path}" if leaf.path else ""
-    return f"{place}: its template {key} cannot be rendered ({_reason(error)}); mend {key}{where}"
+    return f"{place}: its template {key} cannot be rendered ({_reason(error)}); fix {key}{where}"
 
 
 def _reason(error: Exception) -> str:
