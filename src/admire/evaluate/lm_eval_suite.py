@@ -304,7 +304,7 @@ def _check_metric(content: dict[str, Any], leaves: list[TaskFile], task: str, me
 
 
 def _score(results: dict[str, Any], task: str, metric: str) -> Score:
-    """A task's value, standard error and number of items from lm-eval's results. A metric without a filter has the filter `none`."""
+    """A task's value, standard error and number of items in lm-eval's results. A metric without a filter has the filter `none`."""
     found = results["results"][task]
     name, _, chosen = metric.partition(",")
     chosen = chosen or "none"

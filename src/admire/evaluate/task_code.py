@@ -1,7 +1,7 @@
 """Keeps code in a folder of task files from running unless the suite trusts it.
 
 lm-eval imports the code that `!function` and `class` name, lets the library `evaluate` load unknown metrics, which may be local
-scripts, and renders a task's texts as Jinja templates. All of this runs on every machine that reads the tasks, login nodes included.
+scripts, and renders a task's texts as Jinja templates. All of this runs on every machine that reads the tasks, also on login nodes.
 Without `trusts_code: true` the files may name only those functions of ADMIRE that are made for task files, and templates are
 rendered in Jinja's immutable sandbox.
 """
@@ -97,7 +97,7 @@ def _is_ours(name: str, folder: Path) -> bool:
 
 @contextlib.contextmanager
 def guarded_templates(suite: Benchmarks) -> Iterator[None]:
-    """Inside the block lm-eval renders templates in Jinja's sandbox and loads no metric from a file, unless the suite trusts code."""
+    """Inside the block lm-eval renders templates in Jinja's sandbox and loads no metric from files, if the suite trusts no code."""
     if suite.include_path is None or suite.trusts_code:
         yield
         return

@@ -1,4 +1,4 @@
-"""The scorer's side: a keeper that is started once, and the programs that it is given."""
+"""The scorer's side of the sandbox: starts a keeper once and sends it programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from admire.evaluate.sandbox.limits import Limits
 from admire.evaluate.sandbox.privileges import close_to_others
 
 START = "import sys; sys.path.insert(0, sys.argv[1]); from admire.evaluate.sandbox.keeper import serve; serve(int(sys.argv[2]))"
-# What libraries must find in an environment; nothing of the scorer's own passes.
+# Libraries need these variables. Nothing of the scorer's own environment reaches a program.
 ENVIRONMENT = {
     "PATH": os.defpath,
     "HOME": "/",
@@ -32,7 +32,7 @@ ENVIRONMENT = {
 
 
 class _Keeper:
-    """The process that runs programs, and the two ways to it: lines of JSON, and a socket for open files."""
+    """The process that runs programs, with its two connections: pipes for lines of JSON, and a socket for open files."""
 
     def __init__(self, isolation: Isolation) -> None:
         self._files, theirs = socket.socketpair()
@@ -49,7 +49,7 @@ class _Keeper:
             text=True,
         )
         theirs.close()
-        if self._process.stdin is None or self._process.stdout is None:  # they are pipes: never so
+        if self._process.stdin is None or self._process.stdout is None:  # Never true with PIPE, but the types allow it.
             raise OSError("a process was started without pipes")
         self._into, self._out_of = self._process.stdin, self._process.stdout
 
@@ -59,16 +59,16 @@ class _Keeper:
         return self._process.poll() is not None
 
     def say(self, value: dict[str, Any]) -> None:
-        """Send a line."""
+        """Send a value as one line of JSON."""
         self._into.write(json.dumps(value) + "\n")
         self._into.flush()
 
     def answer(self) -> Any:
-        """Wait for its line."""
+        """Wait for the keeper's next line and return its value."""
         return json.loads(self._out_of.readline())
 
     def hand_over(self, tests: dict[str, str]) -> None:
-        """Give the tests as an open file in memory, which the keeper passes on unread."""
+        """Send the tests as an open file in memory, which the keeper passes to the judge without reading it."""
         file = os.memfd_create("tests")
         try:
             with open(file, "w", encoding="ascii", closefd=False) as stream:
@@ -78,7 +78,7 @@ class _Keeper:
             os.close(file)
 
     def close(self) -> None:
-        """End it with everything that it started."""
+        """End the keeper and all processes that it started."""
         self._files.close()
         with contextlib.suppress(OSError):
             self._into.close()
@@ -91,11 +91,11 @@ class _Keeper:
 
 
 class Sandbox:
-    """Programs run in here, one at a time.
+    """Runs programs one at a time.
 
     Args:
-        limits: what one program may use.
-        isolation: how programs are kept apart; the best that the machine has when left out.
+        limits: how much one program may use; None means the default limits.
+        isolation: how programs are kept apart; None means the best that the machine has.
     """
 
     def __init__(self, limits: Limits | None = None, isolation: Isolation | None = None) -> None:
@@ -107,9 +107,9 @@ class Sandbox:
         """Whether a program's function passes a check that runs in another process.
 
         Args:
-            program: the whole program; it is run as a script before its function is called.
-            prompt: the function's head, with everything that the check may use beside it.
-            test: defines `check(candidate)`; the program never sees it.
+            program: the whole program, which is run as a script before its function is called.
+            prompt: the function's head and everything else that the check may use.
+            test: code that defines `check(candidate)`; the program never sees it.
             entry_point: the function's name.
         """
         tests = {"prompt": prompt, "test": test, "entry_point": entry_point}
@@ -118,7 +118,8 @@ class Sandbox:
     def passes_unit_tests(self, program: str) -> bool:
         """Whether a program that ends in `unittest.TestCase` classes passes them.
 
-        They share its process, because they patch its modules: a program that attacks `unittest` itself can pass.
+        The tests run in the program's process, because they patch its modules. A program that attacks `unittest` itself can
+        therefore pass.
         """
         return self._asked({"kind": "unit tests", "program": program})
 
@@ -127,13 +128,13 @@ class Sandbox:
         return self._asked({"kind": "script", "program": program})
 
     def close(self) -> None:
-        """End the keeper with everything that it started."""
+        """End the keeper and all processes that it started."""
         if self._keeper is not None:
             self._keeper.close()
             self._keeper = None
 
     def _asked(self, request: dict[str, Any], tests: dict[str, str] | None = None) -> bool:
-        """One program's verdict. A keeper that was ended from outside is started again, and the program has not passed."""
+        """Whether one program passes. If the keeper was ended from outside, the program fails, and the next gets a new keeper."""
         try:
             keeper = self._living()
             keeper.say(request)
@@ -145,7 +146,7 @@ class Sandbox:
             return False
 
     def _living(self) -> _Keeper:
-        """The keeper that lives; a new one where there is none."""
+        """The running keeper, started if there is none."""
         if self._keeper is None or self._keeper.ended:
             self.close()
             self._keeper = _Keeper(self.isolation)
@@ -159,13 +160,13 @@ _open: list[Sandbox] = []
 
 @contextlib.contextmanager
 def opened(required: bool) -> Iterator[Sandbox]:
-    """A sandbox that `current` returns meanwhile; the scorer's own memory and environment are closed to programs until it ends.
+    """Inside the block, `current` returns a sandbox, and programs cannot read the scorer's memory and environment.
 
     Args:
-        required: refuse to run programs without an isolation that keeps them from files and network.
+        required: whether to refuse a machine on which programs can reach the user's files or the network.
 
     Raises:
-        ConfigError: if it is required, and this machine has none.
+        ConfigError: if isolation is required and this machine has none.
     """
     box = Sandbox()
     if required and not box.isolation.isolates:
@@ -184,7 +185,11 @@ def opened(required: bool) -> Iterator[Sandbox]:
 
 
 def current() -> Sandbox:
-    """The sandbox that is open; programs run nowhere else."""
+    """The sandbox of the innermost `opened` block.
+
+    Raises:
+        ConfigError: outside of any such block, so that no program runs without the suite's consent.
+    """
     if not _open:
         raise ConfigError("programs of a model run only while a suite with runs_code: true is scored")
     return _open[-1]

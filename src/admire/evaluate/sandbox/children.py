@@ -1,6 +1,6 @@
-"""What the forks of the keeper do: run a program and answer calls, judge by calling, or run a program with unit tests.
+"""The code of the keeper's forks: run a program and answer calls, judge a program by calls, or run a program with its tests.
 
-None of these returns: each ends in `os._exit`, so that nothing of the keeper runs on in a fork.
+None of these functions returns. Each ends with `os._exit`, so that no code of the keeper continues in a fork.
 """
 
 from __future__ import annotations
@@ -27,11 +27,17 @@ LENGTH = struct.Struct("<Q")
 
 
 class RemoteError(Exception):
-    """The program raised something that is no built-in exception, or ended, or sent what is no value."""
+    """The program raised an exception that is not built in, or ended, or sent a message that is too long or unexpected."""
 
 
 def answer_calls(program: str, entry_point: str, judge: socket.socket, most: int) -> NoReturn:
-    """Run the program as a script, then call its function as often as the judge asks."""
+    """Run the program as a script, then answer the judge's calls of its function.
+
+    Args:
+        entry_point: the function's name.
+        judge: the connection to the judge.
+        most: bytes that a message of the judge may have.
+    """
     with contextlib.suppress(BaseException):
         function = _run_as_main(program).__dict__[entry_point]
         _send(judge, READY)
@@ -46,11 +52,14 @@ def answer_calls(program: str, entry_point: str, judge: socket.socket, most: int
 
 
 def judge_by_calls(file: int, program: socket.socket, verdict: int, most: int) -> NoReturn:
-    """Run the benchmark's check on a stand-in for the program's function.
+    """Run the benchmark's check on a stand-in, which calls the program's function in the program's process.
 
     Args:
-        file: JSON with `prompt` (the function's head with what the check may use), `test` (defines `check`) and `entry_point`.
+        file: an open file with JSON: `prompt` (the function's head and what else the check may use), `test` (code that defines
+            `check`) and `entry_point` (the function's name).
+        program: the connection to the program.
         verdict: a pipe that only judges write to.
+        most: bytes that a message of the program may have.
     """
     with contextlib.suppress(BaseException):
         with open(file, encoding="ascii") as stream:
@@ -69,7 +78,7 @@ def judge_by_calls(file: int, program: socket.socket, verdict: int, most: int) -
 
 
 def run_unit_tests(program: str, verdict: int) -> NoReturn:
-    """Run a program that holds unit tests, then these; one that holds none has not passed."""
+    """Run a program that contains unit tests, then the tests. A program without tests does not pass."""
     run, write, passed = unittest.main, os.write, PASSED
     with contextlib.suppress(BaseException):
         module = _run_as_main(program)
@@ -80,7 +89,7 @@ def run_unit_tests(program: str, verdict: int) -> NoReturn:
 
 
 def run_script(program: str, verdict: int) -> NoReturn:
-    """Run a program that checks itself: it has passed when its last line was run."""
+    """Run a program that checks itself, which passes if it reaches its end without an error."""
     with contextlib.suppress(BaseException):
         _run_as_main(program)
         os.write(verdict, PASSED)
@@ -88,8 +97,8 @@ def run_script(program: str, verdict: int) -> NoReturn:
 
 
 def _run_as_main(program: str) -> types.ModuleType:
-    """Run a text as Python runs a script: from a file in the current folder, as the module `__main__`."""
-    # A lone surrogate is no text that a file can hold; such a program fails to compile, as it should.
+    """Run a text as Python runs a script, from a file in the current folder and as the module `__main__`."""
+    # A file cannot hold a lone surrogate. Its replacement makes such a program fail to compile, as it should.
     Path("program.py").write_text(program, encoding="utf-8", errors="replace")
     path = str(Path("program.py").resolve())
     module = types.ModuleType("__main__")
@@ -102,7 +111,7 @@ def _run_as_main(program: str) -> types.ModuleType:
 
 
 def _stand_in(program: socket.socket, most: int) -> Callable[..., Any]:
-    """A function whose calls are made in the program's process; its exceptions are raised here, as the built-in of that name."""
+    """A function whose calls run in the program's process. Exceptions are raised here, as the built-in of the same name."""
 
     def candidate(*arguments: Any, **keywords: Any) -> Any:
         _send(program, dump([arguments, keywords]))
@@ -120,10 +129,10 @@ def _send(connection: socket.socket, data: bytes) -> None:
 
 
 def _receive(connection: socket.socket, most: int) -> bytes:
-    """One message.
+    """The next message.
 
     Raises:
-        RemoteError: if the other side is gone, or announces more than `most` bytes.
+        RemoteError: if the other side has ended, or announces more than `most` bytes.
     """
     length = LENGTH.unpack(_exactly(connection, LENGTH.size))[0]
     if length > most:

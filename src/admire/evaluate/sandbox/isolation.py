@@ -1,4 +1,4 @@
-"""What this machine offers to keep programs apart, best first.
+"""Finds the best way of this machine to keep programs apart. These are the ways, best first, and what programs can reach in each:
 
 | isolation | files | network | other processes |
 |---|---|---|---|
@@ -6,7 +6,7 @@
 | namespaces | the user's, as the user may read and write them | none | not seen |
 | none | the user's | the machine's | seen; the scorer and the keeper are closed |
 
-Bubblewrap (`bwrap`) is a package of that name; namespaces need `unshare` of util-linux, and a kernel that lets users make them.
+Bubblewrap (`bwrap`) is a package of that name. Namespaces need `unshare` of util-linux and a kernel that lets users make them.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Isolation:
     """One way to keep programs apart.
 
     Attributes:
-        name: `bubblewrap`, `namespaces` or `none`, with the tool's version; for records.
-        prefix: the command that the keeper is started by.
+        name: `bubblewrap`, `namespaces` or `none`, with the tool's version; records contain it.
+        prefix: the command, with its options, that starts the keeper's command.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Isolation:
 
 @functools.cache
 def best() -> Isolation:
-    """The best that works here; each is tried by starting a Python in it."""
+    """The best isolation that works on this machine, which is tried by starting a Python in it."""
     for name, tool, prefix in (("bubblewrap", "bwrap", _bubblewrap), ("namespaces", "unshare", _namespaces)):
         if shutil.which(tool) and _works(prefix()):
             return Isolation(f"{name} ({_version(tool)})", prefix())
@@ -67,7 +67,7 @@ def _bubblewrap() -> tuple[str, ...]:
     command += ["--proc", "/proc", "--dev", "/dev"]
     for place in ("/tmp", "/dev/shm"):
         command += ["--size", str(TMP_BYTES), "--tmpfs", place]
-    for path in _readable():  # after /tmp, in which an environment may lie
+    for path in _readable():  # These come after the empty /tmp, because the environment may lie in /tmp.
         command += ["--ro-bind-try", path, path]
     return (*command, "--remount-ro", "/", "--chdir", "/tmp")
 
@@ -77,7 +77,7 @@ def _namespaces() -> tuple[str, ...]:
 
 
 def _readable() -> list[str]:
-    """Folders that a Python needs with its libraries and ours; nested ones once."""
+    """The existing folders and files that a Python with its libraries and ADMIRE needs, each once."""
     packages = [*site.getsitepackages(), str(Path(admire.__file__).resolve().parents[1])]
     python = [sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parents[1])]
     found = [path for path in (*SYSTEM, *SETTINGS, *python, *packages) if os.path.exists(path)]

@@ -1,7 +1,7 @@
-"""The process between scorer and programs: forks a program and its judge, bounds them, ends them with all that they started.
+"""The process between scorer and programs. It forks a program and its judge, limits them, and ends all their processes.
 
-It is told programs over its standard input and answers over its standard output, a line of JSON each. What judges know comes as an
-open file that only judges read: neither the keeper nor a program ever holds it.
+It receives programs on its standard input and answers on its standard output, one line of JSON per program. The judge's tests come
+as an open file that only the judge reads, so neither the keeper nor a program has them in memory.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from admire.evaluate.sandbox import children
 from admire.evaluate.sandbox.limits import Limits
 from admire.evaluate.sandbox.privileges import adopt_orphans, close_to_others, drop_privileges
 
-LOOK = 0.1  # seconds between two looks at what a program uses
-THREADS = 4  # per process
-ENDING = 10  # seconds in which every process must end once it is killed
+LOOK = 0.1  # The resources that a program uses are measured every so many seconds.
+THREADS = 4  # The limit on threads allows so many per process.
+ENDING = 10  # After a kill, every process must have ended within so many seconds.
 
 
 def serve(files: int) -> None:
-    """Answer until standard input ends. The first line holds the limits, each further one a program.
+    """Answer until standard input ends. The first line holds the limits, and each further line a program.
 
     Args:
-        files: a socket over which the files with the judges' tests come.
+        files: the file descriptor of a socket over which the files with the judges' tests come.
     """
     adopt_orphans()
     close_to_others()
     drop_privileges()
-    told = json.loads(sys.stdin.readline())
-    keeper = Keeper(Limits(**told["limits"]), told["apart"], socket.socket(fileno=files))
+    settings = json.loads(sys.stdin.readline())
+    keeper = Keeper(Limits(**settings["limits"]), settings["apart"], socket.socket(fileno=files))
     _say({"ready": True})
     for line in sys.stdin:
         _say(keeper.judged(json.loads(line)))
@@ -57,8 +57,9 @@ class Keeper:
     """Runs programs one after the other.
 
     Args:
-        limits: what one program may use.
-        apart: whether processes and temporary folders here are the keeper's own, so that all that a program leaves may be removed.
+        limits: how much one program may use.
+        apart: whether the keeper has processes and temporary folders of its own, so that all files that a program leaves can be
+            removed.
         files: a socket over which the files with the judges' tests come.
     """
 
@@ -67,7 +68,7 @@ class Keeper:
         self.before = _left() if apart else set()
 
     def judged(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Run one program; whether it passed, or why it was ended."""
+        """Run one program; returns whether it passed and, if a limit ended it, which one."""
         folder = tempfile.mkdtemp(prefix="program-")
         reading, writing = os.pipe()
         try:
@@ -92,7 +93,7 @@ class Keeper:
         answer = functools.partial(children.answer_calls, request["program"], request["entry_point"], theirs, most)
         self._fork(answer, folder, (theirs.fileno(),), is_program=True)
         theirs.close()
-        # Only now, so that the program's fork never had it.
+        # The tests are received only now, so that the program's fork, made above, does not have them.
         _, (tests,), _, _ = socket.recv_fds(self.files, 1, 1)
         judge = functools.partial(children.judge_by_calls, tests, ours, verdict, most)
         self._fork(judge, "/", (ours.fileno(), verdict, tests), is_program=False)
@@ -115,7 +116,7 @@ class Keeper:
             os._exit(1)
 
     def _remove(self, folder: str) -> None:
-        """Remove what the program left: its folder, and what lies beside it where nobody else can have put it."""
+        """Remove the program's folder and, if the keeper is apart, all other files that the program left."""
         shutil.rmtree(folder, ignore_errors=True)
         for path in _left() - self.before if self.apart else ():
             if path.is_dir() and not path.is_symlink():
@@ -126,12 +127,12 @@ class Keeper:
 
 
 def _left() -> set[Path]:
-    """What lies in the folders that everybody may write to."""
+    """The contents of the folders that everybody may write to."""
     return {path for place in ("/tmp", "/dev/shm") for path in Path(place).iterdir()}
 
 
 def _keep_open(kept: tuple[int, ...]) -> None:
-    """Close every file but these. What is said goes nowhere, what is read is empty."""
+    """Close every file but these. Standard input becomes empty, and standard output and error are discarded."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -140,7 +141,7 @@ def _keep_open(kept: tuple[int, ...]) -> None:
         os.closerange(low, file)
         low = file + 1
     os.closerange(low, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 16))
-    # The buffered objects that held the keeper's pipes are replaced with their files.
+    # Python's stream objects still belong to the keeper's pipes, so they are replaced.
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
 
 
@@ -152,7 +153,7 @@ def _limit(limits: Limits, apart: bool) -> None:
         (resource.RLIMIT_FSIZE, limits.file_bytes),
         (resource.RLIMIT_NOFILE, limits.open_files),
         (resource.RLIMIT_CORE, 0),
-        # The kernel counts a user's threads, here and elsewhere, unless the sandbox has users of its own.
+        # The kernel counts all threads of a user, also those outside, unless the sandbox has users of its own.
         *([(resource.RLIMIT_NPROC, THREADS * limits.processes)] if apart else []),
     ):
         hard = resource.getrlimit(what)[1]
@@ -161,7 +162,7 @@ def _limit(limits: Limits, apart: bool) -> None:
 
 
 def _watched(verdict: int, folder: str, limits: Limits) -> dict[str, Any]:
-    """Wait for the verdict, or for a limit that is passed."""
+    """Wait until the verdict arrives or a limit is exceeded."""
     end = time.monotonic() + limits.seconds
     while True:
         left = end - time.monotonic()
@@ -174,9 +175,9 @@ def _watched(verdict: int, folder: str, limits: Limits) -> dict[str, Any]:
 
 
 def _excess(folder: str, limits: Limits) -> str | None:
-    """Which limit the processes pass together, None for none."""
+    """The limit that the processes together exceed, in words; None if they exceed none."""
     running = psutil.Process().children(recursive=True)
-    if len(running) > limits.processes + 1:  # the judge is one of them
+    if len(running) > limits.processes + 1:  # One of them is the judge.
         return f"for more than {limits.processes} processes"
     resident = 0
     for process in running:
@@ -194,7 +195,7 @@ def _excess(folder: str, limits: Limits) -> str | None:
 
 
 def _end_all() -> None:
-    """Kill every descendant. Stopped first: what is stopped starts nothing more while the others are looked for."""
+    """Kill every descendant. They are first stopped, because a stopped process cannot start others while the rest is killed."""
     keeper, end = psutil.Process(), time.monotonic() + ENDING
     while running := keeper.children(recursive=True):
         for kind in (signal.SIGSTOP, signal.SIGKILL):
@@ -204,6 +205,6 @@ def _end_all() -> None:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        if time.monotonic() > end:  # the scorer starts another keeper
+        if time.monotonic() > end:  # This ends the keeper, and the scorer starts another one.
             raise SystemExit("a process of a program cannot be ended")
         time.sleep(0.0005)

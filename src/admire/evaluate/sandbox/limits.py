@@ -1,4 +1,4 @@
-"""How much a program may use. Each limit ends the program, which has then not passed."""
+"""How much a program may use. A program that exceeds a limit is ended and does not pass."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one program with everything that it starts.
+    """Limits of one program, including all processes that it starts.
 
     Attributes:
-        seconds: wall time, imports of its libraries included; CPU time of each process as well.
-        address_space: bytes per process; scientific libraries map gigabytes that they do not use.
+        seconds: wall time, including imports of libraries; also CPU time per process.
+        address_space: bytes per process; it is large because scientific libraries map gigabytes that they do not use.
         memory: resident bytes of all its processes together.
         file_bytes: size of one file.
         folder_bytes: size of all files in its folder together.
-        processes: how many it may have at once.
+        processes: number of processes at the same time.
         open_files: file descriptors per process.
-        message_bytes: size of one value that it returns to the judge.
+        message_bytes: size of one value that is passed between the program and the judge.
     """
 
     seconds: float = 20.0

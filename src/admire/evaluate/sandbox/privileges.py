@@ -1,11 +1,11 @@
-"""Giving up what a process could do beyond its user, by prctl(2): for the keeper and everything that it starts."""
+"""Takes privileges from the keeper and all processes that it starts, with prctl(2)."""
 
 from __future__ import annotations
 
 import ctypes
 
 SET_DUMPABLE, CAPBSET_DROP, SET_CHILD_SUBREAPER, SET_NO_NEW_PRIVS = 4, 24, 36, 38  # linux/prctl.h
-CAPABILITIES = 64  # more than Linux has; unknown ones are refused without harm
+CAPABILITIES = 64  # Linux has fewer; dropping an unknown one fails without harm.
 CAPABILITY_VERSION = 0x20080522  # linux/capability.h, _LINUX_CAPABILITY_VERSION_3
 
 
@@ -14,17 +14,17 @@ class _Header(ctypes.Structure):
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose parent ends, so that a double fork hides nothing."""
+    """Become the parent of every descendant whose parent ends, so that no program can hide a process by forking twice."""
     ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def close_to_others(closed: bool = True) -> None:
-    """Keep other processes of this user from this one's memory, environment and files (`/proc/PID`, ptrace), or let them again."""
+    """Close this process's memory, environment and files (`/proc/PID`, ptrace) to other processes of the user, or reopen them."""
     ctypes.CDLL(None).prctl(SET_DUMPABLE, 0 if closed else 1, 0, 0, 0)
 
 
 def drop_privileges() -> None:
-    """Lose every capability for good, where this process has any (root, or root of a namespace), and let no program regain one."""
+    """Give up all capabilities, which a process of root (also of a namespace) has, so that no descendant can regain one."""
     libc = ctypes.CDLL(None)
     for capability in range(CAPABILITIES):
         libc.prctl(CAPBSET_DROP, capability, 0, 0, 0)

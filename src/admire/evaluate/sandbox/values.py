@@ -1,7 +1,7 @@
-"""Values that pass between the judge and a program: plain Python data as JSON, exact, and never code.
+"""The format of values between the judge and a program: plain Python data as JSON, exact, and never code.
 
-A judge must not unpickle what a program sent. Subclasses arrive as the plain type that they compare as; what is no plain data
-arrives as `Opaque`, which equals nothing.
+A judge must not unpickle data from a program, because unpickling can run code. Instances of subclasses arrive as the plain type
+from which they derive. Values that are no plain data arrive as `Opaque`, which equals nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Opaque:
-    """Stands for a value that cannot pass; equals nothing but itself."""
+    """Stands for a value that is no plain data; equals nothing but itself."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -23,16 +23,16 @@ class Opaque:
 
 
 def dump(value: Any) -> bytes:
-    """The value as JSON: lists of a type's letter and its content, numbers written so that no digit is lost."""
+    """The value as JSON, in lists of a type's letter and its content; numbers are written so that no digit is lost."""
     return json.dumps(_plain(value)).encode("ascii")
 
 
 def load(data: bytes) -> Any:
-    """What `dump` wrote.
+    """The value that `dump` wrote as these bytes.
 
     Raises:
-        ValueError: if the bytes are nothing that `dump` writes.
-        RecursionError: if they are nested deeper than Python follows.
+        ValueError: if `dump` does not write such bytes.
+        RecursionError: if they are nested too deeply for Python.
     """
     return _restored(json.loads(data))
 
@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
 
 
 def _plain_number(value: Any) -> Any:
-    """A number of whatever library; anything else is opaque."""
+    """A number of any library; other values become opaque."""
     if type(value).__module__ == "numpy" and getattr(value, "shape", None) == ():
         return _plain(value.item())
     if isinstance(value, numbers.Integral):
