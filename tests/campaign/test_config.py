@@ -45,8 +45,8 @@ def test_a_rival_of_a_design_spends_as_much_and_is_none():
     ("make", "sentence"),
     [
         (lambda: tiny(budget={"total": None}), "budget.total: this key is missing"),
-        (lambda: tiny(optimizer={"method": "design"}), "optimizer.design: method design needs it"),
-        (lambda: tiny(optimizer={"design": {"trials": {"S": 1}}}), "no other method has it"),
+        (lambda: tiny(optimizer={"method": "design"}), "optimizer.design: method design needs this key"),
+        (lambda: tiny(optimizer={"design": {"trials": {"S": 1}}}), "no other method takes it"),
         (lambda: design({"S": 1, "XL": 1}), "optimizer.design.trials: unknown model XL"),
         (lambda: design({"S": 1, "L": 2}), "no more of them"),
         (lambda: tiny(held_out={"validation": 0}), "held_out.validation: 0 leaves nothing for evaluation.loss"),

@@ -57,7 +57,7 @@ def slurmctld_away_without_accounting(bench):
     bench.lab.kill_daemon("slurmctld")
     late = bench.late.start("next_iteration")
     wait_for(lambda: "Slurm accepts no job for now" in bench.late.log.read_text(), "a submission that waits")
-    wait_for(lambda: "asked of squeue all the same" in bench.log.read_text(), "a status check")
+    wait_for(lambda: "squeue is queried for their states all the same" in bench.log.read_text(), "a status check")
     bench.lab.up()
     training.resume()
     bench.end(controller)

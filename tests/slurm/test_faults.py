@@ -243,7 +243,7 @@ def test_a_second_controller_is_refused(played, name):
 def test_a_supervised_controller_is_started_again(played, name):
     bench = played(name)
     said = (bench.folder / "logs/supervise.log").read_text()
-    assert "it is started again" in said and "1 jobs without a controller go on" in said
+    assert "it is started again" in said and "1 jobs without a controller keep running" in said
     assert_whole(bench, interrupted=False)
 
 

@@ -64,7 +64,7 @@ def test_a_killed_command_is_started_again(supervise: Supervise, tmp_path: Path)
     _, said = process.communicate()
     assert process.returncode == 0
     assert (tmp_path / "lives").read_text() == "3"
-    assert said.count("the controller killed (exit code -9): it is started again") == 2
+    assert said.count("the controller was killed (exit code -9): it is started again") == 2
     assert said == log(tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_words_of_others_are_no_refusal_of_slurms(supervise: Supervise, tmp_path
 def test_a_command_that_cannot_live_is_left_so(supervise: Supervise, tmp_path: Path) -> None:
     process = supervise("os.kill(os.getpid(), signal.SIGKILL)")
     _, said = process.communicate()
-    assert process.returncode == 1 and "it is left so" in said
+    assert process.returncode == 1 and "it is not started again" in said
     assert (tmp_path / "lives").read_text() == "5"
 
 
@@ -119,7 +119,7 @@ def test_a_command_with_jobs_in_the_queue_does_not_hang(supervise: Supervise, tm
     process = supervise("time.sleep(4)", "--hung-minutes", "0.02", jobs=job)
     _, said = process.communicate()
     assert process.returncode == 0 and (tmp_path / "lives").read_text() == "1"
-    assert said.count("`scontrol release 7` lets it go on") == 1
+    assert said.count("`scontrol release 7` releases it") == 1
 
 
 @pytest.mark.parametrize("name", ["site_admire_run1", "admire_run1-lab", "rewritten"])
@@ -144,7 +144,7 @@ def test_orphans_of_this_folder_are_named(supervise: Supervise, tmp_path: Path) 
     jobs = f"7|admire_old|RUNNING|gpu|0:00|None|{tmp_path}\\n8|admire_old|RUNNING|gpu|0:00|None|/elsewhere\\n"
     process = supervise("pass", jobs=jobs)
     _, said = process.communicate()
-    assert "1 jobs without a controller go on: 7" in said
+    assert "1 jobs without a controller keep running: 7" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -16,7 +16,7 @@ LOGS = [
     ("error: *** JOB 7 ON g1 CANCELLED AT 2026-11-24T21:52:36 DUE TO NODE FAILURE, SEE SLURMCTLD", "its node failed"),
     ("error: *** JOB 7 ON g1 CANCELLED AT 2026-11-24T21:52:36 DUE TO PREEMPTION ***", "preempted"),
     ("error: *** JOB 7 ON g1 CANCELLED AT 2026-11-24T21:52:36 ***", "cancelled"),
-    ("error: *** STEP 7.1 ON g1 CANCELLED AT 2026-11-24T21:52:36 ***", "told to stop before it could write"),
+    ("error: *** STEP 7.1 ON g1 CANCELLED AT 2026-11-24T21:52:36 ***", "stopped before it could write"),
     ("DUE TO PREEMPTION\nSNAKEMAKE\n=========\nDUE TO TIME LIMIT", "stopped at the time limit"),
     ("DUE TO PREEMPTION\nSNAKEMAKE\n=========\nno more", KILLED),
     ("error: Detected 1 oom-kill event(s)\nerror: *** STEP 7.1 ON g1 CANCELLED AT 21:52:36 ***", "out of memory"),

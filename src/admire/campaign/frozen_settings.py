@@ -156,8 +156,8 @@ def content_of(cards: dict[str, dict[str, Any]]) -> dict[str, str]:
     """The sha256 of the sources' rows: `<source>` for training, and `<source> (<split>)` for each held-out split."""
     found = {}
     for name, card in cards.items():
-        for split, told in card["splits"].items():
-            found[name if split == "train" else f"{name} ({split})"] = told["sha256"]
+        for split, held in card["splits"].items():
+            found[name if split == "train" else f"{name} ({split})"] = held["sha256"]
     return found
 
 

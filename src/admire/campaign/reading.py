@@ -90,7 +90,7 @@ def read(paths: Sequence[str | Path]) -> tuple[dict[str, Any], str]:
     """Read one or more YAML files, later ones over earlier ones; `-` is standard input. Returns the mapping and its origin.
 
     Raises:
-        ConfigError: if a file is missing, not YAML, not a mapping, or asks to be evaluated; names the file and its line.
+        ConfigError: if a file is missing, not YAML, not a mapping, or contains code; names the file and its line.
     """
     raw: dict[str, Any] = {}
     for path in paths:

@@ -28,7 +28,7 @@ def check_shots(task: str, leaves: list[task_files.TaskFile], asked: int | None)
         if asked and leaf.content.get("num_fewshot") == 0:
             member = "" if leaf.name == task else f" of its member {leaf.name}"
             raise ConfigError(
-                f"tasks.{task}: few_shot: {asked} is asked for, and the file{member} fixes num_fewshot at 0; give the task "
+                f"tasks.{task}: few_shot: the YAML says {asked}, but the file{member} fixes num_fewshot at 0; give the task "
                 "`few_shot: 0`, or score a copy of the file without that line (include_path)"
             )
 

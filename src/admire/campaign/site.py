@@ -70,7 +70,7 @@ def make_site(origin: str, defaults: dict[str, Any], grouped: bool) -> Site:
     for key in set(defaults) - set(KEYS) - set(ALIKE):
         near = difflib.get_close_matches(key, KEYS, 1, cutoff=0.85)
         if near:
-            raise ConfigError(f"{origin}: default-resources: {key}: no job would ask for it; did you mean '{near[0]}'?")
+            raise ConfigError(f"{origin}: default-resources: {key}: no job would request it; did you mean '{near[0]}'?")
     for key, name in KEYS.items():
         value = str(defaults.get(key, "")).strip("'\"")
         if name in ("minutes", "memory_mb"):

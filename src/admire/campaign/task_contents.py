@@ -55,13 +55,13 @@ def _read_by(task: TaskFile) -> Iterator[Path]:
     for path in task_files.with_includes(task.path) if task.path else ():
         yield path
         yield from task_files.code_beside(path)
-    told = task.content.get("dataset_kwargs") or {}
-    dataset, folder = str(task.content.get("dataset_path") or ""), told.get("data_dir")
+    given = task.content.get("dataset_kwargs") or {}
+    dataset, folder = str(task.content.get("dataset_path") or ""), given.get("data_dir")
     if dataset and dataset not in READERS and Path(dataset).is_dir():
         yield from Path(dataset).rglob("*")
-    elif folder is not None and "data_files" not in told:
+    elif folder is not None and "data_files" not in given:
         yield from Path(folder).rglob("*")
-    for pattern in _texts(told.get("data_files")):
+    for pattern in _texts(given.get("data_files")):
         if "://" not in pattern:
             yield from map(Path, glob.glob(str(Path(folder or "", pattern)), recursive=True))
 

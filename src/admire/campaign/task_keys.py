@@ -21,11 +21,11 @@ def check_keys(leaves: list[TaskFile]) -> None:
     own = [place for leaf in leaves for place in (*leaf.groups, leaf.path) if place is not None]
     for path in dict.fromkeys(inner for place in own for inner in with_includes(place)):
         for key in _twice(path):
-            mend = "keep the one that is meant"
+            fix = "keep the one that is meant"
             if path.is_relative_to(shipped()):
-                mend += " in a copy below include_path"
+                fix += " in a copy below include_path"
             line = key.start_mark.line + 1
-            raise ConfigError(f"{path}, line {line}: the key '{key.value[:60]}' stands twice, with two values; {mend}")
+            raise ConfigError(f"{path}, line {line}: the key '{key.value[:60]}' stands twice, with two values; {fix}")
 
 
 def _twice(path: Path) -> Iterator[yaml.ScalarNode]:

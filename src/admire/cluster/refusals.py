@@ -65,7 +65,7 @@ TABLE = (
     Refusal(r"temporarily unable to accept job|Resource temporarily unavailable", True, "Slurm's whole queue is full"),
     Refusal(r"Unable to create job record, try again", True, "Slurm's whole queue is full"),  # 2007
     Refusal(
-        r"RPC (?:rate )?limit exceeded|Backing off for further communication", True, "Slurm is asked too often"
+        r"RPC (?:rate )?limit exceeded|Backing off for further communication", True, "Slurm gets too many queries"
     ),  # 23.02
     Refusal(r"I/O error writing script/environment to file", True, "Slurm's own disk is full"),  # 2019
     Refusal(r"Unable to connect to database", True, "Slurm's database does not answer"),  # 7000

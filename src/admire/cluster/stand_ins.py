@@ -31,7 +31,7 @@ MEANT = {
     "not able to get a SLURM account via sacct": None,
     "Unable to guess SLURM account": "no slurm_account in the profile: jobs are submitted without one, on the cluster's default",
     "Falling back to 'sacct' for status queries": "Slurm's controller did not say how long it remembers jobs: "
-    "their states are asked of squeue all the same",
+    "squeue is queried for their states all the same",
 }
 
 

@@ -23,7 +23,8 @@ QUESTIONS = ("squeue", "scontrol", "sacct", "sacctmgr", "which")  # A controller
 STAND_IN = "admire.cluster.states"  # This module is called in place of some of these commands.
 LAST_WORDS = 120.0  # seconds that a controller has to end after SIGINT
 
-End = Literal["finished", "failed", "killed", "told to end", "was refused its jobs for now"]
+# Each of these completes the sentence "the controller ...".
+End = Literal["finished", "failed", "was killed", "was ended by a signal", "was refused its jobs for now"]
 
 
 class Controller:
@@ -96,11 +97,11 @@ class Controller:
         if code == 0:
             return "finished"
         if code < 0 or code > 128:
-            return "killed"
+            return "was killed"
         refused = REFUSED.findall(said)
         if refused and refusals.passing(refused[-1]):
             return "was refused its jobs for now"
-        return "told to end" if TOLD_TO_END in said else "failed"
+        return "was ended by a signal" if TOLD_TO_END in said else "failed"
 
     def _said(self) -> str:
         with open(self.log, "rb") as stream:

@@ -84,13 +84,13 @@ class Watch:
             code = self.controller.process.returncode
             if outcome == "finished" or self.told is not None or (outcome == "failed" and not hung):
                 self._say(
-                    f"the controller {outcome if self.told is None else 'ended as it was told'}, exit code {code}"
+                    f"the controller {outcome if self.told is None else 'ended upon the signal'}, exit code {code}"
                 )
                 return code if code >= 0 else 128 - code
-            short = short + 1 if outcome == "killed" and time.monotonic() - began < SHORT_LIFE and not hung else 0
+            short = short + 1 if outcome == "was killed" and time.monotonic() - began < SHORT_LIFE and not hung else 0
             if short == SHORT_LIVES:
                 self._say(
-                    f"the controller was ended {short} times within {SHORT_LIFE:.0f} s of its start: it is left so"
+                    f"the controller was killed {short} times within {SHORT_LIFE:.0f} s of its start: it is not started again"
                 )
                 return 1
             self._say(f"the controller {'hung' if hung else outcome} (exit code {code}): it is started again")
@@ -105,7 +105,7 @@ class Watch:
         """Wait until no controller elsewhere can still live and Slurm answers; then treat the jobs of earlier controllers."""
         elsewhere = [holder for holder in self._holders() if holder["host"] != socket.gethostname()]
         if elsewhere:
-            self._say(f"waiting whether the controller on {elsewhere[0]['host']} still lives")
+            self._say(f"waiting to learn whether the controller on {elsewhere[0]['host']} still lives")
             self._wait_while(lambda: bool(self._holders()), PERIOD * BEATS * 1.5)
         if self._jobs() is None and self._away():
             self._say("Slurm does not answer: waiting")
@@ -117,7 +117,7 @@ class Watch:
         left = self._jobs()
         if not left:
             return
-        words = {"adopt": "go on", "wait": "are waited for", "cancel": "are cancelled"}[self.settings.orphans]
+        words = {"adopt": "keep running", "wait": "are waited for", "cancel": "are cancelled"}[self.settings.orphans]
         self._say(f"{len(left)} jobs without a controller {words}: {', '.join(job.id for job in left)}")
         if self.settings.orphans == "cancel":
             slurm_jobs.cancel(left)
@@ -134,22 +134,22 @@ class Watch:
             mine = None if jobs is None else [job for job in jobs if job.run == controller.run]
             if mine is None or mine or controller.works or controller.run is None:
                 busy = time.monotonic()  # If Slurm does not answer, the controller may have jobs, so it counts as busy.
-            self._tell_of_stuck(mine or [])
+            self._report_stuck(mine or [])
             if time.monotonic() - busy > self.settings.hung_after:
                 self._say("the controller waits, but Slurm knows no job of it")
                 controller.end()
                 return True
         return False
 
-    def _tell_of_stuck(self, jobs: list[slurm_jobs.Job]) -> None:
+    def _report_stuck(self, jobs: list[slurm_jobs.Job]) -> None:
         for job in jobs:
             if job.id in self._stuck:
                 continue
             if job.why in HELD:
-                self._say(f"Slurm job {job.id} is held ({job.why}); `scontrol release {job.id}` lets it go on")
+                self._say(f"Slurm job {job.id} is held ({job.why}); `scontrol release {job.id}` releases it")
             elif job.state == "PENDING" and NEVER.search(job.why):
                 self._say(
-                    f"Slurm job {job.id} may wait for ever ({job.why}); mend what it asks for, then "
+                    f"Slurm job {job.id} may wait for ever ({job.why}); correct its resources, then "
                     f"`scancel {job.id}`: it is submitted again"
                 )
             else:

@@ -50,4 +50,4 @@ def copy_spec(trial: TrialLayout) -> Spec:
         spec = entry.read_spec(path)
         write_json(trial.spec, spec.as_dict())
         return spec
-    raise TrialError(f"{trial.folder}: no campaign's proposal asked for this trial; nothing was trained")
+    raise TrialError(f"{trial.folder}: no campaign's proposal contains this trial; nothing was trained")

@@ -20,7 +20,7 @@ SIGNS = {
     r"DUE TO NODE.FAIL": "its node failed",
     r"DUE TO PREEMPTION": PREEMPTED,
     r"JOB \d+ ON \S+ CANCELLED AT \S+ \*\*\*": "cancelled",
-    r"STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*": "told to stop before it could write a checkpoint",
+    r"STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*": "stopped before it could write a checkpoint",
 }
 # A job that is requeued appends to its log, and the part of each leg begins with these lines.
 BEGIN = "SNAKEMAKE\n=========\n"

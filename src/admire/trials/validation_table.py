@@ -25,6 +25,6 @@ def read_validation(path: Path) -> list[dict[str, Any]]:
 
 
 def write_validation(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write the whole table anew and atomically, so that a reader never finds half a row."""
+    """Replace the whole table atomically, so that a reader never finds half a row."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     write_text(path, csv_text(columns, rows))

@@ -131,7 +131,7 @@ def _stops(campaign: Campaign) -> None:
 def _design(campaign: Campaign) -> None:
     design = campaign.optimizer.design
     if (design is None) == (campaign.optimizer.method == "design"):
-        raise ValueError("optimizer.design: method design needs it, and no other method has it")
+        raise ValueError("optimizer.design: method design needs this key, and no other method takes it")
     for name in design.trials if design else ():
         if name not in {model.name for model in campaign.models}:
             raise ValueError(f"optimizer.design.trials: unknown model {name}")
