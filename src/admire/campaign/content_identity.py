@@ -63,7 +63,7 @@ def earlier(results: Layout, kind: str) -> Contents:
     except FileNotFoundError:
         return _found(results.root.absolute(), kind)
     written = _written(results.contents.absolute(), modified)
-    if kind == LOADING and kind not in written:  # a file that was written before this kind was known
+    if kind == LOADING and kind not in written:  # The file was written by a version that did not record this.
         return _found(results.root.absolute(), kind)
     return written.get(kind, {})
 

@@ -9,9 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 LONGEST_PART = 255  # bytes that file systems allow for the name of a file or folder
-LONGEST = (
-    3000  # bytes of a path; Linux allows 4,095, and the files below a results folder have longer paths than the folder
-)
+# Longest path in bytes. Linux allows 4,095, but the paths of files below a results folder are longer than that of the folder.
+LONGEST = 3000
 
 
 def _plain(path: str) -> str:

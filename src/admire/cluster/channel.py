@@ -13,7 +13,7 @@ import shutil
 import socket
 from pathlib import Path
 
-ROOM = Path(".snakemake/slurm_commands")  # a folder per controller
+ROOM = Path(".snakemake/slurm_commands")  # The folder has one subfolder per controller.
 VARIABLE = "ADMIRE_SLURM_COMMANDS"  # The stand-ins find their controller's folder in this environment variable.
 
 

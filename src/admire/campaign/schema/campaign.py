@@ -50,7 +50,7 @@ class Campaign(Strict):
     optimizer: Optimizer = Optimizer()
     """How the next trial is chosen."""
     budget: Budget
-    """How much may be spent, and in which portions."""
+    """How much may be spent, and how many trials are decided at once."""
     benchmark: Comparison = Comparison()
     """The mixtures and methods that the recommendation is compared with."""
 
