@@ -1,1 +1,1 @@
-"""What a person sees: one file a figure, the page that holds them, the recommendation as a file for other trainers."""
+"""Reports for people: pages and their figures, one module per figure, and the recommendation as a file for other trainers."""

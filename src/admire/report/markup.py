@@ -1,4 +1,4 @@
-"""The few pieces of HTML that the page is made of."""
+"""The HTML elements from which a report's page is built."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ pre { background: #f6f6f6; padding: .8rem 1rem; overflow-x: auto; } code { font-
 
 
 def document(title: str, body: Iterable[str]) -> str:
-    """A whole page that needs no other file."""
+    """A whole page that needs no other file; `body` is a sequence of HTML elements."""
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -52,7 +52,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]], text: int = 1) -> str:
-    """A table; its first `text` columns are words, the others numbers."""
+    """A table; its first `text` columns are left-aligned words, the others right-aligned numbers."""
     kinds = ["" if i < text else ' class="number"' for i in range(len(header))]
     head = "".join(f"<th{kind}>{escape(cell)}</th>" for kind, cell in zip(kinds, header, strict=True))
     body = [
@@ -65,7 +65,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], text: int = 1
 
 
 def tiles(entries: Iterable[tuple[str, str, str]]) -> str:
-    """Numbers to see first: (what, the number, a remark)."""
+    """A row of key figures, each a triple (name, number, remark)."""
     cells = [
         f'<div class="tile"><span>{escape(what)}</span><b>{escape(number)}</b><span>{escape(remark)}</span></div>'
         for what, number, remark in entries
@@ -74,7 +74,7 @@ def tiles(entries: Iterable[tuple[str, str, str]]) -> str:
 
 
 def picture(svg: Path, title: str, caption: str) -> str:
-    """A figure with its picture inside the page."""
+    """A figure with a title and a caption; the picture is embedded in the page."""
     data = base64.b64encode(svg.read_bytes()).decode()
     image = f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(title)}">'
     return f"<figure>\n<h3>{escape(title)}</h3>\n{image}\n<figcaption>{escape(caption)}</figcaption>\n</figure>"

@@ -1,4 +1,4 @@
-"""A recommendation in words and as rows of a table: what the command line, the page and the benchmark say alike."""
+"""A recommendation in words and as rows of a table, shared by the command line, the report's page and the benchmark."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def objective_in_words(campaign: Campaign) -> str:
 
 
 def score_in_words(recommendation: RecommendationRecord) -> str:
-    """The predicted score with its interval, or that there is none."""
+    """The predicted score with its interval, or a note that there is no prediction."""
     if recommendation.mean is None:
         return "no prediction: the method has no model"
     return f"{recommendation.mean:.4f} (90 % interval {recommendation.low:.4f} to {recommendation.high:.4f})"
 
 
 def row_in_words(campaign: Campaign) -> str:
-    """What one row of a mixture is."""
+    """The unit of data that one row of a mixture stands for."""
     length = campaign.training.sequence_length
     return f"a window of {length} tokens" if campaign.training.kind == "pretrain" else "one conversation"
 
 
 def changes_in_words(campaign: Campaign, problem: Problem, recommendation: RecommendationRecord, most: int = 3) -> str:
-    """The largest moves away from the prior, as a sentence."""
+    """The `most` largest differences from the baseline mixture, as a sentence."""
     weights = np.array([recommendation.weights[name] for name in campaign.sources])
     moves = weights - problem.prior
     order = [i for i in np.argsort(-np.abs(moves), kind="stable")[:most] if abs(moves[i]) >= 0.005]
     names = tuple(campaign.sources)
     if not order:
-        return "So far this is the prior itself."
+        return "So far this is the baseline mixture itself."
     moved = ", ".join(f"{names[i]} {100 * problem.prior[i]:.0f} → {100 * weights[i]:.0f} %" for i in order)
-    return f"Against the prior: {moved}."
+    return f"Compared with the baseline mixture: {moved}."
 
 
 def accuracy_in_words(campaign: Campaign, accuracy: dict[str, float]) -> str:
-    """The model's cross-validated accuracy, or that it is unknown."""
+    """The model's cross-validated accuracy, or a note that it is unknown."""
     if not accuracy:
         return "unknown: too few trials for a cross-validation"
     where = fidelities(campaign)[int(accuracy["size"])].name if "size" in accuracy else campaign.target.name
@@ -64,7 +64,7 @@ def accuracy_in_words(campaign: Campaign, accuracy: dict[str, float]) -> str:
 
 
 def trust_in_words(campaign: Campaign, trust: float) -> str:
-    """Whether smaller sizes say something about the target."""
+    """Whether smaller sizes agree with the target, with their weight in the model average in per cent."""
     target = campaign.target.name
     if trust < 0.5:
         return f"do not agree with {target}: trusted with {100 * trust:.0f} %, {target}'s own trials decide"
@@ -72,7 +72,10 @@ def trust_in_words(campaign: Campaign, trust: float) -> str:
 
 
 def weights_table(campaign: Campaign, problem: Problem, recommendation: RecommendationRecord) -> list[tuple[str, ...]]:
-    """(source, prior, recommended, range, cap) in per cent, in the order of the YAML; `–` for an unknown range."""
+    """(source, baseline, recommended, range, cap) per source, in per cent and in the order of the YAML.
+
+    `–` stands for an unknown range, and for a cap of 100 %, which limits nothing.
+    """
     low, high = recommendation.weights_low, recommendation.weights_high
     rows: list[tuple[str, ...]] = []
     for i, name in enumerate(campaign.sources):

@@ -1,4 +1,4 @@
-"""Figure: what was predicted of each trial from all the others, against what was observed."""
+"""Figure: each trial's score as predicted from all other trials, against the observed score."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CAPTION = (
 
 
 def draw(results: CampaignResults, folder: Path) -> Path:
-    """Write `calibration.svg` and `.png`: a point a finished trial, coloured by size, with its 90 % interval."""
+    """Write `calibration.svg` and `.png`: one point per finished trial, coloured by size, with its 90 % interval."""
     index, mean, sd = loo_predictions(results.problem, results.seen, results.kernels)
     with style.figure(height=3.8) as (made, (ax,)):
         if len(index) < 2:
@@ -41,20 +41,20 @@ def draw(results: CampaignResults, folder: Path) -> Path:
                 }
                 bars = Z90 * sd[here]
                 ax.errorbar(mean[here], observed[here], xerr=bars, fmt="o", **look, label=f"{names[size]}{target}")
-        # intervals may be wide: the points decide what is seen
+        # Intervals may be very wide, so the limits of the axes follow the points.
         ends = np.array([min(mean.min(), observed.min()), max(mean.max(), observed.max())])
         ends += np.array([-0.1, 0.1]) * (np.ptp(ends) or 1)
         ax.plot(ends, ends, color=style.QUIET, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
         ax.set(xlim=ends, ylim=ends)
         ax.set(xlabel="predicted from all other trials (objective, 90 % interval)", ylabel="observed objective")
-        # points follow the diagonal: the corners beside it are free
+        # Points lie near the diagonal, which leaves the two other corners free for text and legend.
         ax.text(0.02, 0.98, "\n".join(_words(results)), transform=ax.transAxes, va="top", fontsize=9, linespacing=1.5)
         ax.legend(loc="lower right", title="model size", alignment="left", title_fontsize=9)
         return style.save(made, folder, "calibration")
 
 
 def _words(results: CampaignResults) -> list[str]:
-    """The accuracy on the points that are drawn, in words, a line each; empty while it is unknown."""
+    """Lines of text on the accuracy at the size that it is known for; empty while it is unknown."""
     surrogate = ModelAverage.fit(results.problem, results.seen, results.kernels)
     found = accuracy(results.problem, results.seen, surrogate) if surrogate is not None else {}
     if not found:

@@ -1,4 +1,4 @@
-"""What trials really cost beside what the YAML says, and where the rest of the time goes."""
+"""Measured costs of trials beside the nominal ones of the YAML, and where the rest of the time goes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from admire.trials.records import TrainRecord
 
 @dataclass(frozen=True)
 class Size:
-    """Means over the trained trials of one model size, to one share of its steps.
+    """Means over the trained trials of one fidelity.
 
     Attributes:
-        nominal: what they were charged: the YAML's cost, less for those that went on with a shorter training.
-        measured: the same in the same unit, as trials/costs.py counts; None where the unit is no time.
+        nominal: cost that they were charged: that of the YAML, or less for trials that resumed a shorter training.
+        measured: measured cost in the same unit (`trials/costs.py`); None if the unit is not one of time.
         loop: seconds inside the training loop.
     """
 
@@ -33,7 +33,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Activity:
-    """Something that takes time: `work` is what the campaign is for, the rest is overhead."""
+    """An activity that takes time; `work` tells training and evaluation from overhead."""
 
     name: str
     times: int
@@ -42,7 +42,7 @@ class Activity:
 
 
 def sizes(results: CampaignResults) -> list[Size]:
-    """Measured beside nominal, for the sizes that have a trained trial."""
+    """Nominal and measured costs of the sizes that have a trained trial, cheapest first."""
     found = []
     for name in results.problem.fidelities.names:
         trained = [one for one in _trained(results) if one[0].fidelity == name]
@@ -58,7 +58,7 @@ def sizes(results: CampaignResults) -> list[Size]:
 
 
 def activities(results: CampaignResults) -> list[Activity]:
-    """Where the time went, as far as it was measured; longest first."""
+    """The measured activities, longest first."""
     trained = _trained(results)
     scored = [record for trial, _ in trained for record in evaluations(results.campaign, trial)]
     starts = [seconds for one in trained if (seconds := _around_training(results, *one)) is not None]
@@ -94,7 +94,7 @@ def _trained(results: CampaignResults) -> list[tuple[Trial, TrainRecord]]:
 
 
 def _around_training(results: CampaignResults, trial: Trial, record: TrainRecord) -> float | None:
-    """Wall seconds of the training job outside the loop, by Snakemake's own benchmark file; None without one."""
+    """Wall-clock seconds of the training job outside the loop, from Snakemake's benchmark file; None without that file."""
     path = _files(results, trial).logs / "train.tsv"
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Figure: what more of each source does to each metric at the target, as the model sees it."""
+"""Figure: the influence of each source on each metric at the target, as predicted by the model."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from admire.optimize.diagnostics import influence
 from admire.report import style
 from admire.report.campaign.results import CampaignResults
 
-NEXT_TO_NOTHING = 0.005  # of the column's largest influence
+NEXT_TO_NOTHING = 0.005  # influences below this fraction of the largest in their column are shown as 0
 TITLE = "Each source's influence on each metric"
 CAPTION = (
     "Change of each metric at the target when a source goes from its least to its largest possible weight and the others "
-    "keep the prior's proportions, by the surrogate. Blue is better for the objective; colours compare within a column."
+    "keep the baseline mixture's proportions, as the surrogate predicts it. Blue is better for the objective; compare colours "
+    "within a column only."
 )
 
 
 def draw(results: CampaignResults, folder: Path) -> Path:
     """Write `influence.svg` and `.png`: a heat map, sources x metrics; blue helps the objective, red harms it.
 
-    A cell is the change of the predicted metric when the source goes from its least to its largest weight, the others
-    in the prior's proportions.
+    A cell is the change of the predicted metric when the source goes from its least to its largest weight and the others keep
+    the baseline mixture's proportions.
     """
     change = influence(results.problem, results.seen, results.kernels)
     known = np.isfinite(change).any(0)
@@ -36,7 +37,7 @@ def draw(results: CampaignResults, folder: Path) -> Path:
         if not metrics:
             style.note(ax, "Too few finished trials for a model of the metrics.")
             return style.save(made, folder, "influence")
-        # metrics have different units and spreads: colours compare within a column
+        # Metrics differ in unit and spread, so colours are scaled per column.
         scale = np.abs(change).max(0)
         helps = signs * change / np.where(scale > 0, scale, 1)
         image = ax.imshow(helps, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")

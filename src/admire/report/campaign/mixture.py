@@ -1,4 +1,4 @@
-"""Figure: the recommended mixture beside the prior and the uniform one, with its range and the sources' caps."""
+"""Figure: the recommended mixture beside the baseline mixture and the uniform one, with its range and the sources' caps."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from admire.report.campaign.results import CampaignResults
 
 TITLE = "Recommended mixture"
 CAPTION = (
-    "Bars are the recommended weights; the whisker holds nine in ten of the best mixtures "
-    "of functions drawn from the surrogate: a wide one says that the weight hardly matters. "
-    "A thick mark is the most that a source can give."
+    "Bars are the recommended weights. Functions were drawn from the surrogate; a whisker holds the source's weight in nine in "
+    "ten of their best mixtures, and a wide one means that the weight hardly matters. A thick mark is the most that a source can "
+    "give."
 )
 
 
 def draw(results: CampaignResults, folder: Path) -> Path:
-    """Write `mixture.svg` and `.png`: a line a source, heaviest first."""
+    """Write `mixture.svg` and `.png`: one line per source, the largest weight first."""
     order = np.argsort(-results.weights, kind="stable")
     rows = np.arange(len(order))
     percent, prior, uniform, caps = (
@@ -30,7 +30,7 @@ def draw(results: CampaignResults, folder: Path) -> Path:
     with style.figure(height=1.2 + 0.36 * len(order)) as (made, (ax,)):
         handles: list[Any] = [ax.barh(rows, percent, height=0.58, color=style.LIGHT, label="recommended")]
         handles += ax.plot(
-            prior, rows, "D", color=style.PRIOR, markersize=6.5, markeredgecolor="white", label="prior", zorder=5
+            prior, rows, "D", color=style.PRIOR, markersize=6.5, markeredgecolor="white", label="baseline", zorder=5
         )
         ring: dict[str, Any] = {
             "color": "white",
@@ -48,7 +48,7 @@ def draw(results: CampaignResults, folder: Path) -> Path:
             bars.set_label("range of the best weight (90 %)")
             handles.append(bars)
             shown.append(high)
-        limited = caps < 100  # a cap at 100 % limits nothing
+        limited = caps < 100  # a cap of 100 % limits nothing and is not drawn
         if limited.any():
             mark: dict[str, Any] = {"color": style.INK, "markersize": 19, "markeredgewidth": 3}
             handles += ax.plot(caps[limited], rows[limited], "|", **mark, label="cap", zorder=2)

@@ -1,4 +1,4 @@
-"""`report.html`: one page without outside resources that tells a campaign to somebody who has not seen it before."""
+"""`report.html`: one page without external resources that explains a campaign to somebody who has not seen it before."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def write(results: CampaignResults) -> Path:
 
 
 def _worth_knowing(results: CampaignResults) -> list[str]:
-    """What is wrong, or should be known by who reads the numbers; no section where there is nothing."""
+    """A section of problems and remarks that a reader of the numbers should know; none if there are none."""
     found = findings(results.campaign, results.ledger)
     return [section("Worth knowing", *(paragraph(str(finding)) for finding in found))] if found else []
 
@@ -67,7 +67,7 @@ def _pair(*pictures: str) -> str:
 
 
 def _head(results: CampaignResults) -> list[str]:
-    """Title, the recommendation in words, the numbers to see first."""
+    """The title, the recommendation in words, and the key figures."""
     campaign, best = results.campaign, results.recommendation
     target = campaign.target.name
     heaviest = sorted(best.weights.items(), key=lambda pair: -pair[1])
@@ -99,7 +99,7 @@ def _numbers(results: CampaignResults) -> list[tuple[str, str, str]]:
         found.append((f"Predicted score at {target}", f"{best.mean:.4f}", interval))
     if best.beats_prior is not None:
         prior = campaign.mixture.prior if isinstance(campaign.mixture.prior, str) else "given in the configuration"
-        found.append(("Probability to beat the prior", f"{100 * best.beats_prior:.0f} %", f"prior: {prior}"))
+        found.append(("Probability to beat the baseline", f"{100 * best.beats_prior:.0f} %", f"baseline: {prior}"))
     if (row := update.observed_best) is None:
         found.append((f"Best observed at {target}", "none yet", "predictions come from smaller sizes"))
     else:
@@ -121,9 +121,9 @@ def _numbers(results: CampaignResults) -> list[tuple[str, str, str]]:
 
 
 def _weights(results: CampaignResults) -> str:
-    """The table of weights, with the row of the best observed mixture beside them."""
+    """The table of weights, with a column for the best observed mixture."""
     observed = results.latest.observed_best
-    header = ["source", "prior %", "recommended %", "90 % range", "cap %", "rows", "best observed %"]
+    header = ["source", "baseline %", "recommended %", "90 % range", "cap %", "rows", "best observed %"]
     rows = []
     for cells, count in zip(
         words.weights_table(results.campaign, results.problem, results.recommendation), results.counts, strict=True
@@ -131,14 +131,14 @@ def _weights(results: CampaignResults) -> str:
         best = "–" if observed is None else f"{100 * observed.weights[cells[0]]:.1f}"
         rows.append([*cells, f"{count:,}", best])
     note = (
-        f"A row is {words.row_in_words(results.campaign)}. The cap is what a source can give when no row is drawn more often "
-        f"than max_epochs ({results.campaign.mixture.max_epochs:g}) says."
+        f"A row is {words.row_in_words(results.campaign)}. The cap is the most that a source can give if no row is drawn more "
+        f"often than max_epochs ({results.campaign.mixture.max_epochs:g}) allows."
     )
     return table(header, rows) + paragraph(note, "quiet")
 
 
 def _trials(results: CampaignResults) -> list[str]:
-    """How many trials of each size are in which state, and why some failed."""
+    """The number of trials per size and state, and the reasons of failed ones."""
     trials = measure(results.campaign, results.ledger).trials
     rows = []
     for name in results.problem.fidelities.names:
@@ -156,7 +156,7 @@ def _trials(results: CampaignResults) -> list[str]:
 
 
 def _costs(results: CampaignResults) -> list[str]:
-    """Measured cost beside nominal, and where the time went."""
+    """Nominal and measured cost per size, and where the time went."""
     unit, sizes = results.campaign.budget.unit, costs.sizes(results)
     if not sizes:
         return [paragraph("Nothing is trained yet.")]
@@ -166,7 +166,10 @@ def _costs(results: CampaignResults) -> list[str]:
         rows.append(
             (one.name, one.trained, f"{one.nominal:.3g}", measured, f"{one.loop:.1f}", f"{one.tokens_per_second:,.0f}")
         )
-    note = "Means a trial. The budget counts nominal cost; measured includes evaluation and, in CPU time, both processes' starts."
+    note = (
+        "Means per trial. The budget counts nominal cost. Measured cost includes evaluation and, in CPU time, the starts of both "
+        "processes."
+    )
     return [
         table(["size", "trained", f"nominal {unit}", f"measured {unit}", "training loop (s)", "tokens/s"], rows),
         paragraph(note, "quiet"),
@@ -185,7 +188,7 @@ def _times(results: CampaignResults, trained: int) -> list[str]:
         text += f"From the first decision to the newest update {duration(wall)} passed. "
     return [
         "<h3>Where the time went</h3>",
-        table(["activity", "times", "seconds", "seconds a trained trial"], lines),
+        table(["activity", "times", "seconds", "seconds per trained trial"], lines),
         paragraph(text + "Snakemake itself, building data and waiting are not in the table.", "quiet"),
     ]
 

@@ -1,4 +1,4 @@
-"""Figure: what the recommendation was expected to score, with its interval, against the budget spent."""
+"""Figure: the predicted score of the recommendation, with its interval, against the budget spent."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from admire.trials.decision_records import UpdateRecord
 
 TITLE = "Predicted score against budget spent"
 CAPTION = (
-    "What the model expected the recommendation of the day to score at the target. Points are single trainings, with the "
-    "noise of a single seed."
+    "The score at the target that the model predicted for its recommendation after each update. Points are single trainings, "
+    "with the noise of a single seed."
 )
 
 
 def draw(results: CampaignResults, folder: Path) -> Path:
-    """Write `progress.svg` and `.png`: a point an update, and the trials that were observed at the target."""
+    """Write `progress.svg` and `.png`: one point per update, and the trials that were observed at the target."""
     unit, target = results.campaign.budget.unit, results.campaign.target.name
     known = [update for update in results.updates if update.recommendation.mean is not None]
     tried, finals = _observed(results)
@@ -51,7 +51,7 @@ def draw(results: CampaignResults, folder: Path) -> Path:
             }
             ax.plot(*zip(*finals, strict=True), "*", **star, label="observed final training")
         if known:
-            # the first intervals, from cheap trials alone, may be so wide that nothing else would be seen
+            # The first intervals come from cheap trials alone and may be so wide that they would flatten everything else.
             later = slice(len(known) // 2, None)
             shown = [*mean, *low[later], *high[later], *(score for _, score in tried + finals)]
             margin = 0.08 * (np.nanmax(shown) - np.nanmin(shown) or 1)
@@ -66,12 +66,12 @@ def draw(results: CampaignResults, folder: Path) -> Path:
 
 
 def _column(updates: list[UpdateRecord], key: str) -> np.ndarray:
-    """A number of each update's recommendation, NaN where the method gave none."""
+    """The field `key` of each update's recommendation (n updates), NaN where the method gave none."""
     return np.array([getattr(update.recommendation, key) for update in updates], dtype=float)
 
 
 def _observed(results: CampaignResults) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
-    """(budget spent when it was learnt, objective) of the target's trials: those of the lanes and the final ones."""
+    """(budget spent when its score became known, objective) of each trial at the target: those of the lanes, and the final ones."""
     learnt: dict[str, float] = {}
     for update in results.updates:
         for name in update.evidence:
@@ -81,7 +81,7 @@ def _observed(results: CampaignResults) -> tuple[list[tuple[float, float]], list
     for trial in results.ledger.trials:
         score = results.score(trial)
         if trial.fidelity == results.campaign.target.name and score is not None:
-            # a final training is learnt by no update: it ends the campaign
+            # No update follows a final training, because it ends the campaign.
             point = (learnt.get(trial.name, results.ledger.spent), score)
             (finals if results.is_final(trial) else tried).append(point)
     return tried, finals

@@ -1,4 +1,4 @@
-"""Figure: which model sizes were bought when; a trial is as wide as its nominal cost."""
+"""Figure: the model sizes of trials in the order of their decisions; a trial is as wide as its nominal cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CAPTION = "Trials in the order of their decisions; each is as wide as its nomina
 
 
 def draw(results: CampaignResults, folder: Path) -> Path:
-    """Write `purchases.svg` and `.png`: trials in the order of their decisions, a line a size, dearest on top."""
+    """Write `purchases.svg` and `.png`: trials in the order of their decisions, one line per size, the dearest on top."""
     campaign = results.campaign
     names = results.problem.fidelities.names
     colours = style.size_colours(len(names))

@@ -1,4 +1,4 @@
-"""`recommendation.yaml`: the recommended mixture, ready for another trainer, with what is known about it."""
+"""`recommendation.yaml`: the recommended mixture for use by other trainers, with its predicted score and its origin."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PARTS = 10**DIGITS  # weights are written in millionths, so that they sum to exa
 
 
 class _Dumper(yaml.SafeDumper):
-    """Mappings a line a key, lists in one."""
+    """A YAML dumper that writes one line per key of a mapping, and each list on one line."""
 
 
 def _in_a_line(dumper: yaml.SafeDumper, values: list[Any]) -> yaml.Node:
@@ -33,7 +33,7 @@ _Dumper.add_representer(list, _in_a_line)
 
 
 def content(results: CampaignResults) -> dict[str, Any]:
-    """What the file holds."""
+    """The content of the file as a mapping."""
     campaign, update, best = results.campaign, results.latest, results.recommendation
     budget = measure(campaign, results.ledger).budget
     millionths = in_parts(results.weights, PARTS)
@@ -89,7 +89,7 @@ def write(results: CampaignResults) -> Path:
 
 
 def _accuracy(results: CampaignResults) -> dict[str, Any] | None:
-    """The cross-validated accuracy, the size that it was measured at by its name; None while it is unknown."""
+    """The cross-validated accuracy with the name of the size at which it was measured; None while it is unknown."""
     found = results.recommendation.accuracy
     if not found:
         return None

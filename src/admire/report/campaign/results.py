@@ -1,4 +1,4 @@
-"""All that a report tells about a campaign, read from its files once; figures and the page only look at it."""
+"""The data of a campaign's report, read once from the campaign's files; figures and the page read no files of their own."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from admire.trials.ledger import Ledger, Trial, objective
 
 @dataclass(frozen=True)
 class CampaignResults:
-    """A campaign as far as it has got.
+    """The current state of a campaign.
 
     Attributes:
-        cards: source -> its card.
-        problem: space with caps, sizes, objective, prior.
-        proposals, updates: contents of the files `step_*/lane_*`, by what they had seen.
+        cards: the card of each source.
+        problem: the space with its caps, the fidelities, the objective and the baseline mixture.
+        proposals: contents of the files `step_*/lane_*/proposal.json`, ordered by step and lane.
+        updates: contents of the files `step_*/lane_*/update.json`, ordered by the number of trials that they had seen.
     """
 
     campaign: Campaign
@@ -45,7 +46,7 @@ class CampaignResults:
 
     @classmethod
     def read(cls, campaign: Campaign) -> CampaignResults:
-        """Read a campaign that has at least one update.
+        """Read the files of a campaign that has at least one update.
 
         Raises:
             TrialError: if there is no recommendation yet.
@@ -72,7 +73,7 @@ class CampaignResults:
 
     @property
     def layout(self) -> CampaignLayout:
-        """Where the campaign's files lie."""
+        """The paths of the campaign's files."""
         return Layout(Path(self.campaign.results)).campaign(self.campaign.name)
 
     @property
@@ -82,12 +83,12 @@ class CampaignResults:
 
     @property
     def latest(self) -> UpdateRecord:
-        """The update that saw the most."""
+        """The update that had seen the most trials."""
         return self.updates[-1]
 
     @property
     def recommendation(self) -> RecommendationRecord:
-        """The current recommendation as the update holds it."""
+        """The current recommendation, which is that of the latest update."""
         return self.latest.recommendation
 
     @cached_property
@@ -97,28 +98,28 @@ class CampaignResults:
 
     @cached_property
     def weights_range(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """K lower and upper weights of the mixtures that are as good within noise; None when unknown."""
+        """Lower and upper ends (K each) of the 90 % range of the best mixture's weights; None if unknown."""
         low, high = self.recommendation.weights_low, self.recommendation.weights_high
         return None if low is None or high is None else (self.vector(low), self.vector(high))
 
     @cached_property
     def uniform(self) -> np.ndarray:
-        """K equal weights, as far as the caps allow."""
+        """The uniform mixture (K): equal weights, as far as the caps allow them."""
         return self.problem.space.fill(np.ones(self.problem.space.k))
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """K rows of the recommended mixture at the target."""
+        """Rows per source (K) of the recommended mixture at the target."""
         return counts_of(self.campaign, self.cards, self.campaign.target, self.weights)
 
     @cached_property
     def available(self) -> np.ndarray:
-        """K training rows that the sources hold."""
+        """Training rows that each source holds (K)."""
         return available_rows(self.campaign, self.cards)
 
     @cached_property
     def seen(self) -> Observations:
-        """The finished trials that the current recommendation was made from, as the method sees them."""
+        """The finished trials on which the current recommendation is based, as the method sees them."""
         evidence = set(self.latest.evidence)
         trials = tuple(trial for trial in self.ledger.trials if trial.name in evidence)
         return observations_of(replace(self.ledger, trials=trials))
@@ -138,7 +139,7 @@ class CampaignResults:
         return [trial for trial in self.ledger.trials if trial.decision == f"{FINAL}_{newest:04d}"]
 
     def vector(self, weights: dict[str, float]) -> np.ndarray:
-        """Named weights in the order of the YAML."""
+        """Named weights as an array (K) in the order of the YAML."""
         return np.array([weights[name] for name in self.names])
 
     def score(self, trial: Trial) -> float | None:

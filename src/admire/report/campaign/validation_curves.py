@@ -1,4 +1,4 @@
-"""Figure: held-out losses while trials were trained, of the best, a medium and the worst mixture (the paper's figure 8)."""
+"""Figure: held-out losses during training of the best, a medium and the worst mixture (figure 8 of arXiv 2508.11551)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from admire.trials.validation_table import BITS, read_validation
 
 TITLE = "Held-out losses while trials were trained"
 CAPTION = (
-    "The best, a medium and the worst trial of a size by their final objective; lower is better. Above, what it had cost by "
-    "then. Every trial has such a table, share_1/validation.csv in its folder."
+    "The best, a medium and the worst trial of a size by their final objective; lower is better. The upper axis is the cost up to "
+    "that step. Every trial has such a table, share_1/validation.csv in its folder."
 )
-PANELS = 3
-WIDTH = 9.0  # inches, of all panels
+PANELS = 3  # sources drawn, at most
+WIDTH = 9.0  # inches, of all panels together
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a trial's validation left.
+    """The validation during one trial's training.
 
     Attributes:
-        rows: of its `validation.csv`, as text.
-        score: its objective at the end.
+        rows: rows of its `validation.csv`, as text.
+        score: its objective after training.
         planned_steps: optimiser steps of the whole training.
     """
 
@@ -44,7 +44,7 @@ LOOKS = {"best": style.RECOMMENDED, "medium": style.QUIET, "worst": style.PRIOR}
 
 
 def draw(results: CampaignResults, folder: Path) -> Path:
-    """Write `validation.svg` and `.png`: a panel a source, those first that weigh most in the objective."""
+    """Write `validation.svg` and `.png`: one panel per source, for those with the largest weights in the objective."""
     model, tables = _of_one_size(results)
     sources = _sources(results, tables)
     with style.figure(height=3.2, columns=max(len(sources), 1), width=WIDTH) as (made, axes):
@@ -73,7 +73,8 @@ def _of_one_size(results: CampaignResults) -> tuple[str, list[Table]]:
     """The dearest size with enough validated trials to choose from, or the one with most, and their tables."""
     by_size: dict[str, list[Table]] = {model.name: [] for model in results.campaign.models}
     for trial in results.ledger.trials:
-        if trial.share != 1:  # its losses are read at another learning rate than those of the whole trainings
+        # At the same step, a shorter training has another learning rate than a whole one, so their losses are not comparable.
+        if trial.share != 1:
             continue
         rows = read_validation(trial.files(results.campaign.results).validation())
         score = results.score(trial)
@@ -83,7 +84,7 @@ def _of_one_size(results: CampaignResults) -> tuple[str, list[Table]]:
 
 
 def _sources(results: CampaignResults, tables: list[Table]) -> list[str]:
-    """The sources that are drawn: scored in every table, those first whose loss weighs most in the objective."""
+    """At most `PANELS` sources that every table has, ordered by the weight of their loss in the objective, largest first."""
     weights: dict[str, float] = {}
     for metric, weight in results.campaign.objective.items():
         suite, _, source = metric.partition("/")
@@ -94,7 +95,7 @@ def _sources(results: CampaignResults, tables: list[Table]) -> list[str]:
 
 
 def _chosen(tables: list[Table]) -> dict[str, Table]:
-    """The best, the medium and the worst; fewer where there are fewer."""
+    """The best, the medium and the worst table by score; fewer if there are fewer tables."""
     ranked = sorted(tables, key=lambda table: -table.score)
     places = {"best": 0, "worst": len(ranked) - 1, "medium": len(ranked) // 2}
     taken: dict[int, str] = {}
@@ -109,12 +110,12 @@ def _column(rows: list[dict[str, Any]], name: str) -> np.ndarray:
 
 
 def _between_steps_and_cost(per_step: float) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """From steps (an array) to what they cost, and back."""
+    """The conversion from steps (an array) to their cost, and its inverse."""
     return (lambda steps: steps * per_step), (lambda cost: cost / per_step)
 
 
 def _limits(ax: Any) -> tuple[float, float]:
-    """Of the losses that are drawn; the first may be so high that nothing else would be seen."""
+    """Limits of the y axis: those of the last three quarters of each line, because the first losses may be far higher."""
     later = np.concatenate([line.get_ydata()[len(line.get_ydata()) // 4 :] for line in ax.get_lines()])
     margin = 0.1 * (np.nanmax(later) - np.nanmin(later) or 1)
     return np.nanmin(later) - margin, np.nanmax(later) + margin

@@ -1,1 +1,1 @@
-"""Recommended mixtures against others on the test split: the table, the page and the figure."""
+"""The comparison of recommended mixtures with others on the test split: its table, page and figure."""

@@ -12,7 +12,7 @@ from admire.report.comparison.scores import RECOMMENDED, Row
 
 
 def draw(campaign: Campaign, rows: list[Row], folder: Path) -> Path:
-    """Write `benchmark.svg` and `.png`: a line a mixture, best on top."""
+    """Write `benchmark.svg` and `.png`: one line per mixture, the best on top."""
     scored = [row for row in rows if row.n]
     with style.figure(height=1.25 + 0.42 * len(scored)) as (made, (ax,)):
         for place, row in enumerate(scored):

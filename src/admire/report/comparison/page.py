@@ -1,4 +1,4 @@
-"""The benchmark's README: the table, the picture, what was compared and how to make it again."""
+"""The README of a comparison: the table, the figure, the compared mixtures and the command that repeats it."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def render(campaign: Campaign, rows: list[Row]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-CLEAR = 2.0  # standard errors from which a difference is called one
+CLEAR = 2.0  # a difference of fewer standard errors than this is called noise
 
 
 def verdict(rows: list[Row]) -> str:
-    """One sentence a mixture that was compared: how far from the recommendation it is."""
+    """One sentence that says how far each compared mixture is from the recommendation."""
     best, found = recommended(rows), []
     for row in rows:
         if row is best or not row.n or not best.n:
@@ -54,7 +54,7 @@ def verdict(rows: list[Row]) -> str:
 
 
 def twins(rows: list[Row]) -> str:
-    """Which methods recommend one and the same mixture: their rows are the same trainings."""
+    """A sentence about rows with the same mixture, which are the same trainings; empty if there are none."""
     groups: dict[tuple[float, ...], list[str]] = {}
     for row in rows:
         groups.setdefault(tuple(row.weights), []).append(inline(row.mixture))
@@ -67,7 +67,7 @@ def twins(rows: list[Row]) -> str:
 
 
 def table(rows: list[Row]) -> list[str]:
-    """The comparison, best first, as a Markdown table."""
+    """The comparison as lines of a Markdown table, the best mixture first."""
     best = recommended(rows)
     lines = ["| mixture | n | objective | recommended is better by | in standard errors |", "|---|---:|---:|---:|---:|"]
     for row in rows:
@@ -105,7 +105,7 @@ def _weights(campaign: Campaign, rows: list[Row]) -> list[str]:
 
 
 def _origin(campaign: Campaign, rows: list[Row]) -> list[str]:
-    """Command, budgets of the campaigns that recommended, versions."""
+    """Lines with the command, the budget and method behind each recommendation, and the versions."""
     methods = ", ".join(map(inline, campaign.benchmark.methods))
     rivals = f", with `benchmark: {{methods: [{methods}]}}` there or in a second YAML behind it" if methods else ""
     lines = [f"- `snakemake --cores 2 benchmark --configfile <the YAML of campaign {campaign.name}>`{rivals}"]

@@ -1,4 +1,4 @@
-"""The benchmark's numbers: each mixture's score on the test split, over fresh replicates of the target."""
+"""The numbers of a comparison: each mixture's scores on the test split, over trainings of the target with new seeds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ RECOMMENDED = "recommended"
 
 @dataclass(frozen=True)
 class Row:
-    """One mixture of the benchmark.
+    """One mixture of the comparison.
 
     Attributes:
+        mixture: its name.
         weights: K counts / total.
-        planned: replicates that the benchmark asked for.
-        scores: n objectives on the test split, one a finished replicate.
-        metrics: metric -> mean over the finished replicates.
+        planned: number of replicates that the comparison requests.
+        scores: objectives on the test split, one per finished replicate (n).
+        metrics: mean of each metric over the finished replicates.
+        records: records of the finished trainings.
     """
 
     mixture: str
@@ -40,7 +42,7 @@ class Row:
 
     @property
     def n(self) -> int:
-        """Finished replicates."""
+        """Number of finished replicates."""
         return len(self.scores)
 
     @property
@@ -54,15 +56,15 @@ class Row:
         return float(self.scores.std(ddof=1) / np.sqrt(self.n)) if self.n > 1 else float("nan")
 
     def behind(self, best: Row) -> tuple[float, float]:
-        """By how much `best` is better than this mixture, and the standard error of that difference."""
+        """The lead of `best` over this mixture (positive if `best` is better), and the standard error of that difference."""
         return best.mean - self.mean, float(np.hypot(best.stderr, self.stderr))
 
 
 def read(campaign: Campaign) -> list[Row]:
-    """The benchmark's mixtures, best mean first, those without a score last.
+    """The mixtures of the comparison, ordered by mean objective with the best first; those without a score come last.
 
     Raises:
-        TrialError: if no benchmark was made, or none of its trials is finished.
+        TrialError: if the campaign has no comparison, or none of its trials is finished.
     """
     layout = Layout(Path(campaign.results))
     path = layout.campaign(campaign.name).special(BENCHMARK)
@@ -108,12 +110,12 @@ def _row(campaign: Campaign, layout: Layout, mixture: str, specs: list[Spec]) ->
 
 
 def recommended(rows: list[Row]) -> Row:
-    """The row of the recommendation."""
+    """The row of the recommended mixture."""
     return next(row for row in rows if row.mixture == RECOMMENDED)
 
 
 def summary_csv(campaign: Campaign, rows: list[Row]) -> str:
-    """A line a mixture: n, mean objective, standard error, how far behind the recommendation, metrics, weights."""
+    """A CSV with one line per mixture: n, mean objective, standard error, distance behind the recommendation, metrics, weights."""
     columns = ["mixture", "n", "objective", "stderr", "behind_recommended", "behind_stderr", "behind_in_stderrs"]
     columns += [f"metric:{metric}" for metric in campaign.metrics] + [f"weight:{name}" for name in campaign.sources]
     lines, best = [], recommended(rows)

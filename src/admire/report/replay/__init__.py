@@ -1,1 +1,1 @@
-"""A replay on a table of finished runs: the table on the terminal, the page and the figures."""
+"""The report of a replay on a table of finished runs: the table for the terminal, the page and the figures."""

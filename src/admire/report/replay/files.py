@@ -1,4 +1,4 @@
-"""The folder of a replay: page, tables, pictures, settings."""
+"""Writes the folder of a replay: page, tables, figures and settings."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from admire.trials.records import provenance
 
 
 def write(result: ReplayResult, out: Path, asked: Mapping[str, object]) -> None:
-    """Write `README.md`, `summary.csv`, `curves.csv`, `purchases.csv`, `settings.json` and, if anything was bought, two pictures.
+    """Write `README.md`, `summary.csv`, `curves.csv`, `purchases.csv`, `settings.json` and, if anything was bought, two figures.
 
     Args:
-        out: a folder that exists.
-        asked: the command's options, for the page.
+        result: the finished replay.
+        out: an existing folder.
+        asked: the command's options, which the page repeats.
     """
     plan, table = result.plan, result.plan.table
     lines, curves, purchases = result.summary(), result.curves(), result.purchases()

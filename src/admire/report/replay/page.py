@@ -1,4 +1,4 @@
-"""A replay's README: what was played, the table of methods, the pictures, how to make it again."""
+"""The README of a replay: the problem, the command that repeats it, the table of methods and the figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from admire.report.replay import terminal_table
 POOLS = {"paper": "the published study's rows", "random": "rows drawn by seed", "all": "every row"}
 MISLEAD = {"negated": "smaller sizes' scores are mirrored", "independent": "smaller sizes' scores are shuffled"}
 DEFAULTS = {"pool": "paper", "metric_weights": "fixed"}
-# beside these the command's options have no default that could be left out
+# The options of the command that are printed; values that equal their default are left out.
 OPTIONS = ("objective", "pool", "metric_weights", "mislead", "truth", "target_size", "unit", "budget", "until")
 
 
@@ -22,7 +22,7 @@ def render(summary: pd.DataFrame, settings: dict[str, Any]) -> str:
     """The page in Markdown.
 
     Args:
-        summary: a row a method, as `admire.replay.summary.summary` makes them.
+        summary: one row per method, as `admire.replay.summary.summary` makes them.
         settings: the content of `settings.json`.
     """
     asked = settings["asked"]
@@ -49,7 +49,7 @@ def render(summary: pd.DataFrame, settings: dict[str, Any]) -> str:
 
 
 def command(asked: dict[str, Any]) -> str:
-    """The command that was typed, defaults left out."""
+    """The command that repeats the replay, without options that have their default."""
     words = [
         "admire",
         "replay",
@@ -70,7 +70,7 @@ def command(asked: dict[str, Any]) -> str:
 
 
 def _problem(asked: dict[str, Any], settings: dict[str, Any]) -> str:
-    """How the problems were made, in a sentence or two."""
+    """How the problems were made, in one sentence."""
     pool = POOLS["all" if settings["pool"] is None else asked["pool"]]
     said = [f"Objective {inline(settings['objective'])}; rows of the target that can be bought: {pool}"]
     if asked["metric_weights"] == "dirichlet":

@@ -1,4 +1,4 @@
-"""Figure of a replay: what each method bought when, a line a seed, a tick a purchase, coloured by model size."""
+"""Figure of a replay: each method's purchases over cost, one line per seed and one tick per purchase, coloured by model size."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 
 from admire.report import style
 
-MOST_SEEDS = 10  # lines a method; more would not be told apart
-LINE = 0.1  # height of a line, inches
-TICK = 22.0  # area of a tick, square points
+MOST_SEEDS = 10  # lines per method, at most; more could not be distinguished
+LINE = 0.1  # height of a line in inches
+TICK = 22.0  # area of a tick in square points
 
 
 def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], unit: str, folder: Path) -> Path:
@@ -20,9 +20,10 @@ def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], 
 
     Args:
         purchases: columns `method`, `seed`, `cost`, `size`, as `admire.replay.summary.purchases` makes them.
-        methods: those that were played; some buy nothing.
+        methods: names of all methods in the replay, including those that buy nothing.
         sizes: names of the model sizes, cheapest first.
-        unit: of the costs.
+        unit: unit of the costs.
+        folder: an existing folder.
     """
     shown = purchases[purchases["seed"] < MOST_SEEDS]
     seeds, lines = purchases["seed"].nunique(), shown["seed"].nunique()
@@ -34,7 +35,7 @@ def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], 
             if mine.empty:
                 ax.text(shown["cost"].min(), middles[i], "buys nothing", color=style.QUIET, fontsize=9, va="center")
             places = -(i * (lines + 1) + mine["seed"])
-            # thousands of ticks: drawn as pixels in the SVG too
+            # There may be thousands of ticks, so they are pixels in the SVG too.
             ax.scatter(mine["cost"], places, c=mine["size"].map(colours), marker="|", s=TICK, rasterized=True)
         ax.set(yticks=middles, yticklabels=methods)
         style.cost_axis(ax, f"cost of everything bought ({unit})")
@@ -43,6 +44,6 @@ def draw(purchases: pd.DataFrame, methods: Sequence[str], sizes: Sequence[str], 
         ax.grid(axis="x", color=style.FAINT, linewidth=0.6)
         bought = [size for size in sizes if (shown["size"] == size).any()]
         handles = [matplotlib.patches.Patch(color=colours[size], label=size) for size in bought]
-        title = f"a line a seed{f', the first {lines} of {seeds}' if lines < seeds else ''}; a tick a trial, of size"
+        title = f"one line per seed{f', the first {lines} of {seeds}' if lines < seeds else ''}; one tick per trial, of size"
         made.legend(handles=handles, loc="outside upper left", ncols=len(handles), handlelength=1.2, title=title)
         return style.save(made, folder, "purchases")

@@ -1,4 +1,4 @@
-"""A replay's table of methods, as the terminal and the page show it."""
+"""The table of methods of a replay, for the terminal and for the page."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ NOTHING = "–"
 def heads(summary: pd.DataFrame) -> list[str]:
     """Names of the columns."""
     marks = [f"regret at {mark}: recommended / best observed" for mark in _marks(summary)]
-    return ["method", "seeds", "found", "observed", "recommended", *marks, "CPU-s a run"]
+    return ["method", "seeds", "found", "observed", "recommended", *marks, "CPU-s per run"]
 
 
 def rows(summary: pd.DataFrame) -> list[list[str]]:
-    """A row a method of `summary`, as `admire.replay.summary.summary` makes it."""
+    """Cells of the table, one row per method of `summary`, which `admire.replay.summary.summary` makes."""
     found = []
     for _, row in summary.iterrows():
         pairs = [(f"regret_at_{mark}", f"observed_regret_at_{mark}") for mark in _marks(summary)]
@@ -25,7 +25,7 @@ def rows(summary: pd.DataFrame) -> list[list[str]]:
 
 
 def text(summary: pd.DataFrame) -> str:
-    """What of the table fits a terminal: regrets are those of the recommendation."""
+    """A narrower table for a terminal, in which regrets are those of the recommendation only."""
     lines = [["method", "seeds", "observed", "recommended", *(f"regret at {mark}" for mark in _marks(summary))]]
     for _, row in summary.iterrows():
         regrets = [_regret(row, f"regret_at_{mark}") for mark in _marks(summary)]
@@ -44,7 +44,10 @@ def _marks(summary: pd.DataFrame) -> list[str]:
 
 
 def _costs(row: pd.Series) -> list[str]:
-    """Observed and recommended: means over the seeds that got there, with their share where it is not all."""
+    """Cells for the costs until the best row was observed and recommended.
+
+    They are means over the seeds that got there, with the fraction of these seeds if it is not 1.
+    """
     found = []
     for name, share in (("observed", row["found_share"]), ("recommended", row["recommended_share"])):
         mean, stderr = row[f"cost_{name}_mean"], row[f"cost_{name}_se"]
