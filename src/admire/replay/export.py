@@ -95,8 +95,8 @@ def _stop(campaign: Campaign, trial: Trial) -> dict[str, float]:
     """Cost of the trial from step 0 and, in a campaign whose trials may stop early, the number of its steps."""
     if len(campaign.fidelity.steps) == 1 or trial.record is None:
         return {"cost": trial.cost}
-    anew = next(one for one in fidelities(campaign) if one.name == trial.fidelity)
-    return {"cost": anew.cost, "steps": trial.record.steps}
+    from_start = next(one for one in fidelities(campaign) if one.name == trial.fidelity)
+    return {"cost": from_start.cost, "steps": trial.record.steps}
 
 
 def _finished(ledger: Ledger) -> list[Trial]:

@@ -13,7 +13,7 @@ from admire.replay.table import Table
 
 WEIGHT, METRIC, STDERR = "weight:", "metric:", "stderr:"
 AVERAGES = ("average", "avg", "mean")  # metrics of these names are averages of the others
-UNEQUAL = 2.0  # if costs of runs of one size differ by more than this factor, the reader is told
+UNEQUAL = 2.0  # if costs of runs of one size differ by more than this factor, a note says so
 SAME = 6  # mixtures that agree to this many decimals are the same
 
 
