@@ -184,7 +184,7 @@ def test_jobs_without_a_controller(
     assert "controller: not running" in lines
     assert "job      7: running in gpu, 0:00" in lines and "job      8: pending (JobHeldUser) in gpu, 0:00" in lines
     helps = (
-        "No controller watches these jobs. They finish by themselves; the same command, or admire supervise, goes on."
+        "No controller watches these jobs. They finish by themselves; the same command, or admire supervise, continues."
     )
     assert helps in lines
     controlled(folder)

@@ -71,7 +71,7 @@ def _add_problem(parser: argparse.ArgumentParser) -> None:
         "--metric-weights",
         choices=("fixed", "dirichlet"),
         default="fixed",
-        help="the weights of the objective's metrics: fixed (default), or drawn anew with each seed from a Dirichlet distribution",
+        help="the weights of the objective's metrics: fixed (default), or drawn with each seed from a Dirichlet distribution",
     )
     group.add_argument(
         "--mislead",

@@ -131,5 +131,5 @@ def _print_jobs(controlled: bool) -> None:
         print(f"job      {job.id}: {job.state.lower()}{waits} in {job.partition}, {job.elapsed}")
     if jobs and not controlled:
         print(
-            "No controller watches these jobs. They finish by themselves; the same command, or admire supervise, goes on."
+            "No controller watches these jobs. They finish by themselves; the same command, or admire supervise, continues."
         )
