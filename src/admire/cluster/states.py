@@ -28,9 +28,8 @@ LOST = {
     "PREEMPTED": "was preempted and will not run again",
     "NODE_FAIL": "was on a node that failed, and will not run again",
 }
-SAID = (
-    "sentences"  # The file of seen states has this key beside the jobs' numbers; it holds sentences that were printed.
-)
+# The file of seen states has this key beside the jobs' numbers. It holds the sentences that were already printed.
+SAID = "sentences"
 FORGOTTEN = "FORGOTTEN"  # Slurm has no such state; it stands for a job that Slurm does not list.
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 FAILED = "FAILED"
