@@ -20,6 +20,7 @@ from admire.trials import storage
 from admire.trials.attempts import Attempts
 from admire.trials.identity import Spec
 from admire.trials.lease import Lease
+from admire.trials.reasons import note_preemption
 from admire.trials.records import restore
 
 REASON_LENGTH = 300  # Records keep so many characters of an error's message, because some messages run over pages.
@@ -55,6 +56,7 @@ def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
         if attempts.running and storage.full(trial.folder):
             # The disk is full, so the previous attempt was probably killed by a failed write, which does not count.
             attempts.take_back()
+        note_preemption(attempts, start.step)
         diary.begin(start.step)
     try:
         # Signals are also caught while the model is saved: otherwise one would end the process and lose the model.
