@@ -23,15 +23,15 @@ from admire.optimize.acquisition import (
     log_expected_improvement,
     maximise,
 )
+from admire.optimize.initial_design import initial_design, initial_trials
 from admire.optimize.problem import Observations, Pending, Problem, Proposal, Recommendation
 from admire.optimize.recommend import recommend
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
 from admire.optimize.surrogates.model_average import ModelAverage
 from admire.optimize.surrogates.search_settings import searching
-from admire.optimize.tried import Tried, offered, random_mixtures, spread_mixtures
+from admire.optimize.tried import Tried, offered, random_mixtures
 from admire.space import money
 
-INITIAL_SHARE = 0.5  # the initial design takes at most this fraction of the budget
 REPEAT_WITHIN = 0.005  # a mixture within this total variation of a trained one counts as that mixture again
 
 
@@ -60,7 +60,7 @@ class Admire:
         """
         tried = Tried(problem, seen, pending)
         if not seen.n and not len(pending.X):
-            return _initial_design(problem, tried, budget, rng)
+            return initial_design(problem, tried, budget, rng)
         with manual_seed(int(rng.integers(2**31))):
             average = ModelAverage.fit(problem, seen, self.kernels) if seen.n else None
             if average is None:
@@ -72,7 +72,7 @@ class Admire:
             known = np.concatenate([_scored(problem, seen), pending.X[order][pending.size[order] == target]])
             proposals: list[Proposal] = []
             spent = float(seen.cost.sum() + np.array(problem.fidelities.costs)[pending.size].sum())
-            initial = _initial_trials(problem, budget + spent)
+            initial = initial_trials(problem, budget + spent)
             while len(proposals) < q:
                 allowed = _allowed_sizes(problem, sizes, initial)
                 chosen = _anchor(problem, surrogate, tried, allowed, sizes, budget)
@@ -128,19 +128,6 @@ class Admire:
                 anew = _at_its_best_size(problem, surrogate, tried, x, new, self.acquisition, float(value))
                 break
         return _going_on(problem, surrogate, tried, allowed, budget, best, anew) or anew
-
-
-def _initial_design(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
-    n = _initial_trials(problem, budget)
-    why = f"initial design at the cheapest size, {problem.fidelities.names[0]}"
-    return [Proposal(weights, 0, why=why) for weights in spread_mixtures(problem, tried, 0, n, rng)]
-
-
-def _initial_trials(problem: Problem, budget: float) -> int:
-    """Number of trials in the initial design of a campaign whose exploration has `budget` in all."""
-    cost = problem.fidelities.costs[0]
-    n = max(money.affordable(INITIAL_SHARE * budget, cost), 1)
-    return min(problem.initial, n) if money.buys(budget, cost) else 0
 
 
 def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:

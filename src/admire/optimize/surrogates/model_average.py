@@ -12,17 +12,15 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 from botorch.acquisition import AcquisitionFunction
-from scipy.stats import norm
-from scipy.stats import t as student
 from torch import Tensor
 
 from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
+from admire.optimize.surrogates.interval import PRIOR_TRIALS, variance_inflation, z90
 
 # Prior weight of the model that learns from all sizes, before the target has trials: FLOOR + SLOPE * R2, clipped to FLOOR..CAP.
 # R2 is the model's leave-one-out accuracy at the small size with most trials.
 TRUST_FLOOR, TRUST_SLOPE, TRUST_CAP = 0.6, 0.35, 0.95
-PRIOR_TRIALS = 4  # pseudo-trials that shrink squared errors towards their expectation
 ENOUGH = 4  # the fewest trials from which a leave-one-out R2 is computed
 
 
@@ -107,15 +105,10 @@ class ModelAverage:
 
         At the target it is Student's t quantile, because the variance inflation is itself estimated from few trials.
         """
-        if size != self.problem.fidelities.target:
-            return float(norm.ppf(0.95))
-        return float(student.ppf(0.95, PRIOR_TRIALS + (self.seen.size == size).sum()))
+        return z90(int((self.seen.size == size).sum()) if size == self.problem.fidelities.target else None)
 
     def _variance_inflation(self, size: int) -> float:
-        """Variance inflation: the factor by which the models' variances at a size are too small; 1 except at the target.
-
-        At the target it is the mean squared leave-one-out z-score, shrunk towards 1 by `PRIOR_TRIALS` pseudo-trials.
-        """
+        """The factor by which the models' variances at a size are too small (`surrogates/interval.py`); 1 except at the target."""
         if size != self.problem.fidelities.target:
             return 1.0
         return self._inflation_at_target
@@ -125,7 +118,7 @@ class ModelAverage:
         index, mean, sd = self.leave_one_out()
         at = self.seen.size[index] == self.problem.fidelities.target
         missed = (self.problem.objective(self.seen.Y[index[at]]) - mean[at]) / sd[at]
-        return float((PRIOR_TRIALS + (missed**2).sum()) / (PRIOR_TRIALS + at.sum()))
+        return variance_inflation(missed)
 
     def _for(self, size: int) -> tuple[GaussianProcesses, ...]:
         """The models that apply to a size: all of them at the target, elsewhere the one that learns from all sizes."""
