@@ -139,7 +139,7 @@ def test_the_workflow_knows_the_command_line_and_the_campaign():
                     "admire.loop.digest_owners",
                     "admire.loop.inputs",
                     "admire.loop.runs",
-                    "admire.loop.schedule",
+                    "admire.loop.lane_state",
                     "admire.loop.targets",
                     "admire.output.screen",
                     "admire.trials.attempts",

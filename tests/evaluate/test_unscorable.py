@@ -15,8 +15,8 @@ from admire.campaign.recipes import suite_digest
 from admire.cli.main import main
 from admire.errors import StorageError, TrialError
 from admire.evaluate import suites
+from admire.evaluate.interruption import StoppedError
 from admire.evaluate.run import evaluate
-from admire.evaluate.stopping import StoppedError
 from admire.evaluate.suites import Outcome
 from admire.trials.atomic_files import write_json
 from admire.trials.ledger import Ledger

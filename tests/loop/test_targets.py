@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from test_schedule import TINY, learnt_of, with_budget
+from test_lane_state import TINY, learnt_of, with_budget
 
 from admire.campaign.layout import BASE, BENCHMARK, kept
 from admire.campaign.loading import load

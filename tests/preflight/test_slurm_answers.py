@@ -11,7 +11,7 @@ import pytest
 from admire.campaign.loading import load
 from admire.campaign.site import Site
 from admire.errors import ConfigError
-from admire.preflight.slurm_jobs import check_slurm
+from admire.preflight.slurm_answers import check_slurm
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
 POLICY = "allocation failure: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"

@@ -13,7 +13,7 @@ from test_two_doors import ROOT, parsed
 from admire.campaign.loading import load
 from admire.campaign.site import make_site
 from admire.errors import ConfigError
-from admire.preflight import slurm_jobs
+from admire.preflight import slurm_answers
 
 HOSTILE = [
     "a b",
@@ -90,8 +90,8 @@ def test_a_look_at_the_results_from_a_job_runs_nothing_else(tmp_path, monkeypatc
     )
     (tmp_path / "sbatch").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr(slurm_jobs.Path, "unlink", lambda self: None)  # what the job looks at stays
-    slurm_jobs.check_shared(campaign, "tiny.yaml", make_site("the profile", {}, grouped=True))
+    monkeypatch.setattr(slurm_answers.Path, "unlink", lambda self: None)  # what the job looks at stays
+    slurm_answers.check_shared(campaign, "tiny.yaml", make_site("the profile", {}, grouped=True))
     line = (tmp_path / "asked").read_text().removeprefix("--wrap=")
     before = sorted(tmp_path.rglob("*"))
     assert "test -e" in line and subprocess.run(["sh", "-c", line], cwd=tmp_path).returncode == 0
@@ -100,9 +100,9 @@ def test_a_look_at_the_results_from_a_job_runs_nothing_else(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("letter", ["$", "`", '"', "\\"])
 def test_a_path_that_the_slurm_executor_would_change_is_refused(monkeypatch, letter):
-    monkeypatch.setattr(slurm_jobs, "_check_installed", lambda origin: None)
+    monkeypatch.setattr(slurm_answers, "_check_installed", lambda origin: None)
     campaign = load(ROOT / "tests/workflow/tiny.yaml")
     with pytest.raises(
         ConfigError, match=re.escape(f"my{letter}.yaml: Snakemake's Slurm executor cannot pass a {letter}")
     ):
-        slurm_jobs.check_slurm(campaign, f"a.yaml + my{letter}.yaml", make_site("the profile", {}, grouped=True))
+        slurm_answers.check_slurm(campaign, f"a.yaml + my{letter}.yaml", make_site("the profile", {}, grouped=True))

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 import admire.loop.inputs as inputs
-import admire.loop.schedule as schedule
+import admire.loop.lane_state as lane_state
 from admire.campaign import loading
 from admire.campaign.fidelity import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL
@@ -309,7 +309,7 @@ onsuccess:
     STAND_INS.close()
     LEASE.release()
     # the report is written, and yet it is no success when nothing of a size was ever trained
-    if schedule.final_step(CAMPAIGN) is not None:
+    if lane_state.final_step(CAMPAIGN) is not None:
         admire("status", "--check", campaign=CAMPAIGN)
 
 

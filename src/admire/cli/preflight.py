@@ -95,7 +95,7 @@ def _ask_slurm(campaign: Campaign, origin: str, args: argparse.Namespace) -> lis
     where = resolve_site(args)
     if where is None:
         return []
-    from admire.preflight.slurm_jobs import check_shared, check_slurm
+    from admire.preflight.slurm_answers import check_shared, check_slurm
 
     said = check_slurm(campaign, origin, where)
     if args.from_a_job:

@@ -22,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     from admire.campaign.layout import FINAL, Layout
     from admire.errors import TrialError
     from admire.loop.evidence import problem_of, read_cards
-    from admire.loop.schedule import latest_update
+    from admire.loop.lane_state import latest_update
     from admire.report import words
     from admire.trials.ledger import Ledger, objective
 

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     from admire.campaign.fidelity import fidelities
     from admire.campaign.layout import Layout
     from admire.health.check import findings
+    from admire.loop.lane_state import lanes
     from admire.loop.progress import measure, progress_line
-    from admire.loop.schedule import lanes
     from admire.trials.lease import Lease
 
     layout = Layout(Path(campaign.results))

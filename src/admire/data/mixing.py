@@ -10,54 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from admire.campaign.layout import TrialLayout, kept
-from admire.data.keyed_order import key_of, keyed_hash, permutation
+from admire.data.row_order import Drawn, mix
 from admire.errors import SourceError, TrialError
 from admire.trials.atomic_files import read_json, write_bytes, write_json
 from admire.trials.identity import Spec
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """The rows that a mixture draws from one source.
-
-    Args:
-        sha256: digest of the content of the source's training rows.
-        available: number of rows that the source has.
-        rows: number of rows to draw; more than `available` means more than one epoch.
-    """
-
-    sha256: str
-    available: int
-    rows: int
-
-
-def mix(drawn: list[Drawn], seed: int) -> np.ndarray:
-    """The mixture's rows in training order.
-
-    Args:
-        drawn: the sources in the order in which they are concatenated.
-        seed: decides which rows are drawn first, and the order.
-
-    Returns:
-        Row numbers into the concatenated sources, as many as the sum of `rows`; uint32 if they fit, else uint64.
-    """
-    offset, rows, hashes = 0, [], []
-    for source in drawn:
-        order = permutation(source.available, key_of("subset", seed, source.sha256))
-        for epoch, start in enumerate(range(0, source.rows, source.available)):
-            taken = order[: min(source.available, source.rows - start)]
-            rows.append(taken + offset)
-            hashes.append(keyed_hash(taken, key_of("order", seed, source.sha256, epoch)))
-        offset += source.available
-    index = np.concatenate(rows)[np.argsort(np.concatenate(hashes), kind="stable")]
-    return index.astype("<u4" if offset <= 2**32 else "<u8")
 
 
 def build_data(trial: TrialLayout) -> Path:

@@ -15,10 +15,10 @@ from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.evaluation import DomainLoss
 from admire.data.contents import contents
 from admire.data.documents import documents
-from admire.data.keyed_order import key_of, permutation
 from admire.data.left_out import Tally
 from admire.data.parallel import in_order
 from admire.data.progress_bar import progress
+from admire.data.row_order import key_of, permutation
 from admire.data.shards import Shards, arrow_files
 from admire.data.splits import SPLITS
 from admire.data.tokenise import Text, batches, tokeniser

@@ -23,8 +23,8 @@ from admire.campaign.schema.resources import Resources
 from admire.distributed.torchrun import ProcessEndedError
 from admire.errors import AdmireError, ConfigError, SourceError, TrialError
 from admire.evaluate import suites
+from admire.evaluate.interruption import STOPS, StoppedError, stoppable
 from admire.evaluate.sandbox.isolation import best
-from admire.evaluate.stopping import STOPS, StoppedError, stoppable
 from admire.trials import storage
 from admire.trials.attempts import Attempts
 from admire.trials.identity import Spec

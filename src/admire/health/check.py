@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from admire.campaign.schema.campaign import Campaign
+from admire.health.circuit_breaker import stopped_asking
 from admire.health.failures import failed_trials
 from admire.health.finding import Finding
 from admire.health.folder import open_folders
 from admire.health.nodes import nodes_that_break
 from admire.health.rows import rows_left_out
-from admire.health.stopped import stopped_asking
 from admire.health.storage import left_without_outcome, nearly_full
 from admire.health.submissions import submissions_that_wait
 from admire.health.unscored import unscored_metrics

@@ -26,7 +26,7 @@ from admire.errors import ConfigError, TrialError
 from admire.loop.budget import Budget
 from admire.loop.evidence import observations_of, pending_of, prior_of, problem_of, read_cards, space_of
 from admire.loop.freedom import check_freedom
-from admire.loop.schedule import latest_update
+from admire.loop.lane_state import latest_update
 from admire.optimize.problem import Problem, Proposal
 from admire.optimize.registry import get
 from admire.space import money

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from admire.campaign.layout import BENCHMARK, FINAL
-from admire.loop import schedule
+from admire.loop import lane_state
 from admire.loop.targets import Targets
 
 
@@ -47,7 +47,7 @@ def before_proposal(targets: Targets, campaign: str, step: str, lane: str) -> Wa
         step: as its folder is named, with four digits.
     """
     files = targets.layout.campaign(campaign)
-    last = schedule.predecessor(int(step), int(lane))
+    last = lane_state.predecessor(int(step), int(lane))
     earlier = targets.base_records(campaign) if last is None else [files.update(*last)]
     return Waits(files.proposal(step, lane), once=targets.cards(targets.runs.running[campaign]) + earlier)
 
@@ -66,8 +66,8 @@ def before_update(targets: Targets, campaign: str, step: str, lane: str) -> Wait
 def before_report(targets: Targets, campaign: str) -> list[Path]:
     """The report waits for every update, the final training, and the scores of all suites of all trials."""
     one, files = targets.runs.running[campaign], targets.layout.campaign(campaign)
-    final = files.special(f"{FINAL}_{schedule.final_step(one) or 0:04d}")
-    decided = [files.proposal(step, lane) for step, lane in schedule.wanted(one, 0)]
+    final = files.special(f"{FINAL}_{lane_state.final_step(one) or 0:04d}")
+    decided = [files.proposal(step, lane) for step, lane in lane_state.wanted(one, 0)]
     scores = [path for proposal in (*decided, final) for path in targets.evaluations(proposal, one.evaluation)]
     return [*targets.updates(one), final, *scores]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.loop.budget import Budget
-from admire.loop.schedule import final_step, latest_update
+from admire.loop.lane_state import final_step, latest_update
 from admire.trials.atomic_files import read_json
 from admire.trials.ledger import Ledger, Trial
 

@@ -10,7 +10,7 @@ from admire.campaign.layout import BASE, BENCHMARK, Layout, TrialLayout, standin
 from admire.campaign.loading import load
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
-from admire.loop.schedule import final_step
+from admire.loop.lane_state import final_step
 from admire.trials.decision_records import read_proposal
 from admire.trials.lease import Lease
 from admire.trials.ledger import Ledger, Trial, proposals

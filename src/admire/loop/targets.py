@@ -12,7 +12,7 @@ from pathlib import Path
 from admire.campaign.layout import BASE, Layout
 from admire.campaign.recipes import source_digests, suite_digest
 from admire.campaign.schema.campaign import Campaign
-from admire.loop import schedule
+from admire.loop import lane_state
 from admire.loop.runs import Runs
 
 # Steps planned ahead of what is known, per lane: enough to keep the scheduler busy, few enough to keep the DAG small.
@@ -42,7 +42,7 @@ class Targets:
         """The next decision of every open lane; only the first lane's before the initial design is learnt."""
         files = self.layout.campaign(self.runs.campaign.name)
         found = []
-        for lane in schedule.lanes(self.runs.campaign):
+        for lane in lane_state.lanes(self.runs.campaign):
             first = 0 if lane.number == 0 else 1
             initial = files.update(0, 0).is_file()
             if lane.ended is None and (lane.number == 0 or initial):
@@ -52,14 +52,14 @@ class Targets:
     def next_updates(self) -> list[Path]:
         """The updates of what is decided and not learnt from yet."""
         files = self.layout.campaign(self.runs.campaign.name)
-        lanes = schedule.lanes(self.runs.campaign)
+        lanes = lane_state.lanes(self.runs.campaign)
         return [files.update(lane.begun, lane.number) for lane in lanes if lane.begun > lane.updated]
 
     def benchmark(self) -> list[Path]:
         """What the campaign and its rivals want; once the lanes of all have ended, the comparison too."""
         running = self.runs.running.values()
         done = [path for one in running for path in self.finish(one, lambda final: [])]
-        if all(schedule.final_step(one) is not None for one in running):
+        if all(lane_state.final_step(one) is not None for one in running):
             done.append(self.layout.benchmark(self.runs.campaign.name) / "summary.csv")
         return done
 
@@ -69,7 +69,7 @@ class Targets:
         Cards and base models stand beside them because a proposal that exists does not pass on that one of these is made
         again, and a run in which nothing else waits for it would end there.
         """
-        final = schedule.final_step(campaign)
+        final = lane_state.final_step(campaign)
         wanted = self.cards(campaign) + self.base_records(campaign.name) + self.updates(campaign)
         return wanted + ([] if final is None else then(final))
 
@@ -102,7 +102,7 @@ class Targets:
         Behind these stand the others: each decision waits for its lane's last update. Snakemake asks again at each update, and
         keeps every answer until it ends; all of them each time would take gigabytes in a thousand trials.
         """
-        wanted, files = schedule.wanted(campaign, HORIZON), self.layout.campaign(campaign.name)
+        wanted, files = lane_state.wanted(campaign, HORIZON), self.layout.campaign(campaign.name)
         last = {lane: step for step, lane in wanted}
         return [
             files.update(step, lane)

@@ -9,7 +9,7 @@ from admire.campaign.layout import FINAL, Layout, standing
 from admire.campaign.schema.campaign import Campaign
 from admire.errors import ConfigError
 from admire.loop.budget import Budget, opening_cost
-from admire.loop.schedule import lanes
+from admire.loop.lane_state import lanes
 from admire.trials.decision_records import read_proposal
 from admire.trials.ledger import Ledger
 

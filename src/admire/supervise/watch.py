@@ -20,6 +20,7 @@ from typing import Literal
 from admire.campaign.layout import Layout
 from admire.supervise import terminal
 from admire.supervise.controller import Controller
+from admire.supervise.orphans import treat
 from admire.trials import slurm_jobs
 from admire.trials.lease import BEATS, PERIOD, Lease
 
@@ -117,10 +118,7 @@ class Watch:
         left = self._jobs()
         if not left:
             return
-        words = {"adopt": "keep running", "wait": "are waited for", "cancel": "are cancelled"}[self.settings.orphans]
-        self._say(f"{len(left)} jobs without a controller {words}: {', '.join(job.id for job in left)}")
-        if self.settings.orphans == "cancel":
-            slurm_jobs.cancel(left)
+        treat(left, self.settings.orphans, self._say)
         if self.settings.orphans != "adopt":
             self._wait_while(lambda: self._jobs() != [])
 

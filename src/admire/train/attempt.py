@@ -13,9 +13,9 @@ from admire.distributed.ranks import Ranks
 from admire.errors import AdmireError, TrialError
 from admire.train import announce, checkpoints, model_folder
 from admire.train.arguments import steps_of
+from admire.train.assignment import Given, Order
 from admire.train.diary import Diary, Tally
 from admire.train.interruption import EXIT_CODE, Interruption
-from admire.train.order import Given, Order
 from admire.trials import storage
 from admire.trials.attempts import Attempts
 from admire.trials.identity import Spec

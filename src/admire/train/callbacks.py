@@ -15,9 +15,9 @@ from tqdm import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from admire.train import checkpoints
+from admire.train.assignment import Given
 from admire.train.diary import Tally
 from admire.train.interruption import Interruption
-from admire.train.order import Given
 from admire.trials.atomic_files import write_text
 
 SECONDS_BETWEEN_LINES = 10.0  # Progress is printed this rarely without a terminal, so that job logs stay short.

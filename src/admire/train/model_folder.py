@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from admire.campaign.layout import TrialLayout
-from admire.train.order import Given
+from admire.train.assignment import Given
 
 if TYPE_CHECKING:
     from transformers import Trainer

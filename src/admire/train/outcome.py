@@ -10,10 +10,10 @@ import psutil
 from transformers import PreTrainedModel
 
 from admire.train import announce, model_folder
+from admire.train.assignment import Given
 from admire.train.callbacks import logged_losses
 from admire.train.diary import Diary
 from admire.train.interruption import EXIT_CODE, Interruption
-from admire.train.order import Given
 from admire.train.trainer_run import Trained
 from admire.trials.records import TrainRecord, provenance, publish
 

@@ -14,10 +14,10 @@ from admire.campaign.validation_plan import ValidationPlan
 from admire.distributed.ranks import Ranks
 from admire.errors import StorageError, TrialError
 from admire.train import announce, queueing
+from admire.train.assignment import Order
 from admire.train.attempt import under_the_lease
 from admire.train.given_up import give_up
 from admire.train.interruption import EXIT_CODE
-from admire.train.order import Order
 from admire.train.several_processes import train_in_processes
 from admire.trials import slurm_jobs
 from admire.trials.attempts import Attempts

@@ -6,8 +6,8 @@ import sys
 
 from admire.distributed.torchrun import ProcessEndedError, start_processes
 from admire.errors import TrialError
+from admire.train.assignment import Order
 from admire.train.interruption import EXIT_CODE
-from admire.train.order import Order
 from admire.trials.records import read_training
 
 

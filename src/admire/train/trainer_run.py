@@ -16,11 +16,11 @@ from admire.data.tokenizers import check_tokenizer, load_tokenizer
 from admire.errors import TrialError
 from admire.train import announce
 from admire.train.arguments import training_arguments, warmup_steps
+from admire.train.assignment import Given
 from admire.train.callbacks import Checkpoints, Health, Progress, write_curve
 from admire.train.diary import Tally
 from admire.train.filling import fill
 from admire.train.interruption import Interruption
-from admire.train.order import Given
 from admire.train.stable_phase import StablePhase
 from admire.train.trainers import Built, Ingredients, build
 from admire.train.validation_callback import Validation, held_out_rows

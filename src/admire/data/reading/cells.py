@@ -9,7 +9,7 @@ import json
 import math
 from typing import Any
 
-from admire.data.reading.once import check_pairs_once
+from admire.data.reading.strict_json import check_pairs_once
 
 Moment = datetime.date | datetime.time  # This includes datetime, which is a subclass of date.
 

@@ -17,11 +17,11 @@ from admire.campaign.schema.sources import Source
 from admire.data.hub_cache import is_hub_name
 from admire.data.reading.asked import Asked, Row
 from admire.data.reading.lines import read_json, read_lines
-from admire.data.reading.names_once import check_names
 from admire.data.reading.opened import kind_of
 from admire.data.reading.parquet import read_parquet
 from admire.data.reading.paths import is_file, is_folder
 from admire.data.reading.patterns import check_file
+from admire.data.reading.repeated_names import check_names
 from admire.data.reading.texts import read_text_lines
 from admire.data.reading.within import HEADERS, check_headers, check_places
 from admire.errors import SourceError

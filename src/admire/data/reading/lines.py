@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from admire.data.reading.asked import Asked, Row
-from admire.data.reading.once import check_columns_once, decoded
 from admire.data.reading.opened import opened
+from admire.data.reading.strict_json import check_columns_once, decoded
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 

@@ -13,7 +13,7 @@ from admire.data.reading import folder, lines
 from admire.data.reading.asked import Asked, Row
 from admire.data.reading.beside import BESIDE, SYSTEM, TOOLS
 from admire.data.reading.cells import cell, matches
-from admire.data.reading.forms import conversation_of
+from admire.data.reading.conversation_forms import conversation_of
 from admire.data.reading.hub import read_hub
 from admire.data.reading.opened import kind_of
 from admire.data.reading.patterns import matched_files

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from admire.data.reading.once import decoded_once
+from admire.data.reading.strict_json import decoded_once
 from admire.data.reading.unusable import Unusable
 
 # Turns of the form {from, value} have these roles (ShareGPT's names); the values are those of chat templates.

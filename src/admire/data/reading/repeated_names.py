@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from admire.data.reading.asked import Asked
-from admire.data.reading.once import check_once, decoded
 from admire.data.reading.opened import kind_of, opened
+from admire.data.reading.strict_json import check_once, decoded
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from admire.campaign.schema.campaign import Campaign
 from admire.health.finding import Finding
-from admire.loop.schedule import final_step
+from admire.loop.lane_state import final_step
 from admire.trials import breaker
 from admire.trials.ledger import Ledger
 

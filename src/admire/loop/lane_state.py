@@ -11,6 +11,7 @@ from pathlib import Path
 
 from admire.campaign.layout import CampaignLayout, Layout, standing
 from admire.campaign.schema.campaign import Campaign
+from admire.loop.stop_rule import why_ended
 from admire.trials.decision_records import UpdateRecord, read_update
 
 
@@ -51,12 +52,7 @@ def read_lane(campaign: Campaign, number: int) -> Lane:
     if updated < 0 or updated < begun:
         return Lane(number, begun, updated, None)
     learnt = read_update(files.update(updated, number))
-    ended = None
-    if learnt.proposed == 0 and campaign.total <= learnt.budget:
-        ended = learnt.reason
-    elif (gain := learnt.gain_per_cost) is not None and gain < campaign.optimizer.stop_below:
-        ended = f"the largest expected gain per {campaign.budget.unit} ({gain:.2g}) is below optimizer.stop_below"
-    return Lane(number, begun, updated, ended)
+    return Lane(number, begun, updated, why_ended(campaign, learnt))
 
 
 def lanes(campaign: Campaign) -> list[Lane]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from admire.data.conversation import Conversation
 from admire.data.reading.beside import SYSTEM, TOOLS, check_beside, with_system
-from admire.data.reading.once import decoded_once
+from admire.data.reading.strict_json import decoded_once
 from admire.data.reading.turns import WANTED, as_json, is_plain, turn_of
 from admire.data.reading.unusable import Unusable
 

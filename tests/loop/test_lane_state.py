@@ -7,7 +7,7 @@ import pytest
 
 from admire.campaign.layout import Layout
 from admire.campaign.loading import load
-from admire.loop import schedule
+from admire.loop import lane_state
 
 TINY = Path(__file__).parents[1] / "workflow/tiny.yaml"
 
@@ -40,38 +40,38 @@ def learnt_of(campaign, step, lane, **found):
 
 
 def test_fresh_campaign_wants_its_horizon(campaign):
-    assert schedule.wanted(campaign, 3) == [(0, 0), (1, 0), (2, 0)]
-    assert schedule.wanted(with_budget(campaign, lanes=2), 2) == [(0, 0), (1, 0), (1, 1), (2, 1)]
-    assert schedule.final_step(campaign) is None
+    assert lane_state.wanted(campaign, 3) == [(0, 0), (1, 0), (2, 0)]
+    assert lane_state.wanted(with_budget(campaign, lanes=2), 2) == [(0, 0), (1, 0), (1, 1), (2, 1)]
+    assert lane_state.final_step(campaign) is None
 
 
 def test_first_steps_of_all_lanes_wait_for_the_initial_design(campaign):
-    assert schedule.predecessor(0, 0) is None
-    assert schedule.predecessor(1, 3) == (0, 0)
-    assert schedule.predecessor(5, 3) == (4, 3)
+    assert lane_state.predecessor(0, 0) is None
+    assert lane_state.predecessor(1, 3) == (0, 0)
+    assert lane_state.predecessor(5, 3) == (4, 3)
 
 
 def test_begun_step_stays_wanted_and_the_horizon_moves(campaign):
     write(campaign, 0, 0)
     write(campaign, 1, 0, learnt=False)
-    assert schedule.wanted(campaign, 2) == [(0, 0), (1, 0), (2, 0), (3, 0)]
+    assert lane_state.wanted(campaign, 2) == [(0, 0), (1, 0), (2, 0), (3, 0)]
 
 
 def test_spent_budget_ends_the_lane_and_a_raised_one_opens_it_again(campaign):
     write(campaign, 0, 0)
     write(campaign, 1, 0, proposed=0)
-    assert schedule.wanted(campaign, 5) == [(0, 0), (1, 0)]
-    assert schedule.final_step(campaign) == 1
+    assert lane_state.wanted(campaign, 5) == [(0, 0), (1, 0)]
+    assert lane_state.final_step(campaign) == 1
     richer = with_budget(campaign, total=campaign.total + 1)
-    assert schedule.wanted(richer, 1) == [(0, 0), (1, 0), (2, 0)]
-    assert schedule.final_step(richer) is None
+    assert lane_state.wanted(richer, 1) == [(0, 0), (1, 0), (2, 0)]
+    assert lane_state.final_step(richer) is None
 
 
 def test_early_stop_is_read_with_todays_threshold(campaign):
     write(campaign, 0, 0, gain=0.01)
     stricter = campaign.model_copy(update={"optimizer": campaign.optimizer.model_copy(update={"stop_below": 0.02})})
-    assert schedule.final_step(stricter) == 0
-    assert schedule.final_step(campaign) is None
+    assert lane_state.final_step(stricter) == 0
+    assert lane_state.final_step(campaign) is None
 
 
 def test_final_waits_for_every_lane(campaign):
@@ -80,16 +80,16 @@ def test_final_waits_for_every_lane(campaign):
     write(two, 1, 0, proposed=0)
     write(two, 1, 1)
     write(two, 2, 1, learnt=False)
-    assert schedule.final_step(two) is None
+    assert lane_state.final_step(two) is None
     files = Layout(Path(two.results)).campaign(two.name)
     value = learnt_of(two, 2, 1, proposed=0, gain_per_cost=None, seen=9)
     files.update(2, 1).write_text(json.dumps(value))
-    assert schedule.final_step(two) == 2
-    assert schedule.latest_update(two).step == 2
+    assert lane_state.final_step(two) == 2
+    assert lane_state.latest_update(two).step == 2
 
 
 def test_removed_lane_is_not_extended_but_what_it_began_is_finished(campaign):
     two = with_budget(campaign, lanes=2)
     write(two, 0, 0)
     write(two, 1, 1, learnt=False)
-    assert schedule.wanted(campaign, 1) == [(0, 0), (1, 0), (1, 1)]
+    assert lane_state.wanted(campaign, 1) == [(0, 0), (1, 0), (1, 1)]
