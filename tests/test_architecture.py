@@ -138,6 +138,8 @@ def test_the_workflow_knows_the_command_line_and_the_campaign():
                     "admire.errors",
                     "admire.loop.digest_owners",
                     "admire.loop.inputs",
+                    "admire.loop.job_arguments",
+                    "admire.loop.resources",
                     "admire.loop.runs",
                     "admire.loop.lane_state",
                     "admire.loop.targets",

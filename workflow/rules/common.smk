@@ -1,8 +1,8 @@
 """What this run knows, and adapters between Snakemake's wildcards and the package's functions, which hold all logic: what is
-wanted next (`admire.loop.targets`), what waits for what (`admire.loop.inputs`).
+wanted next (`admire.loop.targets`), what waits for what (`admire.loop.inputs`), what jobs ask for (`admire.loop.resources`) and
+are told (`admire.loop.job_arguments`).
 """
 
-import json
 import shlex
 import subprocess
 import sys
@@ -12,24 +12,21 @@ from pathlib import Path
 import yaml
 
 import admire.loop.inputs as inputs
+import admire.loop.job_arguments as job_arguments
 import admire.loop.lane_state as lane_state
 from admire.campaign import loading
-from admire.campaign.fidelity import fidelities, label
 from admire.campaign.layout import BASE, BENCHMARK, FINAL
-from admire.campaign.site import make_site, memory_mb
-from admire.campaign.validation_plan import validation_plan
+from admire.campaign.site import make_site
 from admire.cluster.stand_ins import StandIns
 from admire.errors import AdmireError
 from admire.loop.digest_owners import digest_owners
+from admire.loop.resources import ATTEMPTS, RETRIES, job_request
 from admire.loop.runs import known_runs
 from admire.loop.targets import Targets
 from admire.output.screen import sentence
-from admire.trials.attempts import LEGS, Attempts
+from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
-
-# Real tries at a training; one more only records that it failed. LEGS more may be stopped or taken back by its scheduler.
-ATTEMPTS = 3
 
 
 def admire(*arguments, campaign):
@@ -64,7 +61,7 @@ shell.prefix(f'export PATH="$PATH":{BESIDE}; '.replace("{", "{{").replace("}", "
 
 try:
     OWNERS = digest_owners(RUNS)
-    VALIDATIONS = {name: validation_plan(one) for name, one in RUNS.owners}
+    VALIDATIONS = job_arguments.validation_plans(RUNS)
 except AdmireError as error:  # a file that a digest is made of cannot be read
     sys.exit(sentence(str(error)))
 
@@ -89,17 +86,8 @@ wildcard_constraints:
 
 
 def config_arguments(campaign):
-    """How a job names a campaign to a subcommand; the configuration as this run merged it, or the base campaign's YAML. A list of words, as
-    every parameter of several words: each is quoted where a shell line is made of them.
-    """
-    if campaign in RUNS.lenders:
-        path, results = RUNS.lenders[campaign].file, CAMPAIGN.results
-        return ["--campaign", path, "--results", results]
-    return ["--campaign", LAYOUT.campaign(campaign).config]
-
-
-def model_of(wildcards):
-    return RUNS.model(wildcards.model, wildcards.digest)
+    """How a job names a campaign to a subcommand."""
+    return job_arguments.campaign_arguments(RUNS, campaign)
 
 
 def settled(waits):
@@ -131,22 +119,6 @@ def trial_of(wildcards):
     )
 
 
-def asking_campaign(wildcards):
-    """The campaign whose decisions wait for a training; a base model's is waited for by trainings that cannot do without it."""
-    return [] if RUNS.is_base(wildcards.digest) else config_arguments(CAMPAIGN.name)
-
-
-def resources_argument(wildcards):
-    """A model's resources as subcommands take them."""
-    return model_of(wildcards).resources.model_dump_json(exclude_defaults=True)
-
-
-def validation_argument(wildcards):
-    """What a training is told about validating; a base model's, what the campaign says that lends it."""
-    plan = VALIDATIONS[RUNS.trained_for(wildcards.model, wildcards.digest).name]
-    return ["--validation", plan.model_dump_json()] if plan else []
-
-
 def trial_folder(wildcards):
     return trial_of(wildcards).folder
 
@@ -156,20 +128,21 @@ def trial_share(wildcards):
 
 
 def trial_cost(wildcards):
-    """What it costs at most; going on with a shorter training costs less."""
-    share = wildcards.get("share", 1)
-    name = label(wildcards.model, share)
-    anew = {one.name: one.cost for one in fidelities(CAMPAIGN)}
-    cost = model_of(wildcards).cost if share == 1 else anew[name]
-    return f"{cost:g} {CAMPAIGN.budget.unit}"
+    model, digest = wildcards.model, wildcards.digest
+    return job_arguments.cost_at_most(RUNS, model, digest, trial_share(wildcards))
 
 
-def tries(wildcards, attempt):
-    """Which real try at the training this is: neither legs that ended with a checkpoint, as the scheduler asked, nor jobs that
-    were refused, never began or were taken back are any.
-    """
-    attempts = Attempts(trial_of(wildcards).attempts)
-    return max(min(attempt - attempts.legs, attempts.failures + 1), 1)
+def asking_campaign(wildcards):
+    return job_arguments.asking_campaign(RUNS, wildcards.digest)
+
+
+def resources_argument(wildcards):
+    return job_arguments.resources_argument(RUNS, wildcards.model, wildcards.digest)
+
+
+def validation_argument(wildcards):
+    model, digest = wildcards.model, wildcards.digest
+    return job_arguments.validation_arguments(RUNS, VALIDATIONS, model, digest)
 
 
 def grouped():
@@ -177,79 +150,24 @@ def grouped():
     return "train" in workflow.group_settings.overwrite_groups
 
 
-def asked(wildcards, attempt):
-    """What a model asks for while it is trained; the attempt that only records the failure asks for no GPU. In the training's
-    job an evaluation asks for the same when that is submitted; inside it nobody knows any more that it was grouped.
-    """
-    asks = model_of(wildcards).resources
-    if tries(wildcards, attempt) > ATTEMPTS:
-        return asks.model_copy(
-            update={"gpus": 0, "nodes": 1, "processes": 1, "minutes": 5}
-        )
-    if "suite" in wildcards.keys() and not grouped():
-        return asks.of_evaluation
-    return asks
+def request(wildcards, attempt):
+    """What the job of a training or an evaluation asks for at its next attempt."""
+    return job_request(
+        RUNS.model(wildcards.model, wildcards.digest).resources,
+        SITE,
+        Attempts(trial_of(wildcards).attempts),
+        attempt,
+        alone="suite" in wildcards.keys() and not grouped(),
+    )
 
 
-def asked_for(key):
+def requested(key):
     """One thing of these."""
-    return lambda wildcards, attempt: getattr(asked(wildcards, attempt), key)
-
-
-def threads_of_node(wildcards, attempt):
-    asks = asked(wildcards, attempt)
-    return asks.threads * asks.workers
-
-
-def all_gpus(wildcards, attempt):
-    asks = asked(wildcards, attempt)
-    return asks.gpus * asks.nodes
-
-
-def of_several_nodes(value):
-    """A resource that only jobs on several nodes have; `value` is made from the model's resources."""
-
-    def resource(wildcards, attempt):
-        asks = asked(wildcards, attempt)
-        return value(asks) if asks.nodes > 1 else None
-
-    return resource
-
-
-def gpus_of_each(asks):
-    kind = f":{SITE.gpu_type}" if SITE.gpu_type else ""
-    return f"gpu{kind}:{asks.gpus}" if asks.gpus else None
-
-
-def partition(wildcards, attempt):
-    """Trainings with GPUs run where the profile says that GPUs are; the attempt that records a failure needs none."""
-    return SITE.partition_of(asked(wildcards, attempt))
-
-
-def gpu_model(wildcards, attempt):
-    """The GPUs' type, when GPUs are asked for."""
-    return SITE.gpu_type if asked(wildcards, attempt).gpus else None
+    return lambda wildcards, attempt: getattr(request(wildcards, attempt), key)
 
 
 def slurm_extra(wildcards, attempt):
-    """A warning before the time limit, early enough to write a checkpoint, late enough to have trained; a requeued job's log
-    keeps what it held before; and nodes on which trainings break at once are left out.
-    """
-    lead = min(300, model_of(wildcards).resources.minutes * 60 // 5)
-    extra = f"--signal=TERM@{lead} --open-mode=append"
-    asks = asked(wildcards, attempt)
-    gpu = f"gpu:{SITE.gpu_type}" if SITE.gpu_type else "gpu"
-    bad = NODES.to_leave_out(
-        trial_of(wildcards),
-        partition(wildcards, attempt),
-        gpu if asks.gpus else None,
-        asks.nodes,
-    )
-    return f"{extra} --exclude={','.join(bad)}" if bad else extra
-
-
-def memory(wildcards):
-    return memory_mb(model_of(wildcards).resources)
+    return request(wildcards, attempt).slurm_extra(NODES, trial_of(wildcards))
 
 
 if workflow.is_main_process and workflow.output_settings.dryrun:

@@ -52,24 +52,24 @@ rule train:
     benchmark:
         TRIAL.logs / "train.tsv"
     # 0 inside a cluster job, or the Snakemake in the job would itself retry each of the attempts.
-    retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
+    retries: RETRIES if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
-    threads: threads_of_node
+    threads: requested("threads")
     resources:
-        gpu=all_gpus,
-        gpu_model=gpu_model,
-        nodes=asked_for("nodes"),
+        gpu=requested("gpus"),
+        gpu_model=requested("gpu_type"),
+        nodes=requested("nodes"),
         # One Slurm task per node; the executor plugin sets the number of tasks only for MPI jobs.
-        mpi=of_several_nodes(lambda asks: "srun"),
-        tasks=of_several_nodes(lambda asks: asks.nodes),
-        tasks_per_gpu=of_several_nodes(lambda asks: 0),
-        gres=of_several_nodes(gpus_of_each),
-        runtime=asked_for("minutes"),
-        mem_mb=memory,
-        slurm_partition=partition,
+        mpi=requested("mpi"),
+        tasks=requested("tasks"),
+        tasks_per_gpu=requested("tasks_per_gpu"),
+        gres=requested("gres"),
+        runtime=requested("minutes"),
+        mem_mb=requested("memory_mb"),
+        slurm_partition=requested("partition"),
         slurm_extra=slurm_extra,
-        attempt=tries,
+        attempt=requested("attempt"),
     params:
         folder=trial_folder,
         attempts=ATTEMPTS + 1,
@@ -100,22 +100,22 @@ rule evaluate:
     log:
         TRIAL.logs / "evaluate-{suite}-{digest8}.log",
     # As many retries as for a training; `admire evaluate` itself counts the attempts that broke and then records the failure.
-    retries: ATTEMPTS + LEGS if workflow.is_main_process else 0
+    retries: RETRIES if workflow.is_main_process else 0
     conda:
         "../../envs/admire.yaml"
-    threads: threads_of_node
+    threads: requested("threads")
     resources:
-        gpu=all_gpus,
-        gpu_model=gpu_model,
-        nodes=asked_for("nodes"),
+        gpu=requested("gpus"),
+        gpu_model=requested("gpu_type"),
+        nodes=requested("nodes"),
         # When grouped, the training and its evaluations are one job, so both request the same.
-        mpi=of_several_nodes(lambda asks: "srun"),
-        tasks=of_several_nodes(lambda asks: asks.nodes),
-        tasks_per_gpu=of_several_nodes(lambda asks: 0),
-        gres=of_several_nodes(gpus_of_each),
-        runtime=asked_for("minutes"),
-        mem_mb=memory,
-        slurm_partition=partition,
+        mpi=requested("mpi"),
+        tasks=requested("tasks"),
+        tasks_per_gpu=requested("tasks_per_gpu"),
+        gres=requested("gres"),
+        runtime=requested("minutes"),
+        mem_mb=requested("memory_mb"),
+        slurm_partition=requested("partition"),
         slurm_extra=slurm_extra,
         # Grouped evaluations run one after another; otherwise the job would request GPUs for all of them at once.
         evaluations=1,

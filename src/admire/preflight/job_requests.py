@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from admire.campaign.schema.campaign import Campaign
 from admire.campaign.schema.resources import Resources
 from admire.campaign.site import Site, memory_mb
-
-RECORDING_MINUTES = 5  # After the last attempt, one more job records the failure; it needs no more time than this.
+from admire.loop.resources import RECORDING_MINUTES
 
 
 @dataclass(frozen=True)
