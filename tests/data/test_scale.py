@@ -78,7 +78,7 @@ def killed(path, value, write=shards.write_json):
         os.kill(os.getpid(), signal.SIGKILL)
 shards.SHARD_TOKENS, shards.write_json = 5000, killed
 if __name__ == "__main__":
-    sources.prepare_source(load(path), "mine", workers)
+    prepared_source.prepare_source(load(path), "mine", workers)
 """
 
 

@@ -68,7 +68,7 @@ def test_the_same_evidence_gives_the_same_trials_and_none_that_is_pending(world,
     seen, _ = played(name)
     seen = replace(
         seen,
-        **{key: getattr(seen, key)[:4] for key in ("X", "fidelity", "Y", "stderr", "cost", "replicate", "learned")},
+        **{key: getattr(seen, key)[:4] for key in ("X", "size", "Y", "stderr", "cost", "replicate", "learned")},
     )
 
     def wanted(pending):
