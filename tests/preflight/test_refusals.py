@@ -165,7 +165,7 @@ def test_refuses_more_conversations_than_the_files_can_hold(tmp_path, suffix):
     check_sources(campaign, "mine.yaml")
     raw["mixture"] |= {"rows": 1_000_000_000, "max_epochs": 2}
     with pytest.raises(
-        ConfigError, match=r"mixture\.rows: the sources' caps sum to 0\.000, .*the sizes of the files tell"
+        ConfigError, match=r"mixture\.rows: the sources' caps sum to 0\.000, .*known from the sizes of the files"
     ):
         check_sources(parse(raw, "mine.yaml"), "mine.yaml")
 
