@@ -81,6 +81,8 @@ def check_whole(path: str | Path, fix: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # The warning about unused tensors is given when the weights are loaded.
             load_whole(path, fix, device_map="meta")
+    # The library's own code for an architecture may need values or a package where there are only shapes, and each fails in its
+    # own way. That says nothing about the weights: the caller prints that they are not checked, and `load_whole` checks them later.
     except (RuntimeError, NotImplementedError, KeyError, AttributeError, TypeError, ImportError) as error:
         raise NotCheckedError(" ".join(str(error).split())[:200]) from None
     finally:

@@ -15,7 +15,7 @@ from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.data.hub_cache import is_hub_name
-from admire.data.reading.within import check_headers
+from admire.data.reading.within import check_headers, leads_out
 from admire.errors import ConfigError, SourceError
 from admire.evaluate.task_checks import data_files
 
@@ -42,8 +42,7 @@ def check_data(suite: Benchmarks) -> None:
                 )
         for key, named, paths in _named(leaf, where):
             for path in paths:
-                real = Path(os.path.realpath(path))
-                if not any(real.is_relative_to(place) for place in allowed):
+                if (real := leads_out(Path(path), allowed)) is not None:
                     raise ConfigError(
                         f"{where}: its {key} names {named}, which leads out of {suite.include_path}, to {real}; put a copy there, "
                         f"or say reads: [{real}] in the suite if its prompts may hold that"

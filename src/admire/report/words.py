@@ -52,15 +52,25 @@ def accuracy_in_words(campaign: Campaign, accuracy: dict[str, float]) -> str:
     """The model's cross-validated accuracy, or a note that it is unknown."""
     if not accuracy:
         return "unknown: too few trials for a cross-validation"
-    where = fidelities(campaign)[int(accuracy["size"])].name if "size" in accuracy else campaign.target.name
-    parts = []
+    n, where = accuracy["n"], accuracy_size(campaign, accuracy)
+    return f"{', '.join(accuracy_figures(accuracy))} ({n:.0f} trials of {where}, each predicted from all others)"
+
+
+def accuracy_size(campaign: Campaign, accuracy: dict[str, float]) -> str:
+    """The size at which the accuracy was measured."""
+    return fidelities(campaign)[int(accuracy["size"])].name if "size" in accuracy else campaign.target.name
+
+
+def accuracy_figures(accuracy: dict[str, float]) -> list[str]:
+    """Each known figure of a cross-validated accuracy, with its name."""
+    figures = []
     if "r2" in accuracy:
-        parts.append(f"R² {accuracy['r2']:.2f}")
+        figures.append(f"R² {accuracy['r2']:.2f}")
     if "spearman" in accuracy:
-        parts.append(f"rank correlation {accuracy['spearman']:.2f}")
+        figures.append(f"rank correlation {accuracy['spearman']:.2f}")
     if "coverage90" in accuracy:
-        parts.append(f"{100 * accuracy['coverage90']:.0f} % inside their 90 % interval")
-    return f"{', '.join(parts)} ({accuracy['n']:.0f} trials of {where}, each predicted from all others)"
+        figures.append(f"{100 * accuracy['coverage90']:.0f} % inside their 90 % interval")
+    return figures
 
 
 def trust_in_words(campaign: Campaign, trust: float) -> str:

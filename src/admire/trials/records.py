@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +26,8 @@ from admire.campaign.layout import kept, standing
 from admire.errors import TrialError
 from admire.output.credentials import masked_value
 from admire.trials.atomic_files import read_json, write_json
+
+Kind = TypeVar("Kind", bound="Record")
 
 # These variables point git at another repository than that of the folder it is given (`git rev-parse --local-env-vars`).
 ELSEWHERE = {
@@ -229,10 +231,7 @@ def finished_training(path: Path) -> TrainRecord:
     Raises:
         TrialError: if there is none.
     """
-    record = read_training(path)
-    if record is None:
-        raise TrialError(f"{path}: there is no record of this training; run `admire train` for its trial")
-    return record
+    return _required(read_training(path), path, "training", "admire train")
 
 
 def read_evaluation(path: Path) -> EvaluationRecord | None:
@@ -247,9 +246,12 @@ def finished_evaluation(path: Path) -> EvaluationRecord:
     Raises:
         TrialError: if there is none.
     """
-    record = read_evaluation(path)
+    return _required(read_evaluation(path), path, "evaluation", "admire evaluate")
+
+
+def _required(record: Kind | None, path: Path, kind: str, command: str) -> Kind:
     if record is None:
-        raise TrialError(f"{path}: there is no record of this evaluation; run `admire evaluate` for its trial")
+        raise TrialError(f"{path}: there is no record of this {kind}; run `{command}` for its trial")
     return record
 
 

@@ -7,7 +7,7 @@ because the user chose them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +49,17 @@ def check_places(paths: list[Path], root: Path, key: str) -> None:
     """
     places = list(_places(root))
     for path in paths:
-        real = Path(os.path.realpath(path))
-        if not any(real.is_relative_to(place) for place in places):
+        if (real := leads_out(path, places)) is not None:
             raise SourceError(
                 f"{path}: this leads out of the dataset's folder, to {real}; put a copy in its place, or name the files that you "
                 f"mean in {key}.files"
             )
+
+
+def leads_out(path: Path, places: Collection[Path]) -> Path | None:
+    """The true place of a path, links followed, if it lies in none of `places`; else None."""
+    real = Path(os.path.realpath(path))
+    return None if any(real.is_relative_to(place) for place in places) else real
 
 
 def _places(root: Path) -> Iterator[Path]:

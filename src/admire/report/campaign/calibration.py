@@ -9,7 +9,7 @@ import numpy as np
 
 from admire.optimize.diagnostics import Z90, accuracy, loo_predictions
 from admire.optimize.surrogates.model_average import ModelAverage
-from admire.report import style
+from admire.report import style, words
 from admire.report.campaign.results import CampaignResults
 
 TITLE = "Predicted against observed (cross-validated)"
@@ -59,13 +59,5 @@ def _words(results: CampaignResults) -> list[str]:
     found = accuracy(results.problem, results.seen, surrogate) if surrogate is not None else {}
     if not found:
         return []
-    names = results.problem.fidelities.names
-    where = names[int(found["size"])] if "size" in found else results.campaign.target.name
-    lines = [f"{found['n']:.0f} trials of {where}, each left out:"]
-    if "r2" in found:
-        lines.append(f"R² {found['r2']:.2f}")
-    if "spearman" in found:
-        lines.append(f"rank correlation {found['spearman']:.2f}")
-    if "coverage90" in found:
-        lines.append(f"{found['coverage90']:.0%} inside their interval")
-    return lines
+    where = words.accuracy_size(results.campaign, found)
+    return [f"{found['n']:.0f} trials of {where}, each left out:", *words.accuracy_figures(found)]
