@@ -11,8 +11,8 @@ import admire
 from admire.replay.deciding_code import _own_code, content_digest, deciding_files, imported_files
 
 CODE = Path(admire.__file__).parent
-# Loaded to name a table's methods and to read it; what they give to a run is in its key, or in its files.
-BESIDE = {"optimize/registry.py", "output/spreadsheet.py", "replay/cells.py", "replay/long_form.py"}
+# Loaded to find old module names, to name a table's methods and to read it; what they give to a run is in its key, or in its files.
+BESIDE = {"earlier_names.py", "optimize/registry.py", "output/spreadsheet.py", "replay/cells.py", "replay/long_form.py"}
 
 PLAY = """
 import sys
