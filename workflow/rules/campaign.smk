@@ -18,7 +18,7 @@ checkpoint propose:
     params:
         campaign=lambda wildcards: config_arguments(wildcards.campaign),
     message:
-        "{wildcards.campaign}: step {wildcards.step}, lane {wildcards.lane}: what next?"
+        "{wildcards.campaign}: step {wildcards.step}, lane {wildcards.lane}: decide the next trials"
     shell:
         "admire propose step_{wildcards.step:q}/lane_{wildcards.lane:q} {params.campaign:q} 2> {log:q}"
 
@@ -35,7 +35,7 @@ checkpoint update:
     params:
         campaign=lambda wildcards: config_arguments(wildcards.campaign),
     message:
-        "{wildcards.campaign}: step {wildcards.step}, lane {wildcards.lane}: what was learnt?"
+        "{wildcards.campaign}: step {wildcards.step}, lane {wildcards.lane}: refit, and recommend"
     shell:
         "admire update step_{wildcards.step:q}/lane_{wildcards.lane:q} {params.campaign:q} 2> {log:q}"
 
@@ -52,7 +52,7 @@ checkpoint propose_base:
     params:
         campaign=lambda wildcards: config_arguments(wildcards.campaign),
     message:
-        "{wildcards.campaign}: which base models?"
+        "{wildcards.campaign}: decide the base models"
     shell:
         "admire propose base {params.campaign:q} 2> {log:q}"
 

@@ -121,7 +121,7 @@ def _how(problem: Problem, seen: Observations, found: dict[str, float], trust: f
     scored = seen.size[np.isfinite(problem.objective(seen.Y))]
     counts = ", ".join(f"{(scored == s).sum()} at {names[s]}" for s in range(len(names)) if (scored == s).any())
     target = names[problem.fidelities.target]
-    text = f"highest posterior mean at {target} of a Gaussian process a metric ({counts or 'no whole score'})"
+    text = f"highest posterior mean at {target} of one Gaussian process per metric ({counts or 'no whole score'})"
     if problem.fidelities.target not in scored:
         text += f"; no trial at {target} yet, so the level there is extrapolated"
     if trust is not None and trust < 0.5:
