@@ -174,6 +174,10 @@ def test_a_verb_starts_light(subcommand):
     assert loaded_after(code) == []
 
 
+def test_the_checks_at_every_start_of_a_run_load_nothing_heavy():
+    assert loaded_after("import admire.preflight.check, admire.health.check") == []
+
+
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS + RULE_SUBCOMMANDS)
 def test_a_verb_is_one_file(subcommand):
     tree = ast.parse((PACKAGE / "cli" / f"{subcommand.replace('-', '_')}.py").read_text(encoding="utf-8"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
-
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from typing import TYPE_CHECKING, Any
 
 from admire.errors import TrialError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MOST_NAMES = 3  # A refusal names so many tensors, so that it stays one sentence.
 
@@ -31,6 +32,8 @@ def load_whole(path: str | Path, fix: str, **settings: Any) -> PreTrainedModel:
     Raises:
         TrialError: if the architecture has tensors that the files lack or hold in another shape.
     """
+    from transformers import AutoModelForCausalLM  # Takes seconds, and most checks of a campaign do without it.
+
     loaded: Any = AutoModelForCausalLM.from_pretrained(  # The library's types do not include `output_loading_info`.
         path,
         use_safetensors=True,
