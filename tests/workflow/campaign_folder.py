@@ -41,7 +41,9 @@ class CampaignFolder:
 
     def admire(self, *arguments, before=(), expect=0):
         """A subcommand, with whatever stands `before` it."""
-        return self._called([*before, sys.executable, "-m", "admire.cli.main", *map(str, arguments)], expect)
+        quick = self.subcommands and not before
+        called = [str(self.subcommands / "admire")] if quick else [*before, sys.executable, "-m", "admire.cli.main"]
+        return self._called([*called, *map(str, arguments)], expect)
 
     def _called(self, command, expect):
         done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, env=self.environment())

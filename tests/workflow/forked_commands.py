@@ -6,6 +6,7 @@ subcommands or for those that may be signalled.
 """
 
 import contextlib
+import gc
 import json
 import multiprocessing
 import os
@@ -49,6 +50,7 @@ class Subcommand(socketserver.BaseRequestHandler):
         said, terminal, _, _ = socket.recv_fds(self.request, 1 << 20, 3)
         for number, stream in enumerate(terminal):
             os.dup2(stream, number)
+        sys.stdin = os.fdopen(0, closefd=False)  # multiprocessing gave this process one that is empty
         folder, mask, environment, arguments = json.loads(said)
         os.chdir(folder)
         os.umask(mask)
@@ -118,4 +120,5 @@ def _serve(address, answer, prepare):
     for name in OFFLINE:  # read when libraries are imported
         os.environ.setdefault(name, "1")
     prepare()
+    gc.freeze()  # A collection in a fork would touch, and so copy, all that was imported.
     Ready(address, answer).serve_forever()

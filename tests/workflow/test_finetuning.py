@@ -13,7 +13,7 @@ CONTEXT = 256  # tokens: of fewer, prompts would leave none to the answer
 
 
 @pytest.fixture(scope="module")
-def finetuned(tmp_path_factory):
+def finetuned(tmp_path_factory, subcommands):
     campaign = {
         "name": "tiny-sft",
         "sources": {
@@ -57,7 +57,7 @@ def finetuned(tmp_path_factory):
         path.write_text(yaml.safe_dump(campaign, sort_keys=False))
         return bench.snakemake(configs=(path,))
 
-    return finished_once(tmp_path_factory, "finetuned", run)
+    return finished_once(tmp_path_factory, "finetuned", run, subcommands)
 
 
 def test_base_is_trained_outside_the_budget(finetuned):

@@ -3,7 +3,9 @@ wanted next (`admire.loop.targets`), what waits for what (`admire.loop.inputs`),
 are told (`admire.loop.job_arguments`).
 """
 
+import os
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,11 +31,16 @@ from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
 
 
+# Where `admire` is found without an activated environment: beside the Python that runs this.
+BESIDE = str(Path(sys.executable).parent)
+
+
 def admire(*arguments, campaign):
     """Run a subcommand on a campaign's merged configuration; what it refuses ends the workflow with its sentence."""
     text = yaml.safe_dump(campaign.model_dump(mode="json"), sort_keys=False)
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), BESIDE])
     done = subprocess.run(
-        [sys.executable, "-m", "admire.cli.main", *arguments, "-"],
+        [shutil.which("admire", path=path) or "admire", *arguments, "-"],
         input=text,
         text=True,
         stdout=subprocess.PIPE,  # what it refuses, and what takes long, it says itself at once
@@ -55,9 +62,8 @@ try:
 except AdmireError as error:
     sys.exit(sentence(str(error)))
 
-# Rules call `admire`; without an activated environment it is found beside the Python that runs this.
-BESIDE = shlex.quote(str(Path(sys.executable).parent))
-shell.prefix(f'export PATH="$PATH":{BESIDE}; '.replace("{", "{{").replace("}", "}}"))
+beside = shlex.quote(BESIDE)
+shell.prefix(f'export PATH="$PATH":{beside}; '.replace("{", "{{").replace("}", "}}"))
 
 try:
     OWNERS = digest_owners(RUNS)
