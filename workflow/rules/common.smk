@@ -30,7 +30,6 @@ from admire.trials.attempts import Attempts
 from admire.trials.lease import Lease
 from admire.trials.nodes import Nodes
 
-
 # Where `admire` is found without an activated environment: beside the Python that runs this.
 BESIDE = str(Path(sys.executable).parent)
 
