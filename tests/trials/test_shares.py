@@ -21,6 +21,7 @@ from admire.trials.atomic_files import read_json, write_json
 from admire.trials.identity import make_spec
 from admire.trials.ledger import Ledger
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, publish
+from admire.trials.results_table import write_results_table
 
 LOSSES = (1.0, 2.0, 3.0)  # of three mixtures; the first is among the best third
 
@@ -74,7 +75,7 @@ def test_table_and_plan_have_a_row_a_share(tmp_path: Path) -> None:
     campaign = stopping(tmp_path / "results")
     begun(campaign)
     decide(campaign, "step_0001/lane_0")
-    rows = list(csv.DictReader(Ledger.read(campaign).write_table().open()))
+    rows = list(csv.DictReader(write_results_table(Ledger.read(campaign)).open()))
     assert [(row["share"], row["state"]) for row in rows] == [("0.25", "done")] * 3 + [("0.5", "proposed")]
     text = render(make_plan(campaign))
     quarter, half, whole = (
@@ -93,7 +94,7 @@ def test_a_campaign_of_whole_trainings_says_nothing_of_shares(tmp_path: Path) ->
     )  # as it was written before there were shares
     ledger = Ledger.read(campaign)
     assert [(trial.name, trial.fidelity, trial.share) for trial in ledger.trials] == [(spec.digest, "S", 1.0)]
-    assert "share" not in ledger.write_table().read_text().splitlines()[0]
+    assert "share" not in write_results_table(ledger).read_text().splitlines()[0]
     assert "%" not in render(make_plan(campaign)).partition("further trials")[0]
 
 

@@ -24,10 +24,11 @@ def run(args: argparse.Namespace) -> int:
     from admire.report.campaign import page, recommendation
     from admire.report.campaign.results import CampaignResults
     from admire.trials.ledger import Ledger, locked
+    from admire.trials.results_table import write_results_table
 
     # The last update wrote results.csv before the target's final training, so the table is written once more.
     with locked(Layout(Path(campaign.results)).campaign(campaign.name)):
-        Ledger.read(campaign).write_table()
+        write_results_table(Ledger.read(campaign))
     results = CampaignResults.read(campaign)
     print(f"recommendation: {recommendation.write(results)}")
     print(f"report: {page.write(results)}")

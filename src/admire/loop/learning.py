@@ -19,6 +19,7 @@ from admire.trials import breaker, waiting
 from admire.trials.atomic_files import write_json
 from admire.trials.decision_records import ObservedBest, RecommendationRecord, UpdateRecord, read_proposal, read_update
 from admire.trials.ledger import Ledger, locked, objective
+from admire.trials.results_table import write_results_table
 
 
 def learn(campaign: Campaign, step: int, lane: int) -> Path:
@@ -39,7 +40,7 @@ def learn(campaign: Campaign, step: int, lane: int) -> Path:
     proposal = read_proposal(decision)
     with locked(layout):
         ledger = Ledger.read(campaign)
-        ledger.write_table()
+        write_results_table(ledger)
     breaker.check(campaign, ledger)
     waiting.release(ledger, str(path.parent.relative_to(layout.folder)))
     before = read_update(kept(path)).evidence if kept(path).is_file() else None

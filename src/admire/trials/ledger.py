@@ -11,7 +11,7 @@ import fcntl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,9 +19,8 @@ from admire.campaign.fidelity import label
 from admire.campaign.layout import BASE, FINAL, CampaignLayout, Layout, TrialLayout
 from admire.campaign.recipes import suite_digest
 from admire.campaign.schema.campaign import Campaign
-from admire.output.spreadsheet import csv_text
 from admire.space import money
-from admire.trials.atomic_files import open_state, write_text
+from admire.trials.atomic_files import open_state
 from admire.trials.decision_records import DecidedTrial, read_proposal
 from admire.trials.identity import Spec
 from admire.trials.records import EvaluationRecord, Score, TrainRecord, read_evaluation, read_training
@@ -118,66 +117,6 @@ class Ledger:
     def spent(self) -> float:
         """Nominal cost of the trials whose training has ended."""
         return money.total(trial.cost for trial in self.trials if trial.record is not None)
-
-    def write_table(self) -> Path:
-        """Write the whole `results.csv`: one row per trial in any state, with all metrics and the provenance.
-
-        The caller must hold the lock (`locked`). Returns the path of the table.
-        """
-        campaign = self.campaign
-        early = ["share"] if len(campaign.fidelity.steps) > 1 else []
-        columns = ["digest", "decision", "model", *early, "replicate", "state", "reason", "cost", "objective"]
-        columns += [f"weight:{name}" for name in campaign.sources]
-        columns += [f"rows:{name}" for name in campaign.sources]
-        columns += [f"{kind}:{metric}" for metric in campaign.metrics for kind in ("metric", "stderr")]
-        columns += [
-            "predicted_mean",
-            "predicted_sd",
-            "acquisition",
-            "steps",
-            "tokens",
-            "seconds",
-            "cpu_seconds",
-            "attempts",
-        ]
-        columns += ["seed", "host", "commit", "torch", "transformers", "folder"]
-        path = Layout(Path(campaign.results)).campaign(campaign.name).table
-        write_text(path, csv_text(columns, map(self._row, self.trials)))
-        return path
-
-    def _row(self, trial: Trial) -> dict[str, Any]:
-        names = tuple(self.campaign.sources)
-        counts = trial.spec.counts(names)
-        value = objective(self.campaign, trial.scores)
-        row: dict[str, Any] = {
-            "digest": trial.spec.digest,
-            "decision": trial.decision,
-            "model": trial.model,
-            "share": trial.share,
-            "replicate": trial.spec.decides["replicate"],
-            "state": trial.state,
-            "reason": trial.reason or "",
-            "cost": trial.cost,
-            "objective": "" if value is None else value,
-            "seed": trial.spec.seed,
-            "folder": str(trial.files(self.campaign.results).folder),
-            "predicted_mean": trial.predicted.get("mean", ""),
-            "predicted_sd": trial.predicted.get("sd", ""),
-            "acquisition": trial.predicted.get("acquisition", ""),
-        }
-        row |= {f"weight:{name}": weight for name, weight in zip(names, trial.weights, strict=True)}
-        row |= {f"rows:{name}": count for name, count in zip(names, counts, strict=True)}
-        for metric, score in trial.scores.items():
-            row[f"metric:{metric}"] = score.value
-            row[f"stderr:{metric}"] = "" if score.stderr is None else score.stderr
-        if trial.record is not None:
-            versions = trial.record.provenance.get("versions", {})
-            row |= trial.record.model_dump(
-                include={"steps", "tokens", "seconds", "cpu_seconds", "attempts"}, exclude_none=True
-            )
-            row |= {key: trial.record.provenance.get(key) for key in ("host", "commit")}
-            row |= {key: versions.get(key) for key in ("torch", "transformers")}
-        return row
 
 
 def rows(campaign: Campaign) -> Iterator[Trial]:
