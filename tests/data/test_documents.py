@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,6 +12,8 @@ from small_campaign import talks, texts, write_jsonl
 from admire.campaign.schema.sources import Source
 from admire.data.corpora import CORPORA
 from admire.data.documents import documents, inspect, local_files
+from admire.data.reading.decompression import COMPRESSIONS
+from admire.data.reading.formats import READERS
 from admire.errors import SourceError
 
 
@@ -130,6 +133,13 @@ def test_missing_files_and_datasets_are_refused_in_a_sentence(tmp_path, monkeypa
         read(dataset=str(tmp_path), split="dev")
     with pytest.raises(SourceError, match=r"no column 'body'; set sources\.mine\.column to one of text"):
         read(dataset=str(tmp_path), column="body")
+
+
+def test_the_refusal_of_an_unknown_format_names_all_that_are_read(tmp_path):
+    (tmp_path / "a.csv").write_text("a,b")
+    with pytest.raises(SourceError) as refused:
+        local_files("mine", Source(files=str(tmp_path / "a.csv")))
+    assert {*READERS, *COMPRESSIONS} <= set(re.findall(r"\.[a-z0-9]+", str(refused.value)))
 
 
 def test_a_missing_parquet_column_is_refused_in_a_sentence(tmp_path):

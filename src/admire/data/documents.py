@@ -12,7 +12,8 @@ from admire.data.corpora import corpus
 from admire.data.left_out import LeftOut
 from admire.data.reading import folder
 from admire.data.reading.asked import Asked
-from admire.data.reading.opened import kind_of, opened
+from admire.data.reading.decompression import opened
+from admire.data.reading.formats import kind_of
 from admire.data.reading.origin import Read, rows_of, wanted
 from admire.data.reading.patterns import matched_files
 from admire.errors import SourceError

@@ -16,23 +16,13 @@ from typing import Any
 from admire.campaign.schema.sources import Source
 from admire.data.hub_cache import is_hub_name
 from admire.data.reading.asked import Asked, Row
-from admire.data.reading.lines import read_json, read_lines
-from admire.data.reading.opened import kind_of
-from admire.data.reading.parquet import read_parquet
+from admire.data.reading.formats import READERS_IN_FOLDER, kind_of
 from admire.data.reading.paths import is_file, is_folder
 from admire.data.reading.patterns import check_file
 from admire.data.reading.repeated_names import check_names
-from admire.data.reading.texts import read_text_lines
 from admire.data.reading.within import HEADERS, check_headers, check_places
 from admire.errors import SourceError
 
-READERS = {
-    ".jsonl": read_lines,
-    ".ndjson": read_lines,
-    ".json": read_json,
-    ".parquet": read_parquet,
-    ".txt": read_text_lines,
-}
 # A folder's README can set these options of `datasets`. Our readers only support the values given here.
 ORDINARY: dict[str, dict[str, Any]] = {
     "json": {"field": None, "encoding": "utf-8", "encoding_errors": None},
@@ -166,7 +156,7 @@ def read_folder(found: Folder, asked: Asked) -> Generator[Row, None, None]:
         yield from _streamed(asked)
         return
     for path in found.files:
-        yield from READERS[str(kind_of(path))](path, asked)
+        yield from READERS_IN_FOLDER[str(kind_of(path))](path, asked)
 
 
 def cannot_be_loaded(source: Source, key: str, error: Exception | str) -> SourceError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from admire.data.reading.asked import Asked, Row
-from admire.data.reading.opened import opened
+from admire.data.reading.decompression import opened
 from admire.data.reading.strict_json import check_columns_once, decoded
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError

@@ -14,14 +14,11 @@ from admire.data.reading.asked import Asked, Row
 from admire.data.reading.beside import BESIDE, SYSTEM, TOOLS
 from admire.data.reading.cells import cell, matches
 from admire.data.reading.conversation_forms import conversation_of
+from admire.data.reading.formats import READERS, kind_of
 from admire.data.reading.hub import read_hub
-from admire.data.reading.opened import kind_of
 from admire.data.reading.patterns import matched_files
-from admire.data.reading.texts import read_document
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
-
-READERS = folder.READERS | {".txt": read_document}
 
 
 class Read(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admire.data.reading.asked import Asked, Row
-from admire.data.reading.opened import reading
+from admire.data.reading.decompression import reading
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 

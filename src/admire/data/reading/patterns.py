@@ -6,7 +6,7 @@ import glob
 import os
 from pathlib import Path
 
-from admire.data.reading.opened import kind_of
+from admire.data.reading.formats import SUPPORTED, kind_of
 from admire.data.reading.paths import is_file, is_folder
 from admire.errors import SourceError
 
@@ -44,10 +44,7 @@ def check_file(path: Path, key: str) -> None:
         SourceError: if so; the message has the fix.
     """
     if kind_of(path) is None:
-        raise SourceError(
-            f"{path}: {key} takes .jsonl, .parquet, .txt files, also .ndjson and .json, and text compressed as .gz, .bz2, .xz or "
-            ".zst; convert it or narrow the pattern"
-        )
+        raise SourceError(f"{path}: {key} takes {SUPPORTED}; convert it or narrow the pattern")
     if path.stat().st_size == 0:
         raise SourceError(f"{path}: the file is empty; fill it or take it out of {key}")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from admire.data.reading.asked import Asked
-from admire.data.reading.opened import kind_of, opened
+from admire.data.reading.decompression import opened
+from admire.data.reading.formats import JSON, kind_of
 from admire.data.reading.strict_json import check_once, decoded
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 
-JSON = (".jsonl", ".ndjson", ".json")
 # Of the settings for pandas, these decide how the header of a table is read.
 LAYOUT = (
     "sep",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from admire.data.reading import lines
 from admire.data.reading.asked import Asked, Row
-from admire.data.reading.opened import opened
+from admire.data.reading.decompression import opened
 from admire.data.reading.unusable import Unusable
 
 NULS = 0.3  # A larger fraction of NUL characters means two bytes per character, which is UTF-16 without a mark.

@@ -16,9 +16,6 @@ from typing import Any
 from admire.errors import SourceError
 
 BLOCK_BYTES = 1 << 16
-STREAMS = {".bz2": bz2.BZ2Decompressor, ".xz": lzma.LZMADecompressor}
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".txt")
 POINTER = b"version https://git-lfs.github.com/spec/"
 # The longer marks come first, because the mark of UTF-16 LE is the beginning of that of UTF-32 LE.
 WIDE = {
@@ -27,15 +24,6 @@ WIDE = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-
-
-def kind_of(path: Path) -> str | None:
-    """The suffix that decides how a file is read, without that of a compression; None if no reader supports it."""
-    suffix = path.suffix.lower()
-    if suffix in COMPRESSED:
-        inner = path.with_suffix("").suffix.lower()
-        return inner if inner in SUFFIXES and inner != ".parquet" else None
-    return suffix if suffix in SUFFIXES else None
 
 
 @contextlib.contextmanager
@@ -78,14 +66,29 @@ def opened(path: Path, key: str) -> Iterator[io.BufferedReader]:
 
 
 def _decompressed(path: Path) -> contextlib.AbstractContextManager[Any]:
-    suffix = path.suffix.lower()
-    if suffix == ".zst":
-        import pyarrow as pa
+    return COMPRESSIONS.get(path.suffix.lower(), _uncompressed)(path)
 
-        return pa.input_stream(str(path), compression="zstd")
-    if suffix in STREAMS:
-        return io.BufferedReader(_Streams(path, STREAMS[suffix]))
-    return gzip.open(path, "rb") if suffix == ".gz" else open(path, "rb")
+
+def _uncompressed(path: Path) -> contextlib.AbstractContextManager[Any]:
+    return path.open("rb")
+
+
+def _gzip(path: Path) -> contextlib.AbstractContextManager[Any]:
+    return gzip.open(path, "rb")
+
+
+def _bz2(path: Path) -> contextlib.AbstractContextManager[Any]:
+    return io.BufferedReader(_Streams(path, bz2.BZ2Decompressor))
+
+
+def _xz(path: Path) -> contextlib.AbstractContextManager[Any]:
+    return io.BufferedReader(_Streams(path, lzma.LZMADecompressor))
+
+
+def _zstd(path: Path) -> contextlib.AbstractContextManager[Any]:
+    import pyarrow as pa
+
+    return pa.input_stream(str(path), compression="zstd")
 
 
 class _Streams(io.RawIOBase):
@@ -131,3 +134,12 @@ class _Streams(io.RawIOBase):
         """Close the file."""
         self._file.close()
         super().close()
+
+
+COMPRESSIONS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Any]]] = {
+    ".gz": _gzip,
+    ".bz2": _bz2,
+    ".xz": _xz,
+    ".zst": _zstd,
+}
+"""Suffix of a compression -> the function that opens such a file as a stream of its decompressed bytes."""
