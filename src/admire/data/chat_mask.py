@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from admire.data.chat_template import ChatTemplate, Rendered
+from admire.data.content_check import Span, places
 from admire.data.conversation import Conversation
 from admire.data.left_out import LeftOut
-from admire.data.said import Span, places
 
 if TYPE_CHECKING:
     from tokenizers import Encoding

@@ -8,10 +8,10 @@ import numpy as np
 
 from admire.data.chat_mask import assistant_mask, tokens_between, whole_mask
 from admire.data.chat_template import PLAIN, ChatTemplate, Rendered
+from admire.data.content_check import ContentCheck
 from admire.data.control_tokens import ControlTokens
 from admire.data.conversation import Conversation
 from admire.data.left_out import LeftOut
-from admire.data.said import Said
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -48,7 +48,7 @@ class Chats:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, loss_on: str) -> None:
         self._tokenizer, self._loss_on = tokenizer, loss_on
         self._template = ChatTemplate(tokenizer, loss_on)
-        self._said = Said(self._template)
+        self._content_check = ContentCheck(self._template)
         self._control = ControlTokens(tokenizer, self._template)
         self.remark = self._remark()
         """A warning about the chat template for the user; None if there is none."""
@@ -65,7 +65,7 @@ class Chats:
             lost = None
             if conversation.tools or any(len(turn) > 2 for turn in conversation.turns):
                 lost = self._template.lost(conversation, rendered.text)
-            lost = lost or self._said.missing(conversation, rendered)
+            lost = lost or self._content_check.missing(conversation, rendered)
             if lost:
                 found[number] = lost
             elif self._control.mentioned(conversation):

@@ -11,11 +11,11 @@ from admire.campaign.schema.sources import Source
 from admire.data.corpora import corpus
 from admire.data.left_out import LeftOut
 from admire.data.reading import folder
-from admire.data.reading.asked import Asked
 from admire.data.reading.decompression import opened
 from admire.data.reading.formats import kind_of
 from admire.data.reading.origin import Read, rows_of, wanted
 from admire.data.reading.patterns import matched_files
+from admire.data.reading.request import SourceRequest
 from admire.errors import SourceError
 
 SAMPLE = 1 << 20  # `inspect` reads so many bytes of each file, which takes milliseconds.
@@ -37,10 +37,10 @@ def documents(name: str, source: Source, kind: str, skip: int = 0, notes: list[s
             `bad_rows` is `refuse`.
     """
     key = f"sources.{name}"
-    asked = Asked(key, source, kind) if notes is None else Asked(key, source, kind, notes=notes)
+    request = SourceRequest(key, source, kind) if notes is None else SourceRequest(key, source, kind, notes=notes)
     seen = usable = 0
     first: LeftOut | None = None
-    for read in wanted(rows_of(asked), asked):
+    for read in wanted(rows_of(request), request):
         seen += 1
         if isinstance(read.document, LeftOut):
             first = first or read.document
@@ -106,9 +106,9 @@ def inspect(name: str, source: Source, kind: str = "pretrain") -> None:
         if kind_of(path) != ".parquet":
             _check_encoding(path, key, source)
     if files and not source.where:
-        asked = Asked(key, source, kind)
-        with contextlib.closing(rows_of(asked)) as rows:
-            looked_at = [read.document for read in wanted(itertools.islice(rows, LOOKED_AT), asked)]
+        request = SourceRequest(key, source, kind)
+        with contextlib.closing(rows_of(request)) as rows:
+            looked_at = [read.document for read in wanted(itertools.islice(rows, LOOKED_AT), request)]
         refused = [one for one in looked_at if isinstance(one, LeftOut)]
         if refused and len(refused) == len(looked_at):
             raise SourceError(refused[0].sentence)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from admire.campaign.schema.sources import Source
-from admire.data.reading.paths import is_file
+from admire.data.reading.path_checks import is_file
 from admire.errors import SourceError
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from admire.campaign.schema.evaluation import Benchmarks
 from admire.campaign.task_contents import READERS
 from admire.campaign.task_files import TaskFile
 from admire.data.hub_cache import is_hub_name
-from admire.data.reading.within import check_headers, leads_out
+from admire.data.reading.inside_folder import check_headers, leads_out
 from admire.errors import ConfigError, SourceError
 from admire.evaluate.task_checks import data_files
 

@@ -14,7 +14,7 @@ from admire.errors import AdmireError, TrialError
 from admire.train import announce, checkpoints, model_folder
 from admire.train.arguments import steps_of
 from admire.train.assignment import Given, Order
-from admire.train.diary import Diary, Tally
+from admire.train.attempt_notes import AttemptNotes, Tally
 from admire.train.interruption import EXIT_CODE, Interruption
 from admire.trials import storage
 from admire.trials.attempts import Attempts
@@ -51,52 +51,52 @@ def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
     steps = steps_of(spec, float(trial.share))
     start = ranks.broadcast(checkpoints.start(trial, steps.stable_end) if ranks.first else checkpoints.Start())
     tally = Tally()
-    diary = Diary(attempts, order.attempt, tally)
+    notes = AttemptNotes(attempts, order.attempt, tally)
     if ranks.first:
         if attempts.running and storage.full(trial.folder):
             # The disk is full, so the previous attempt was probably killed by a failed write, which does not count.
             attempts.take_back()
         note_preemption(attempts, start.step)
-        diary.begin(start.step)
+        notes.begin(start.step)
     try:
         # Signals are also caught while the model is saved: otherwise one would end the process and lose the model.
         with Interruption() as interruption:
-            return _train(Given(order, spec, steps, start, lease, ranks), diary, interruption)
+            return _train(Given(order, spec, steps, start, lease, ranks), notes, interruption)
     except KeyboardInterrupt:
         if ranks.first:
-            diary.end("interrupted", "interrupted twice, without a checkpoint")
+            notes.end("interrupted", "interrupted twice, without a checkpoint")
         return EXIT_CODE
     except Exception as error:
         if (full := storage.trouble(error, trial.folder)) is not None:
             if ranks.first:
                 _make_room(trial)
             if attempts.running and not ranks.lost_another(error):
-                diary.stopped_by_storage(str(full))
+                notes.stopped_by_storage(str(full))
             raise full from None
-        raise _noted(error, trial, diary, ranks) from None
+        raise _noted(error, trial, notes, ranks) from None
 
 
-def _train(given: Given, diary: Diary, interruption: Interruption) -> int:
+def _train(given: Given, notes: AttemptNotes, interruption: Interruption) -> int:
     """Train, and record the result. The imports take seconds and stand here because signals are caught by now."""
     if given.ranks.size == 1:
         # A single process trains on one GPU. If the library saw more of them, it would give each a batch of its own.
         os.environ["CUDA_VISIBLE_DEVICES"] = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
     from admire.train import outcome, trainer_run
 
-    trained = trainer_run.train(given, diary.tally, interruption)
-    return outcome.finish(given, trained, diary, interruption)
+    trained = trainer_run.train(given, notes.tally, interruption)
+    return outcome.finish(given, trained, notes, interruption)
 
 
-def _noted(error: Exception, trial: TrialLayout, diary: Diary, ranks: Ranks) -> AdmireError:
+def _noted(error: Exception, trial: TrialLayout, notes: AttemptNotes, ranks: Ranks) -> AdmireError:
     """Record an error in `attempts.jsonl` and return the error to raise. The traceback of an unexpected one goes to a log file."""
     reason = _in_a_line(error)
-    log = trial.logs / f"attempt_{diary.attempts.count}.log"
+    log = trial.logs / f"attempt_{notes.attempts.count}.log"
     if ranks.size > 1:
         log = log.with_stem(f"{log.stem}_process_{ranks.rank}")
     with contextlib.suppress(OSError):  # A full disk must not hide the error itself.
         # The process that broke first knows the cause; the others only report that they lost their connection to it.
-        if diary.attempts.running and not ranks.lost_another(error):
-            diary.end("error", reason)
+        if notes.attempts.running and not ranks.lost_another(error):
+            notes.end("error", reason)
     if isinstance(error, AdmireError):
         return error
     log.parent.mkdir(parents=True, exist_ok=True)

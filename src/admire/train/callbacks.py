@@ -16,7 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from admire.train import checkpoints
 from admire.train.assignment import Given
-from admire.train.diary import Tally
+from admire.train.attempt_notes import Tally
 from admire.train.interruption import Interruption
 from admire.trials.atomic_files import write_text
 

@@ -11,8 +11,8 @@ from transformers import PreTrainedModel
 
 from admire.train import announce, model_folder
 from admire.train.assignment import Given
+from admire.train.attempt_notes import AttemptNotes
 from admire.train.callbacks import logged_losses
-from admire.train.diary import Diary
 from admire.train.interruption import EXIT_CODE, Interruption
 from admire.train.trainer_run import Trained
 from admire.trials.records import TrainRecord, provenance, publish
@@ -20,35 +20,35 @@ from admire.trials.records import TrainRecord, provenance, publish
 LOSS_WINDOW = 20  # The record's training loss is the mean of so many last steps, since the loss of one step is noisy.
 
 
-def finish(given: Given, trained: Trained, diary: Diary, interruption: Interruption) -> int:
+def finish(given: Given, trained: Trained, notes: AttemptNotes, interruption: Interruption) -> int:
     """Save the result and return the exit code. All processes call this and take the same branch; only the first writes records."""
-    trial, ranks, step = given.trial, given.ranks, diary.tally.step
+    trial, ranks, step = given.trial, given.ranks, notes.tally.step
     ours = ranks.broadcast(ranks.first and not given.lease.lost and given.lease.held())
     if ours and (trained.whole or trained.hopeless is not None):
         if trained.hopeless is None:
             model_folder.save(given, trained.trainer)
         if not ranks.first:
             return 0
-        record = _record(given, trained, diary)
+        record = _record(given, trained, notes)
         publish(trial.train(), record)  # The record comes first, because the trial counts as finished from then on.
-        diary.end(record.status, record.reason)
+        notes.end(record.status, record.reason)
         shutil.rmtree(trial.checkpoints, ignore_errors=True)
         return announce.finished(trial)
     if not ranks.first:
         return EXIT_CODE
     if not ours:
-        diary.end("interrupted", "another process took the trial's lease")
+        notes.end("interrupted", "another process took the trial's lease")
         return EXIT_CODE
-    diary.end("interrupted", f"{interruption.reason} at step {step}")
+    notes.end("interrupted", f"{interruption.reason} at step {step}")
     announce.say(trial, f"{interruption.reason}: a checkpoint of step {step} is kept, the same command resumes it")
     return EXIT_CODE
 
 
-def _record(given: Given, trained: Trained, diary: Diary) -> TrainRecord:
+def _record(given: Given, trained: Trained, notes: AttemptNotes) -> TrainRecord:
     trainer, state, start = trained.trainer, trained.trainer.state, given.start
     logged = logged_losses(state)
     losses = [entry["loss"] for entry in logged][-LOSS_WINDOW:]
-    seconds = start.seconds + diary.tally.seconds
+    seconds = start.seconds + notes.tally.seconds
     before = next((one["num_input_tokens_seen"] for one in logged if one["step"] == start.continued_from), 0)
     return TrainRecord(
         status="ok" if trained.hopeless is None else "failed",
@@ -61,11 +61,11 @@ def _record(given: Given, trained: Trained, diary: Diary) -> TrainRecord:
         loss=sum(losses) / len(losses) if trained.hopeless is None else None,
         seconds=seconds,
         validation_seconds=trained.validation_seconds,
-        first_step_seconds=_first_step_seconds(given, diary),
+        first_step_seconds=_first_step_seconds(given, notes),
         cpu_seconds=time.process_time(),
         gpus=0 if trainer.args.use_cpu else trainer.args.world_size,
         tokens_per_second=(state.num_input_tokens_seen - before) / (seconds - trained.validation_seconds),
-        attempts=diary.attempts.count,
+        attempts=notes.attempts.count,
         parameters=trainer.model.num_parameters() if isinstance(trainer.model, PreTrainedModel) else None,
         learned=trained.built.learned(),
         warnings=trained.warnings,
@@ -73,10 +73,10 @@ def _record(given: Given, trained: Trained, diary: Diary) -> TrainRecord:
     )
 
 
-def _first_step_seconds(given: Given, diary: Diary) -> float | None:
+def _first_step_seconds(given: Given, notes: AttemptNotes) -> float | None:
     """Seconds from the start of the command to the end of this attempt's first step; None if it took no step."""
-    if diary.tally.first_step is None:
+    if notes.tally.first_step is None:
         return None
     # With several processes, the command is the parent that launched them.
     called = psutil.Process(os.getppid() if given.ranks.size > 1 else None)
-    return diary.tally.first_step - called.create_time()
+    return notes.tally.first_step - called.create_time()

@@ -17,8 +17,8 @@ from admire.errors import TrialError
 from admire.train import announce
 from admire.train.arguments import training_arguments, warmup_steps
 from admire.train.assignment import Given
+from admire.train.attempt_notes import Tally
 from admire.train.callbacks import Checkpoints, Health, Progress, write_curve
-from admire.train.diary import Tally
 from admire.train.filling import fill
 from admire.train.interruption import Interruption
 from admire.train.stable_phase import StablePhase

@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from admire.campaign.paths import ResultsPath
 from admire.campaign.schema import consistency
 from admire.campaign.schema.base import LONGEST_NAME, Name, Strict, no_refrain
-from admire.campaign.schema.deciding import Budget, Comparison, Optimizer
+from admire.campaign.schema.budget import Budget
+from admire.campaign.schema.comparison import Comparison
 from admire.campaign.schema.evaluation import DomainLoss, Suite
 from admire.campaign.schema.models import Model
+from admire.campaign.schema.optimizer import Optimizer
+from admire.campaign.schema.path_types import ResultsPath
 from admire.campaign.schema.sources import HeldOut, Mixture, Source, Tokenizer
 from admire.campaign.schema.training import Stops, Training, Validation
 from admire.space import money

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from admire.campaign.paths import FilePath
 from admire.campaign.schema.base import Strict
+from admire.campaign.schema.path_types import FilePath
 
 
 class DomainLoss(Strict):

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from admire.campaign.paths import FilePath
 from admire.campaign.schema.base import Name, Strict
+from admire.campaign.schema.path_types import FilePath
 from admire.campaign.schema.resources import Resources
 from admire.campaign.schema.training import TrainingOverride
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from admire.campaign.paths import FilePath
 from admire.campaign.schema.base import Strict
+from admire.campaign.schema.path_types import FilePath
 
 
 class Source(Strict):

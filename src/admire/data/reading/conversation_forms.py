@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from admire.data.conversation import Conversation
-from admire.data.reading.beside import SYSTEM, TOOLS, check_beside, with_system
+from admire.data.reading.extra_columns import SYSTEM, TOOLS, check_extra_columns, with_system
 from admire.data.reading.strict_json import decoded_once
 from admire.data.reading.turns import WANTED, as_json, is_plain, turn_of
 from admire.data.reading.unusable import Unusable
@@ -17,20 +17,20 @@ from admire.data.reading.unusable import Unusable
 INSIDE = ("messages", "conversations")
 
 
-def conversation_of(value: Any, beside: dict[str, Any], ignored: frozenset[str], filled: bool = False) -> Conversation:
+def conversation_of(value: Any, extra: dict[str, Any], ignored: frozenset[str], filled: bool = False) -> Conversation:
     """The conversation in a cell.
 
     Args:
         value: the cell.
-        beside: the row's values in columns of `BESIDE`, which could change the meaning of the conversation.
+        extra: the row's values in columns of `EXTRA_COLUMNS`, which could change the meaning of the conversation.
         ignored: keys that the user wants to ignore, in all turns and columns.
         filled: whether the row's file fills in null for keys that a mapping lacks, as Parquet does.
 
     Raises:
         Unusable: if the cell is not a conversation; the message has the turn, the key and the fix.
     """
-    check_beside(beside, ignored)
-    tools, tools_filled, prompts = beside.get(TOOLS), filled, [beside.get(SYSTEM)]
+    check_extra_columns(extra, ignored)
+    tools, tools_filled, prompts = extra.get(TOOLS), filled, [extra.get(SYSTEM)]
     if isinstance(value, str):
         value, filled = _decoded(value), False
     if isinstance(value, dict):

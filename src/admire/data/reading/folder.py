@@ -15,12 +15,12 @@ from typing import Any
 
 from admire.campaign.schema.sources import Source
 from admire.data.hub_cache import is_hub_name
-from admire.data.reading.asked import Asked, Row
 from admire.data.reading.formats import READERS_IN_FOLDER, kind_of
-from admire.data.reading.paths import is_file, is_folder
+from admire.data.reading.inside_folder import HEADERS, check_headers, check_places
+from admire.data.reading.path_checks import is_file, is_folder
 from admire.data.reading.patterns import check_file
 from admire.data.reading.repeated_names import check_names
-from admire.data.reading.within import HEADERS, check_headers, check_places
+from admire.data.reading.request import Row, SourceRequest
 from admire.errors import SourceError
 
 # A folder's README can set these options of `datasets`. Our readers only support the values given here.
@@ -147,16 +147,16 @@ def unread_note(source: Source, found: Folder, key: str) -> str | None:
     )
 
 
-def read_folder(found: Folder, asked: Asked) -> Generator[Row, None, None]:
+def read_folder(found: Folder, request: SourceRequest) -> Generator[Row, None, None]:
     """The rows of a split."""
-    if note := unread_note(asked.source, found, asked.key):
-        asked.notes.append(note)
+    if note := unread_note(request.source, found, request.key):
+        request.notes.append(note)
     if not found.ordinary:
-        check_names(found.files, found.settings, asked)
-        yield from _streamed(asked)
+        check_names(found.files, found.settings, request)
+        yield from _streamed(request)
         return
     for path in found.files:
-        yield from READERS_IN_FOLDER[str(kind_of(path))](path, asked)
+        yield from READERS_IN_FOLDER[str(kind_of(path))](path, request)
 
 
 def cannot_be_loaded(source: Source, key: str, error: Exception | str) -> SourceError:
@@ -181,27 +181,27 @@ def _is_data(path: Path) -> bool:
     return kind_of(path) is not None or path.suffix.lower() in (".csv", ".tsv", ".arrow", ".zip", ".tar")
 
 
-def _streamed(asked: Asked) -> Iterator[Row]:
+def _streamed(request: SourceRequest) -> Iterator[Row]:
     """Rows as `datasets` reads them. They are streamed, so that it makes no copy of the data in its cache."""
     with tempfile.TemporaryDirectory() as cache:
-        yield from _streamed_by_way_of(cache, asked)
+        yield from _streamed_by_way_of(cache, request)
 
 
-def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
+def _streamed_by_way_of(cache: str, request: SourceRequest) -> Iterator[Row]:
     """As `_streamed`, with the folder `cache` for the locks of `datasets`."""
     import datasets
 
-    source = asked.source
+    source = request.source
     root, number = _not_a_format(str(source.dataset)), 0
     try:
         rows = datasets.load_dataset(root, source.subset, split=source.split, streaming=True, cache_dir=cache)
         if rows.column_names is not None:
-            columns = asked.of(rows.column_names)
+            columns = request.needed_columns(rows.column_names)
             if source.column not in columns:
-                raise asked.no_column(source.column, str(source.dataset))
+                raise request.no_column(source.column, str(source.dataset))
             rows = rows.select_columns(columns)
         for number, row in enumerate(rows, 1):
-            asked.columns.update(dict.fromkeys(row))
+            request.columns.update(dict.fromkeys(row))
             yield Row(row, f"{source.dataset}, row {number}", filled=True)
     except SourceError:
         raise
@@ -209,5 +209,5 @@ def _streamed_by_way_of(cache: str, asked: Asked) -> Iterator[Row]:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")[:200]
         raise SourceError(
             f"{source.dataset}: the dataset cannot be read beyond row {number} ({reason}); correct its files, or convert them to "
-            f"Parquet and name them in {asked.key}.files"
+            f"Parquet and name them in {request.key}.files"
         ) from None

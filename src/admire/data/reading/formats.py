@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from admire.data.reading.asked import Asked, Row
 from admire.data.reading.decompression import COMPRESSIONS
 from admire.data.reading.lines import read_json, read_lines
 from admire.data.reading.parquet import read_parquet
+from admire.data.reading.request import Row, SourceRequest
 from admire.data.reading.texts import read_document, read_text_lines
 
-Reader = Callable[[Path, Asked], Iterator[Row]]
+Reader = Callable[[Path, SourceRequest], Iterator[Row]]
 
 READERS: dict[str, Reader] = {
     ".jsonl": read_lines,

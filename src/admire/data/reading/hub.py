@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from admire.data import hub_cache
-from admire.data.reading.asked import Asked, Row
 from admire.data.reading.folder import cannot_be_loaded
+from admire.data.reading.request import Row, SourceRequest
 from admire.errors import SourceError
 
 
-def read_hub(asked: Asked) -> Generator[Row, None, None]:
+def read_hub(request: SourceRequest) -> Generator[Row, None, None]:
     """The rows of the source's split, at its revision.
 
     Raises:
@@ -18,14 +18,14 @@ def read_hub(asked: Asked) -> Generator[Row, None, None]:
     """
     import datasets
 
-    source = asked.source
+    source = request.source
     try:
-        rows = hub_cache.load(asked.key, source)
+        rows = hub_cache.load(request.key, source)
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise cannot_be_loaded(source, asked.key, error) from None
-    columns = asked.of(rows.column_names)
+        raise cannot_be_loaded(source, request.key, error) from None
+    columns = request.needed_columns(rows.column_names)
     if source.column not in columns:
-        raise asked.no_column(source.column, str(source.dataset))
+        raise request.no_column(source.column, str(source.dataset))
     rows = rows.select_columns(columns)
     number = 0
     try:

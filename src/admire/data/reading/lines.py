@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from admire.data.reading.asked import Asked, Row
 from admire.data.reading.decompression import opened
+from admire.data.reading.request import Row, SourceRequest
 from admire.data.reading.strict_json import check_columns_once, decoded
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
@@ -19,39 +19,39 @@ MOST_BYTES = 1 << 28  # To tokenise a larger row or document at once would take 
 MOST_WHOLE = 1 << 31  # A compressed array is read as a whole; without a limit, a small file could take any memory.
 
 
-def read_lines(path: Path, asked: Asked) -> Iterator[Row]:
+def read_lines(path: Path, request: SourceRequest) -> Iterator[Row]:
     """The rows of a file with one object per line. Blank lines are skipped."""
-    with opened(path, asked.key) as stream:
-        yield from _rows(_lines(stream, path, asked), asked)
+    with opened(path, request.key) as stream:
+        yield from _rows(_lines(stream, path, request), request)
 
 
-def read_json(path: Path, asked: Asked) -> Iterator[Row]:
+def read_json(path: Path, request: SourceRequest) -> Iterator[Row]:
     """The rows of a file with an array of objects, an array of texts (which become the column `text`), a single object, or one
     object per line."""
-    with opened(path, asked.key) as stream:
+    with opened(path, request.key) as stream:
         start = stream.peek(1 << 12).lstrip()
         if not start.startswith(b"[") and not _is_pretty(start):
-            yield from _rows(_lines(stream, path, asked), asked)
+            yield from _rows(_lines(stream, path, request), request)
             return
         most = max(MOST_WHOLE, path.stat().st_size)
         content = stream.read(most + 1)
         if len(content) > most:
             raise SourceError(
                 f"{path}: a compressed array of more than {most:,} bytes; write it as .jsonl, one row per line, or take it out of "
-                f"{asked.key}"
+                f"{request.key}"
             )
         try:
             value, twice = decoded(content.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise SourceError(
-                f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {asked.key}"
+                f"{path}: not UTF-8 (byte {error.start}); convert it to UTF-8 or take it out of {request.key}"
             ) from None
         except (ValueError, RecursionError) as error:
-            raise SourceError(f"{path}: {_why(error)}; correct it or take the file out of {asked.key}") from None
+            raise SourceError(f"{path}: {_why(error)}; correct it or take the file out of {request.key}") from None
     items = value if isinstance(value, list) else [value]
     rows = ({"text": item} if isinstance(item, str) else item for item in items)
-    placed = ((_once(row, asked) if twice else row, f"{path}, item {number}") for number, row in enumerate(rows, 1))
-    yield from _rows(placed, asked)
+    placed = ((_once(row, request) if twice else row, f"{path}, item {number}") for number, row in enumerate(rows, 1))
+    yield from _rows(placed, request)
 
 
 def _is_pretty(start: bytes) -> bool:
@@ -60,25 +60,25 @@ def _is_pretty(start: bytes) -> bool:
     return bool(newline) and first.strip() == b"{"
 
 
-def _rows(found: Iterator[tuple[Any, str]], asked: Asked) -> Iterator[Row]:
+def _rows(found: Iterator[tuple[Any, str]], request: SourceRequest) -> Iterator[Row]:
     known: set[str] = set()
     for row, place in found:
         if not isinstance(row, dict | Unusable):
-            what = f"expected an object with the column '{asked.source.column}', found {type(row).__name__}"
-            row = Unusable("no_object", what, f"correct it or take the file out of {asked.key}")
+            what = f"expected an object with the column '{request.source.column}', found {type(row).__name__}"
+            row = Unusable("no_object", what, f"correct it or take the file out of {request.key}")
         if isinstance(row, Unusable):
             yield Row(row, place)
             continue
         if not known.issuperset(row):
             known.update(row)
-            asked.columns.update(dict.fromkeys(row))
+            request.columns.update(dict.fromkeys(row))
         yield Row(row, place)
 
 
-def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, str]]:
-    mend = f"correct it or take the file out of {asked.key}.files"
-    if asked.source.files is None:
-        mend = f"correct it or take the file out of {asked.key}.dataset"
+def _lines(stream: IO[bytes], path: Path, request: SourceRequest) -> Iterator[tuple[Any, str]]:
+    mend = f"correct it or take the file out of {request.key}.files"
+    if request.source.files is None:
+        mend = f"correct it or take the file out of {request.key}.dataset"
     for number, line in enumerate(iter(partial(stream.readline, MOST_BYTES + 1), b""), 1):
         place = f"{path}:{number}"
         if len(line) > MOST_BYTES:
@@ -92,7 +92,7 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
             if line.startswith(codecs.BOM_UTF8):  # Where files were concatenated, their byte order marks are inside.
                 line = line[len(codecs.BOM_UTF8) :]
             row, twice = decoded(line.decode("utf-8"))
-            row = _once(row, asked) if twice else row
+            row = _once(row, request) if twice else row
         except UnicodeDecodeError as error:
             row = Unusable(
                 "not_utf8", f"not UTF-8 (byte {error.start})", mend.replace("correct it", "convert it to UTF-8")
@@ -102,11 +102,13 @@ def _lines(stream: IO[bytes], path: Path, asked: Asked) -> Iterator[tuple[Any, s
         yield row, place
 
 
-def _once(row: Any, asked: Asked) -> Any:
+def _once(row: Any, request: SourceRequest) -> Any:
     """The row, or its fault if a key occurs twice in a column that is read."""
     try:
         if isinstance(row, dict):
-            check_columns_once(row, asked.of(list(row)), asked.source.column if asked.kind == "sft" else None)
+            check_columns_once(
+                row, request.needed_columns(list(row)), request.source.column if request.kind == "sft" else None
+            )
     except Unusable as error:
         return error
     return row

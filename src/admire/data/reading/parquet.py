@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from admire.data.reading.asked import Asked, Row
 from admire.data.reading.decompression import reading
+from admire.data.reading.request import Row, SourceRequest
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 
@@ -19,7 +19,7 @@ BATCH_ROWS = 1024
 BATCH_BYTES = 1 << 28  # A piece takes about so much memory at most, by the sizes of columns that the file declares.
 
 
-def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
+def read_parquet(path: Path, request: SourceRequest) -> Iterator[Row]:
     """The rows of a file.
 
     Raises:
@@ -29,21 +29,21 @@ def read_parquet(path: Path, asked: Asked) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path, read_dictionary=_repeated(pq.read_metadata(path), asked.source.column))
+        file = pq.ParquetFile(path, read_dictionary=_repeated(pq.read_metadata(path), request.source.column))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = (str(error).splitlines() or ["it is damaged"])[0].rstrip(".")
         raise SourceError(
-            f"{path}: not a Parquet file ({reason}); write it again or take it out of {asked.key}.files"
+            f"{path}: not a Parquet file ({reason}); write it again or take it out of {request.key}.files"
         ) from None
-    with file, reading(path, asked.key):
+    with file, reading(path, request.key):
         known = file.schema_arrow.names
-        columns = asked.of(known)
-        asked.check_once(known, str(path))
-        if asked.source.column not in columns:
+        columns = request.needed_columns(known)
+        request.check_once(known, str(path))
+        if request.source.column not in columns:
             none = Unusable(
                 "nothing",
-                f"there is no column '{asked.source.column}'",
-                f"set {asked.key}.column to one of {', '.join(known)}",
+                f"there is no column '{request.source.column}'",
+                f"set {request.key}.column to one of {', '.join(known)}",
             )
             yield from (Row(none, str(path)) for _ in range(file.metadata.num_rows))
             return

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from admire.data.reading.formats import SUPPORTED, kind_of
-from admire.data.reading.paths import is_file, is_folder
+from admire.data.reading.path_checks import is_file, is_folder
 from admire.errors import SourceError
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from admire.data.reading.asked import Asked
 from admire.data.reading.decompression import opened
 from admire.data.reading.formats import JSON, kind_of
+from admire.data.reading.request import SourceRequest
 from admire.data.reading.strict_json import check_once, decoded
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
@@ -29,7 +29,7 @@ LAYOUT = (
 )
 
 
-def check_names(paths: list[Path], settings: dict[str, Any], asked: Asked) -> None:
+def check_names(paths: list[Path], settings: dict[str, Any], request: SourceRequest) -> None:
     """Refuse JSON files in which a key occurs twice in one mapping, and tables in which two columns have the same name.
 
     Args:
@@ -40,9 +40,9 @@ def check_names(paths: list[Path], settings: dict[str, Any], asked: Asked) -> No
     """
     for path in paths:
         if kind_of(path) in JSON:
-            _check_json(path, settings.get("encoding") or "utf-8", asked.key)
+            _check_json(path, settings.get("encoding") or "utf-8", request.key)
         elif "sep" in settings:
-            asked.check_once(_header(path, settings), str(path))
+            request.check_once(_header(path, settings), str(path))
 
 
 def _check_json(path: Path, encoding: str, key: str) -> None:

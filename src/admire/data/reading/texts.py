@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from admire.data.reading import lines
-from admire.data.reading.asked import Asked, Row
 from admire.data.reading.decompression import opened
+from admire.data.reading.request import Row, SourceRequest
 from admire.data.reading.unusable import Unusable
 
 NULS = 0.3  # A larger fraction of NUL characters means two bytes per character, which is UTF-16 without a mark.
 SAMPLE = 1 << 12
 
 
-def read_document(path: Path, asked: Asked) -> Iterator[Row]:
+def read_document(path: Path, request: SourceRequest) -> Iterator[Row]:
     """The file's text as one row, in whichever column is requested."""
-    with opened(path, asked.key) as stream:
+    with opened(path, request.key) as stream:
         content = stream.read(lines.MOST_BYTES + 1)
-    mend = f"take it out of {asked.key}.files"
+    mend = f"take it out of {request.key}.files"
     if len(content) > lines.MOST_BYTES:
         yield Row(Unusable("too_long", f"a document of more than {lines.MOST_BYTES:,} bytes", "split it"), str(path))
         return
@@ -34,14 +34,14 @@ def read_document(path: Path, asked: Asked) -> Iterator[Row]:
         return
     if "\r" in text:  # Line ends become those that Python gives when it opens a file as text.
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    yield Row({asked.source.column: text}, str(path))
+    yield Row({request.source.column: text}, str(path))
 
 
-def read_text_lines(path: Path, asked: Asked) -> Iterator[Row]:
+def read_text_lines(path: Path, request: SourceRequest) -> Iterator[Row]:
     """One row per line, in the column `text`, as `datasets` reads text files."""
-    asked.of(["text"])
-    mend = f"convert it to UTF-8 or take it out of {asked.key}.dataset"
-    with opened(path, asked.key) as stream:
+    request.needed_columns(["text"])
+    mend = f"convert it to UTF-8 or take it out of {request.key}.dataset"
+    with opened(path, request.key) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="surrogateescape")
         size = lines.MOST_BYTES // 4  # A character has up to four bytes.
         for number, line in enumerate(iter(lambda: text.readline(size), ""), 1):

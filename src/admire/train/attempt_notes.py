@@ -1,4 +1,4 @@
-"""How far an attempt has got, and its lines in `attempts.jsonl`."""
+"""Counts what an attempt has done, and notes its beginning and end in `attempts.jsonl`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tally:
         self._ended = time.perf_counter()
 
 
-class Diary:
+class AttemptNotes:
     """Writes the lines of one attempt into its trial's `attempts.jsonl`. Only the first process of a training uses it.
 
     Args:

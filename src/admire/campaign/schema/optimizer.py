@@ -1,8 +1,8 @@
-"""The sections that say how trials are chosen and paid for: `optimizer`, `budget` and `benchmark`."""
+"""The section `optimizer`: the method that chooses the next trials, its settings, and when it stops early."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 
@@ -47,30 +47,3 @@ class Optimizer(Strict):
         """The options of the method that are set in the YAML, by name."""
         wanted = {name: getattr(self, name) for name in ("kernel", "fidelity_kernel", "acquisition")}
         return {name: value for name, value in wanted.items() if value is not None}
-
-
-class Budget(Strict):
-    """How much the campaign may spend, in the unit of the models' costs."""
-
-    total: PositiveFloat | None = None
-    """The cost of all trials together, the target's final trainings included. Only with method `design` may it be left out: it is
-    then the cost of the design and the final trainings."""
-    unit: str = "GPU-hours"
-    """Name of the unit of cost, shown in tables and plans."""
-    lanes: PositiveInt = 1
-    """Number of sequences of decisions that run side by side."""
-    batch: PositiveInt = 1
-    """Number of trials per decision."""
-    final_replicates: Annotated[int, Field(ge=0)] = 1
-    """Number of trainings of the target on the recommended mixture. Their cost is reserved from the start; 0 trains none."""
-
-
-class Comparison(Strict):
-    """The mixtures that `snakemake benchmark` compares with the recommendation, at the target and on the test split."""
-
-    replicates: PositiveInt = 3
-    """Number of new trainings per mixture, with seeds that no campaign has used."""
-    mixtures: list[Literal["uniform", "natural", "prior"]] = ["uniform", "natural"]
-    """Fixed mixtures; `prior` is the baseline mixture, `mixture.prior`."""
-    methods: list[str] = Field(default_factory=lambda: ["random"])
-    """Other methods whose recommendations are compared. Each gets the same budget in a campaign of its own, `<name>-<method>`."""

@@ -9,11 +9,11 @@ from admire.data.reading.unusable import Unusable
 TOOLS, SYSTEM = "tools", "system"
 MARKS = ("weight", "train", "training")  # Values of 1 and true are accepted, because they change nothing.
 UNKNOWN = (*MARKS, "weights", "functions", "documents", "chat_template_kwargs")
-BESIDE = (TOOLS, SYSTEM, *UNKNOWN)
+EXTRA_COLUMNS = (TOOLS, SYSTEM, *UNKNOWN)
 EMPTY = ("", "[]", "{}", "null")
 
 
-def check_beside(columns: dict[str, Any], ignored: frozenset[str]) -> None:
+def check_extra_columns(columns: dict[str, Any], ignored: frozenset[str]) -> None:
     """Refuse a row with a column that would change the meaning of its conversation and is not supported.
 
     Args:

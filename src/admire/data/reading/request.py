@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from admire.campaign.schema.sources import Source
-from admire.data.reading.beside import BESIDE
+from admire.data.reading.extra_columns import EXTRA_COLUMNS
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
 
@@ -24,7 +24,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Asked:
+class SourceRequest:
     """A source's entry in the YAML, with the other values that readers need.
 
     Attributes:
@@ -40,14 +40,14 @@ class Asked:
     columns: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
-    def of(self, known: list[str]) -> list[str]:
+    def needed_columns(self, known: list[str]) -> list[str]:
         """The columns of a file that must be read, for `meta.name` the column `meta`.
 
         Args:
             known: the file's columns. A needed column that is not among them counts as empty in every row.
         """
         self.columns.update(dict.fromkeys(known))
-        wanted = [self.source.column, *(BESIDE if self.kind == "sft" else [])]
+        wanted = [self.source.column, *(EXTRA_COLUMNS if self.kind == "sft" else [])]
         wanted += [column if column in known else column.partition(".")[0] for column in self.source.where]
         return [column for column in dict.fromkeys(wanted) if column in known]
 
@@ -57,7 +57,7 @@ class Asked:
         Raises:
             SourceError: if so; the message names the file and the column.
         """
-        for column in self.of(known):
+        for column in self.needed_columns(known):
             if known.count(column) > 1:
                 raise SourceError(
                     f"{place}: the column '{column}' stands twice; rename or drop the one that is not meant, or take the file out "

@@ -30,8 +30,8 @@ Roles = tuple[tuple[str, bool], ...]
 """For each turn its role, and whether its content has more than blanks."""
 
 
-class Said:
-    """Checks that the text of a conversation has the contents of all its turns."""
+class ContentCheck:
+    """Checks that the rendered text of a conversation has the contents of all its turns, whole and unchanged."""
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
