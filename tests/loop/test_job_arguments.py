@@ -10,7 +10,7 @@ from admire.campaign.layout import BASE
 from admire.campaign.loading import load
 from admire.campaign.recipes import source_digests
 from admire.campaign.schema.resources import Resources
-from admire.campaign.schema.training import Stops
+from admire.campaign.schema.training import StepFidelity
 from admire.loop import job_arguments
 from admire.loop.runs import Lender, Runs, known_runs
 from admire.loop.targets import Targets
@@ -60,5 +60,5 @@ def test_resources_are_said_as_the_model_declares_them(runs):
 def test_a_training_costs_at_most_what_it_costs_from_the_start(runs, campaign):
     assert job_arguments.cost_at_most(runs, "S", "def", 1) == "0.1 CPU-minutes"
     assert job_arguments.cost_at_most(runs, "S", "abc", 1) == "7 CPU-minutes"
-    short = known_runs(campaign.model_copy(update={"fidelity": Stops(steps=(0.25, 1.0), fixed=0.2)}))
+    short = known_runs(campaign.model_copy(update={"fidelity": StepFidelity(steps=(0.25, 1.0), fixed=0.2)}))
     assert job_arguments.cost_at_most(short, "L", "def", "0.25") == "0.08 CPU-minutes"

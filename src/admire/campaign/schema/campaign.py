@@ -15,7 +15,7 @@ from admire.campaign.schema.models import Model
 from admire.campaign.schema.optimizer import Optimizer
 from admire.campaign.schema.path_types import ResultsPath
 from admire.campaign.schema.sources import HeldOut, Mixture, Source, Tokenizer
-from admire.campaign.schema.training import Stops, Training, Validation
+from admire.campaign.schema.training import StepFidelity, Training, Validation
 from admire.space import money
 
 
@@ -40,7 +40,7 @@ class Campaign(Strict):
     """How a trial is trained."""
     validation: Validation | None = None
     """Held-out losses that are measured while trials are trained. If left out, none are."""
-    fidelity: Stops = Stops()
+    fidelity: StepFidelity = StepFidelity()
     """The steps at which a trial may stop early. Short trainings are cheaper fidelities, as smaller models are."""
     evaluation: dict[Name, Suite]
     """Evaluation suites by name. A suite that is added later is evaluated on the existing models; nothing is trained again."""

@@ -69,7 +69,7 @@ class Validation(Strict):
     """Number of rows that a process scores at once."""
 
 
-class Stops(Strict):
+class StepFidelity(Strict):
     """The steps at which a trial may stop early, and the cost of a trial that does. Resuming it later costs the difference: the
     steps that are left, and those in which the shorter training let its learning rate decay, which are repeated."""
 
@@ -81,7 +81,7 @@ class Stops(Strict):
     """The fraction of a model's cost that does not shrink with the steps: the start of processes, and the scoring."""
 
     @model_validator(mode="after")
-    def _ascending(self) -> Stops:
+    def _ascending(self) -> StepFidelity:
         if not self.steps or self.steps != sorted(set(self.steps)) or self.steps[-1] != 1:
             raise ValueError(f"steps: list each share once, ascending, the last one 1.0, got {self.steps}")
         return self
