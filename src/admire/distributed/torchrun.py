@@ -19,11 +19,10 @@ from typing import Any
 import psutil
 
 from admire.distributed.loopback import ADDRESS, use_loopback
+from admire.distributed.stop_signals import STOP_SIGNALS
 from admire.errors import TrialError
 from admire.trials import slurm_jobs
 
-# These signals are forwarded to the processes, which write a checkpoint and stop.
-SIGNALS = (signal.SIGTERM, signal.SIGURG, signal.SIGINT)
 JOIN_SECONDS = 900  # Nodes of a job may start minutes apart; after so long the others are not waited for any more.
 # Each job gets a port of this range on its first node by its number, because two jobs may share that node.
 FIRST_PORT, PORTS = 20_000, 20_000
@@ -92,7 +91,7 @@ def start_processes(
 
 @contextlib.contextmanager
 def _forwarding() -> Iterator[None]:
-    """Inside the block, forward SIGNALS to the processes instead of acting on them here: those of a training write a checkpoint."""
+    """Inside the block, forward STOP_SIGNALS to the processes, which write a checkpoint, instead of acting on them here."""
 
     def forward(number: int, _frame: FrameType | None) -> None:
         processes = psutil.Process().children()
@@ -102,7 +101,7 @@ def _forwarding() -> Iterator[None]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in SIGNALS}
+    before = {number: signal.signal(number, forward) for number in STOP_SIGNALS}
     try:
         yield
     finally:

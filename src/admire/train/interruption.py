@@ -1,4 +1,4 @@
-"""Catches SIGTERM, SIGURG (a scheduler's warning) and the first Ctrl-C, after which a training writes a checkpoint and stops."""
+"""Catches the signals of `distributed/stop_signals.py`, after which a training writes a checkpoint and stops."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 from types import FrameType
 from typing import Any
 
-from admire.distributed.torchrun import SIGNALS
+from admire.distributed.stop_signals import STOP_SIGNALS
 
 EXIT_CODE = 75  # This is EX_TEMPFAIL of sysexits.h: a later run of the same command resumes the work.
 
@@ -23,7 +23,7 @@ class Interruption:
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+        self._before = {number: signal.signal(number, self._hear) for number in STOP_SIGNALS}
         return self
 
     @property
