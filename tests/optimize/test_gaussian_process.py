@@ -155,7 +155,7 @@ def test_the_level_of_a_size_never_seen_follows_the_sizes_seen(world):
     assert location[0] > location[1] > location[2]
 
 
-def test_pending_trials_keep_means_and_shrink_doubt(world, surrogate):
+def test_pending_trials_keep_means_and_shrink_uncertainty(world, surrogate):
     new, elsewhere = np.array([[0.0, 0.1, 0.2, 0.7]]), world.problem.space.sample(4, rng(5))
     believer = surrogate.condition_on_mean(new, np.array([2]))
     for X in (new, elsewhere):

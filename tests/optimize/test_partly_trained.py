@@ -83,7 +83,7 @@ def test_a_good_mixture_that_stopped_late_is_continued(world):
     method = Admire()
     wanted = method.propose(problem, seen, no_pending(problem), q=1, budget=left, rng=np.random.default_rng(3))
     assert [(p.size, abs(p.weights - world.best).max() < 1e-9) for p in wanted] == [(L, True)]
-    assert f"goes on to L@1.0 for {price:.4g}" in wanted[0].why
+    assert f"resumes to L@1.0 for {price:.4g}" in wanted[0].why
 
 
 @pytest.mark.parametrize("fidelity", FIDELITY_KERNELS)

@@ -80,7 +80,7 @@ def test_it_says_in_words_whether_sizes_agree(misleads, words):
         seen.Y[:16] = rng.permutation(seen.Y[:16])
     found = Admire().recommend(problem, seen)
     assert words in found.how
-    assert (found.trust < 0.5) == misleads
+    assert (found.all_sizes_weight < 0.5) == misleads
 
 
 def test_more_trials_leave_less_to_gain(world, recommendation):

@@ -96,7 +96,7 @@ def _recorded(campaign: Campaign, recommendation: Recommendation) -> Recommendat
         beats_prior=recommendation.beats_prior,
         is_best=recommendation.is_best,
         observed_is_best=recommendation.observed_is_best,
-        trust=recommendation.trust,
+        trust=recommendation.all_sizes_weight,
         accuracy=recommendation.accuracy,
         hyperparameters=recommendation.hyperparameters,
     )

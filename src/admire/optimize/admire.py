@@ -127,7 +127,7 @@ class Admire:
             if new:
                 anew = _at_its_best_size(problem, surrogate, tried, x, new, self.acquisition, float(value))
                 break
-        return _going_on(problem, surrogate, tried, allowed, budget, best, anew) or anew
+        return _resumption(problem, surrogate, tried, allowed, budget, best, anew) or anew
 
 
 def _blind(problem: Problem, tried: Tried, budget: float, rng: np.random.Generator) -> list[Proposal]:
@@ -169,7 +169,9 @@ def _anchor(
     if not money.buys(budget, tried.price(prior, target)):  # cheaper than a whole trial if it already ran to a fraction
         return None
     predicted = _predicted(problem, surrogate, prior)
-    return Proposal(prior, target, predicted, f"the prior at {problem.fidelities.names[target]}: the mixture to beat")
+    return Proposal(
+        prior, target, predicted, f"the baseline mixture at {problem.fidelities.names[target]}: the mixture to beat"
+    )
 
 
 def _repeat(
@@ -206,12 +208,12 @@ def _at_its_best_size(
     goal = "expected improvement" if acquisition == "log-ei" else acquisition
     why = (
         f"largest {goal} at {names[problem.fidelities.target]} ({value:.3g}); a trial at {names[size]} "
-        f"costs {price:.4g} and removes {worth[size] * price:.0%} of the doubt"
+        f"costs {price:.4g} and removes {worth[size] * price:.0%} of the uncertainty"
     )
     return Proposal(x, size, _predicted(problem, surrogate, x) | {"acquisition": value}, why)
 
 
-def _going_on(
+def _resumption(
     problem: Problem,
     surrogate: GaussianProcesses,
     tried: Tried,
@@ -239,8 +241,8 @@ def _going_on(
         return None
     (x, size), value = options[place], float(np.exp(log_gain[place]))
     why = (
-        f"goes on to {problem.fidelities.names[size]} for {prices[place]:.4g}, which removes {information[place]:.0%} of the doubt "
-        f"about a mixture with expected improvement {value:.3g}"
+        f"resumes to {problem.fidelities.names[size]} for {prices[place]:.4g}, which removes {information[place]:.0%} of the "
+        f"uncertainty about a mixture with expected improvement {value:.3g}"
     )
     return Proposal(x, size, _predicted(problem, surrogate, x) | {"acquisition": value}, why)
 

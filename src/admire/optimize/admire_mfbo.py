@@ -186,7 +186,7 @@ def _ranked(
 
 def _recommend(problem: Problem, seen: Observations, rows: np.ndarray) -> Recommendation:
     if rows.sum() < ENOUGH:
-        return Recommendation(problem.prior, how="the prior: fewer than two trials have a score")
+        return Recommendation(problem.prior, how="the baseline mixture: fewer than two trials have a score")
     target = problem.fidelities.target
     with manual_seed(0):
         model = _fit(problem, seen, rows)

@@ -35,7 +35,7 @@ class NestedDesign(Admire):
         mixtures = _distinct(problem, max(counts), concentration, rng)
         names, costs = problem.fidelities.names, problem.fidelities.costs
         wanted = [
-            Proposal(weights, size, why=f"mixture {i + 1} of {n} at {names[size]}, drawn around the prior")
+            Proposal(weights, size, why=f"mixture {i + 1} of {n} at {names[size]}, drawn around the baseline mixture")
             for size, n in enumerate(counts)
             for i, weights in enumerate(mixtures[:n])
         ]

@@ -24,7 +24,7 @@ class DoReMi:
         if len(pending.X) or not buys(budget, problem.fidelities.costs[0]):
             return []
         if not seen.n:
-            return [Proposal(problem.prior, 0, why=f"the reference model of DoReMi: {name} on the prior")]
+            return [Proposal(problem.prior, 0, why=f"the reference model of DoReMi: {name} on the baseline mixture")]
         if seen.n == 1 and np.isfinite(problem.objective(seen.Y[0])):
             why = f"the proxy of DoReMi: {name} on the uniform mixture, sources weighed by their excess loss"
             return [Proposal(problem.space.fill(np.ones(problem.space.k)), 0, why=why, reference=problem.prior)]
@@ -34,7 +34,7 @@ class DoReMi:
         """The weights that the proxy learned, projected into the caps; the baseline mixture while no proxy is trained."""
         found = np.flatnonzero(np.isfinite(seen.learned).all(1))
         if not len(found):
-            return Recommendation(problem.prior, how="the prior: the proxy of DoReMi is not trained")
+            return Recommendation(problem.prior, how="the baseline mixture: the proxy of DoReMi is not trained")
         learned = seen.learned[found[-1]]
         mixture = problem.space.project(learned)[0]
         cut = "" if np.allclose(mixture, learned, atol=1e-6) else ", brought within the caps"

@@ -18,7 +18,7 @@ class Prior:
 
     def recommend(self, problem: Problem, seen: Observations) -> Recommendation:
         """The baseline mixture."""
-        return Recommendation(problem.prior, how="the prior, whatever was seen")
+        return Recommendation(problem.prior, how="the baseline mixture, whatever was seen")
 
 
 class Uniform(Prior):

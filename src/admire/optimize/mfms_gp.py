@@ -64,7 +64,7 @@ class MFMSGP:
         """The highest posterior mean at the target."""
         scored = np.isfinite(problem.objective(seen.Y))
         if scored.sum() < ENOUGH:
-            return Recommendation(problem.prior, how="the prior: fewer than two trials have a score")
+            return Recommendation(problem.prior, how="the baseline mixture: fewer than two trials have a score")
         with manual_seed(0):
             mean = _AtTarget(_fit(problem, seen, scored), problem)
             best = maximise(problem, mean, candidates(problem, seen.X[scored][:8], np.random.default_rng(0)))[0][0]

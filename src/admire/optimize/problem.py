@@ -162,7 +162,7 @@ class Recommendation:
         beats_prior: probability that this mixture is better than the baseline mixture.
         is_best, observed_is_best: probabilities that this mixture, and that the best observed one, is the best among the
             mixtures scored at the target and this one; None also while none was scored there.
-        trust: weight, from 0 to 1, of the model that learns from all sizes; None also while it is the only model.
+        all_sizes_weight: weight, from 0 to 1, of the model that learns from all sizes; None also while it is the only model.
         weights_low, weights_high: K bounds on the best mixture's weights, each a 90 % interval under the posterior.
         accuracy: cross-validated accuracy of the model: `size`, `n`, `r2`, `spearman`, `coverage90`; empty if unknown.
         hyperparameters: those of the fitted model, for the record.
@@ -177,7 +177,7 @@ class Recommendation:
     beats_prior: float | None = None
     is_best: float | None = None
     observed_is_best: float | None = None
-    trust: float | None = None
+    all_sizes_weight: float | None = None
     weights_low: np.ndarray | None = None
     weights_high: np.ndarray | None = None
     accuracy: dict[str, float] = field(default_factory=dict)

@@ -55,7 +55,7 @@ class SuccessiveHalving:
                 return Recommendation(best, how=f"the best observed at {problem.fidelities.names[size]}")
             if np.isfinite(here).any():
                 return Random().recommend(problem, seen)
-        return Recommendation(problem.prior, how="the prior: no mixture has been scored yet")
+        return Recommendation(problem.prior, how="the baseline mixture: no mixture has been scored yet")
 
     def _promotion(self, problem: Problem, seen: Observations, tried: Tried, budget: float) -> Proposal | None:
         """The promotion of the best mixture in the best third of its rung that is not promoted yet; None if there is none."""

@@ -44,7 +44,9 @@ class Proxy:
         predict = self._fitted(problem, seen)
         size = problem.fidelities.names[0]
         if predict is None:
-            return Recommendation(problem.prior, how=f"the prior: too few scored mixtures at {size} for {self.name}")
+            return Recommendation(
+                problem.prior, how=f"the baseline mixture: too few scored mixtures at {size} for {self.name}"
+            )
         if problem.pool is not None:
             X = problem.pool[problem.fidelities.target]
             best = X[int(predict(X).argmax())]

@@ -28,7 +28,7 @@ class Random:
         name = problem.fidelities.names[target]
         count = int(np.isfinite(values).sum())
         if not count:
-            return Recommendation(problem.prior, how=f"the prior: no mixture has been scored at {name} yet")
+            return Recommendation(problem.prior, how=f"the baseline mixture: no mixture has been scored at {name} yet")
         best = seen.X[int(np.nanargmax(values))]
         return Recommendation(
             best, how=f"the best observed of {count} random mixtures at {name}; its score is flattered by noise"

@@ -12,7 +12,7 @@ from admire.optimize.acquisition import candidates, maximise
 from admire.optimize.diagnostics import accuracy
 from admire.optimize.problem import Observations, Problem, Recommendation
 from admire.optimize.surrogates.gaussian_process import Kernels
-from admire.optimize.surrogates.model_average import ModelAverage, TrustedMean
+from admire.optimize.surrogates.model_average import AverageMean, ModelAverage
 from admire.optimize.surrogates.search_settings import searching
 
 RIVALS = 256  # the recommendation is compared with this many random mixtures and this many near it
@@ -26,12 +26,12 @@ def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = No
     with manual_seed(0):
         surrogate = ModelAverage.fit(problem, seen, kernels) if seen.n else None
         if surrogate is None:
-            return Recommendation(problem.prior, how="the prior: no trial has been scored yet")
+            return Recommendation(problem.prior, how="the baseline mixture: no trial has been scored yet")
         rng = np.random.default_rng(0)
         target = problem.fidelities.target
         means = surrogate.means(seen.X, target)
         tops = seen.X[np.argsort(-means, kind="stable")[:8]]
-        ranked, _ = maximise(problem, TrustedMean(surrogate), candidates(problem, tops, rng))
+        ranked, _ = maximise(problem, AverageMean(surrogate), candidates(problem, tops, rng))
     best = ranked[0]
     # Row 0 is the recommendation, row 1 the baseline mixture; the other rows are the mixtures to compare with.
     rivals = candidates(problem, best[None], rng, RIVALS)
@@ -45,12 +45,12 @@ def recommend(problem: Problem, seen: Observations, kernels: Kernels | None = No
         mean=float(mean[0]),
         low=float(mean[0] - reach),
         high=float(mean[0] + reach),
-        how=_how(problem, seen, found, surrogate.trust_in_small_sizes),
+        how=_how(problem, seen, found, surrogate.all_sizes_weight),
         gain_per_cost=float(_expected_gain(mean, covariance).max()) / problem.fidelities.costs[target],
         beats_prior=_beats(mean, covariance, 1),
         is_best=is_best,
         observed_is_best=observed_is_best,
-        trust=surrogate.trust_in_small_sizes,
+        all_sizes_weight=surrogate.all_sizes_weight,
         weights_low=low,
         weights_high=high,
         accuracy=found,
@@ -115,8 +115,9 @@ def _without(matrix: np.ndarray, i: int) -> np.ndarray:
     return np.delete(np.delete(matrix, i, 0), i, 1)
 
 
-def _how(problem: Problem, seen: Observations, found: dict[str, float], trust: float | None) -> str:
-    """One sentence: the number of trials per size, the trust in smaller sizes, and the cross-validated accuracy `found`."""
+def _how(problem: Problem, seen: Observations, found: dict[str, float], weight: float | None) -> str:
+    """One sentence: the number of trials per size, the weight of the model that learns from all sizes (`weight`), and the
+    cross-validated accuracy (`found`)."""
     names = problem.fidelities.names
     scored = seen.size[np.isfinite(problem.objective(seen.Y))]
     counts = ", ".join(f"{(scored == s).sum()} at {names[s]}" for s in range(len(names)) if (scored == s).any())
@@ -124,10 +125,10 @@ def _how(problem: Problem, seen: Observations, found: dict[str, float], trust: f
     text = f"highest posterior mean at {target} of one Gaussian process per metric ({counts or 'no whole score'})"
     if problem.fidelities.target not in scored:
         text += f"; no trial at {target} yet, so the level there is extrapolated"
-    if trust is not None and trust < 0.5:
-        text += f"; smaller sizes do not agree with {target} (trusted with {trust:.0%}), its own trials decide"
-    elif trust is not None:
-        text += f"; what smaller sizes say is trusted with {trust:.0%}"
+    if weight is not None and weight < 0.5:
+        text += f"; smaller sizes do not agree with {target} (trusted with {weight:.0%}), its own trials decide"
+    elif weight is not None:
+        text += f"; what smaller sizes say is trusted with {weight:.0%}"
     if not found:
         return text + "; too few trials for cross-validation"
     rank = f"rank correlation {found['spearman']:.2f}, " if "spearman" in found else ""

@@ -18,9 +18,9 @@ from admire.optimize.problem import Observations, Problem
 from admire.optimize.surrogates.gaussian_process import GaussianProcesses, Kernels
 from admire.optimize.surrogates.interval import PRIOR_TRIALS, variance_inflation, z90
 
-# Prior weight of the model that learns from all sizes, before the target has trials: FLOOR + SLOPE * R2, clipped to FLOOR..CAP.
-# R2 is the model's leave-one-out accuracy at the small size with most trials.
-TRUST_FLOOR, TRUST_SLOPE, TRUST_CAP = 0.6, 0.35, 0.95
+# Prior weight of the model that learns from all sizes, before the target has trials: PRIOR_FLOOR + PRIOR_SLOPE * R2, at most
+# PRIOR_CAP and at least PRIOR_FLOOR. R2 is the model's leave-one-out accuracy at the small size with most trials.
+PRIOR_FLOOR, PRIOR_SLOPE, PRIOR_CAP = 0.6, 0.35, 0.95
 ENOUGH = 4  # the fewest trials from which a leave-one-out R2 is computed
 
 
@@ -30,13 +30,13 @@ class ModelAverage:
 
     Args:
         models: one that learns from all sizes and, once the target has trials, one that learns from these alone.
-        trust: the weight of each model.
+        model_weights: the weight of each model.
         seen: the observations that they were fitted to.
     """
 
     problem: Problem
     models: tuple[GaussianProcesses, ...]
-    trust: tuple[float, ...]
+    model_weights: tuple[float, ...]
     seen: Observations
 
     @classmethod
@@ -45,13 +45,13 @@ class ModelAverage:
         return _fitted(_Key(problem, seen, kernels or Kernels()))
 
     @property
-    def trust_in_small_sizes(self) -> float | None:
+    def all_sizes_weight(self) -> float | None:
         """Weight of the model that learns from all sizes; None while there is no other."""
-        return self.trust[0] if len(self.models) > 1 else None
+        return self.model_weights[0] if len(self.models) > 1 else None
 
     def drawn(self, rng: np.random.Generator) -> GaussianProcesses:
         """One of the models, drawn with their weights as probabilities."""
-        return self.models[int(rng.choice(len(self.models), p=self.trust))]
+        return self.models[int(rng.choice(len(self.models), p=self.model_weights))]
 
     def predict(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n) and covariance (n x n) of the objective's true mean at mixtures `X` (n x K), at a size.
@@ -60,17 +60,19 @@ class ModelAverage:
         variance inflation factor from leave-one-out errors.
         """
         parts = [model.predict(X, size) for model in self._for(size)]
-        trust = self._trust(size)
-        mean = np.sum([w * m for w, (m, _) in zip(trust, parts, strict=True)], axis=0)
+        weights = self._weights(size)
+        mean = np.sum([w * m for w, (m, _) in zip(weights, parts, strict=True)], axis=0)
         covariance = np.sum(
-            [w * (c + np.outer(m - mean, m - mean)) for w, (m, c) in zip(trust, parts, strict=True)], axis=0
+            [w * (c + np.outer(m - mean, m - mean)) for w, (m, c) in zip(weights, parts, strict=True)], axis=0
         )
         return mean, covariance * self._variance_inflation(size)
 
     def predict_observation(self, X: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Mean (n) and standard deviation (n) of observations at mixtures `X` (n x K), at a size: noise included."""
         mean, covariance = self.predict(X, size)
-        noise = sum(w * model.noise_variance(size) for w, model in zip(self._trust(size), self._for(size), strict=True))
+        noise = sum(
+            w * model.noise_variance(size) for w, model in zip(self._weights(size), self._for(size), strict=True)
+        )
         return mean, np.sqrt(np.diag(covariance) + noise * self._variance_inflation(size))
 
     def means(self, X: np.ndarray, size: int) -> np.ndarray:
@@ -80,7 +82,7 @@ class ModelAverage:
     def predict_metrics(self, X: np.ndarray, size: int) -> np.ndarray:
         """Posterior means (n x p) of the metrics in their own units, at mixtures `X` (n x K) and a size."""
         parts = [model.predict_metrics(X, size) for model in self._for(size)]
-        return np.sum([w * part for w, part in zip(self._trust(size), parts, strict=True)], axis=0)
+        return np.sum([w * part for w, part in zip(self._weights(size), parts, strict=True)], axis=0)
 
     def leave_one_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As `GaussianProcesses.leave_one_out`, except that the model average predicts the trials at the target."""
@@ -89,7 +91,7 @@ class ModelAverage:
             return index, mean, sd
         alone, mean_alone, sd_alone = self.models[1].leave_one_out()
         at = np.searchsorted(index, alone)
-        a, b = self.trust
+        a, b = self.model_weights
         both = a * mean[at] + b * mean_alone
         variance = a * (sd[at] ** 2 + (mean[at] - both) ** 2) + b * (sd_alone**2 + (mean_alone - both) ** 2)
         mean, sd = mean.copy(), sd.copy()
@@ -98,7 +100,7 @@ class ModelAverage:
 
     def hyperparameters(self) -> dict[str, object]:
         """Hyper-parameters of the model that learns from all sizes, and its weight."""
-        return {"trust_in_small_sizes": round(self.trust[0], 4), **self.models[0].hyperparameters()}
+        return {"trust_in_small_sizes": round(self.model_weights[0], 4), **self.models[0].hyperparameters()}
 
     def z90(self, size: int) -> float:
         """Half the width of a 90 % interval at a size, in standard deviations.
@@ -124,24 +126,24 @@ class ModelAverage:
         """The models that apply to a size: all of them at the target, elsewhere the one that learns from all sizes."""
         return self.models if size == self.problem.fidelities.target else self.models[:1]
 
-    def _trust(self, size: int) -> tuple[float, ...]:
-        return self.trust if size == self.problem.fidelities.target else (1.0,)
+    def _weights(self, size: int) -> tuple[float, ...]:
+        return self.model_weights if size == self.problem.fidelities.target else (1.0,)
 
 
-class TrustedMean(AcquisitionFunction):
+class AverageMean(AcquisitionFunction):
     """Posterior mean of the objective at the target under the model average, as a BoTorch acquisition function."""
 
     def __init__(self, average: ModelAverage) -> None:
         target = average.problem.fidelities.target
         models = [model.at(target) for model in average.models]
         super().__init__(models[0])
-        self.models, self.trust = models, average.trust
+        self.models, self.model_weights = models, average.model_weights
 
     def forward(self, X: Tensor) -> Tensor:
         """Values (b) of mixtures (b x 1 x K)."""
         parts = (
             w * model.posterior(X).mean.squeeze(-1).squeeze(-1)
-            for w, model in zip(self.trust, self.models, strict=True)
+            for w, model in zip(self.model_weights, self.models, strict=True)
         )
         return functools.reduce(Tensor.add, parts)
 
@@ -173,11 +175,11 @@ def _fitted(key: _Key) -> ModelAverage | None:
         alone = GaussianProcesses.fit(problem, seen, replace(key.kernels, fidelity="independent"), only=target)
     if alone is None:
         return ModelAverage(problem, (everything,), (1.0,), seen)
-    trust = _trust_in_small_sizes(problem, seen, everything, alone)
-    return ModelAverage(problem, (everything, alone), (trust, 1 - trust), seen)
+    weight = _weight_of_all_sizes(problem, seen, everything, alone)
+    return ModelAverage(problem, (everything, alone), (weight, 1 - weight), seen)
 
 
-def _trust_in_small_sizes(
+def _weight_of_all_sizes(
     problem: Problem, seen: Observations, everything: GaussianProcesses, alone: GaussianProcesses
 ) -> float:
     """Weight of the model that learns from all sizes: prior odds times the likelihood ratio of leave-one-out errors.
@@ -190,7 +192,7 @@ def _trust_in_small_sizes(
     size, y = seen.size[index], problem.objective(seen.Y)[index]
     counts = np.bincount(size[size != problem.fidelities.target], minlength=1)
     small = size == counts.argmax()
-    prior = np.clip(TRUST_FLOOR + TRUST_SLOPE * _r2(y[small], mean[small]), TRUST_FLOOR, TRUST_CAP)
+    prior = np.clip(PRIOR_FLOOR + PRIOR_SLOPE * _r2(y[small], mean[small]), PRIOR_FLOOR, PRIOR_CAP)
     odds = np.log(prior / (1 - prior))
     at_target, mean_alone, _ = alone.leave_one_out()
     k = len(at_target)
