@@ -1,6 +1,8 @@
 """A stranger's folder of task files runs nothing without consent."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 
@@ -174,4 +176,134 @@ def test_a_plan_refuses_the_folder_in_one_sentence(write, folder, tmp_path, pyte
     command = [sys.executable, "-m", "admire.cli.main", "plan", str(tmp_path / "c.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=pytestconfig.rootpath)
     assert done.returncode == 1 and "evaluation.k: include_path:" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not marker.exists()
+
+
+# What lm-eval reads is what was looked at, whatever a folder does to have another file looked at. `@` is the test's folder.
+HOSTILE = {"dataset_kwargs": {"data_files": {"test": "@/secret.jsonl"}}}
+RUNS = "process_docs: !function admire.evaluate.items.items\n"
+
+
+def disguise_by_include(write, folder):
+    (folder / "aaa.yaml").write_text("include: hidden\n")
+    write(name="hidden", **HOSTILE)
+
+
+def disguise_by_spelling(write, folder):
+    write(name="aaa.yaml", **HOSTILE)
+    text = (folder / "aaa.yaml").read_text()
+    (folder / "aaa.yaml").write_text(text.replace("task: riddles", '"task": "ridd\\x6ces"'))
+
+
+def disguise_by_order(write, folder):
+    (folder / "riddles").mkdir()
+    write(name="riddles/riddles.yaml")
+    (folder / "riddles.yaml").unlink()
+    write(name="riddles-a.yaml", **HOSTILE)
+
+
+def disguise_by_a_folder_that_is_passed_over(write, folder):
+    (folder / ".ipynb_checkpoints").mkdir()
+    write(name=".ipynb_checkpoints/riddles.yaml")
+    write(**HOSTILE)
+
+
+def disguise_by_a_block_of_text(write, folder):
+    write(name="aaa.yaml", task="other", doc_to_text="{{question}}")
+    with open(folder / "aaa.yaml", "a") as stream:
+        stream.write('description: "\n\ntask: riddles\n\n"\n')
+    write(**HOSTILE)
+
+
+def disguise_by_a_file_that_lm_eval_skips(write, folder):
+    write("include: [a, b]\n", name="aaa.yaml")
+    for name in ("a", "b"):
+        (folder / name).write_text("include: c\n")
+    (folder / "c").write_text("num_fewshot: 0\n")
+    write(**HOSTILE)
+
+
+def disguise_by_a_tag(write, folder):
+    write(name="aaa.yaml", task="other", tag="riddles", **HOSTILE)
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        disguise_by_include,
+        disguise_by_spelling,
+        disguise_by_order,
+        disguise_by_a_folder_that_is_passed_over,
+        disguise_by_a_block_of_text,
+        disguise_by_a_file_that_lm_eval_skips,
+        disguise_by_a_tag,
+    ],
+)
+def test_no_other_file_is_loaded_than_the_one_that_was_checked(disguise, write, folder, tmp_path, tiny_model):
+    (tmp_path / "secret.jsonl").write_text(json.dumps({"question": "secret"}) + "\n")
+    write()
+    disguise(lambda text="", **changes: write(text, **told(changes, tmp_path)), folder)
+    with pytest.raises(ConfigError, match=r"leads out of|which lm-eval finds"):
+        lm_eval_suite.scores(None, suite(folder), tiny_model, "validation")
+
+
+def told(changes, tmp_path):
+    return json.loads(json.dumps(changes).replace("@", str(tmp_path)))
+
+
+@pytest.mark.parametrize("way", ["module", "include"])
+def test_a_task_file_that_is_a_link_is_read_where_it_leads(way, write, folder, tmp_path):
+    """lm-eval looks for modules and included files beside the target of a link."""
+    marker = tmp_path / "ran"
+    code = folder / "below" / "admire" / "evaluate" / "items.py"
+    code.parent.mkdir(parents=True)
+    code.write_text(f"open({str(marker)!r}, 'w')\nitems = None\n")
+    (folder / "common").write_text("num_fewshot: 0\n")
+    (folder / "below" / "common").write_text("process_docs: !function theirs.run\n")
+    (folder / "below" / "theirs.py").write_text(f"open({str(marker)!r}, 'w')\nrun = None\n")
+    write(RUNS if way == "module" else "include: common\n", name="below/real")
+    (folder / "riddles.yaml").symlink_to(folder / "below" / "real")
+    for look in (check_code, lm_eval_suite.check_tasks, lambda one: _tasks("k", one)):
+        with pytest.raises(ConfigError, match="runs code of its own"):
+            look(suite(folder))
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("place", ["riddles.yaml", "common", "prompts.yaml.txt"])
+def test_what_is_no_file_is_refused_before_anybody_waits_for_it(place, write, folder):
+    write("include: common\n", **({"use_prompt": f"{folder}/{place}:x"} if "prompts" in place else {}))
+    (folder / "common").write_text("num_fewshot: 0\n")
+    (folder / place).unlink(missing_ok=True)
+    os.mkfifo(folder / place)
+    with pytest.raises(ConfigError, match=f"{place}.*no regular file"):
+        lm_eval_suite.check_tasks(suite(folder))
+
+
+@pytest.mark.parametrize("tag", ["!!python/name:os.system", "!!python/object/apply:os.getcwd []", "!run os.getcwd"])
+def test_a_file_of_prompts_is_read_as_plain_data(tag, write, folder):
+    """lm-eval reads it with a loader that knows tags of Python."""
+    (folder / "prompts.yaml.txt").write_text(f"prompts: {{x: {{doc_to_text: {tag}, doc_to_target: a}}}}\n")
+    write(use_prompt=f"{folder}/prompts.yaml.txt:x")
+    with pytest.raises(ConfigError, match=r"prompts\.yaml\.txt"):
+        lm_eval_suite.check_tasks(suite(folder))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"description": "@"},
+        {"fewshot_config": {"samples": [{"question": "a"}], "doc_to_text": "@"}, "num_fewshot": 1},
+        {"fewshot_config": {"samples": [{"question": "a"}], "doc_to_target": "@"}, "num_fewshot": 1},
+        {"fewshot_config": {"samples": [{"question": "a"}], "gen_prefix": "@"}, "num_fewshot": 1},
+        {"should_decontaminate": True, "doc_to_decontamination_query": "@"},
+        {"target_delimiter": "@"},
+        {"fewshot_delimiter": "@", "num_fewshot": 1, "fewshot_config": {"samples": [{"question": "a"}]}},
+    ],
+)
+def test_a_text_anywhere_else_in_a_task_reaches_nothing_either(changes, write, folder, tmp_path, tiny_model):
+    marker = tmp_path / "ran"
+    attack = "{{ cycler.__init__.__globals__.os.system('touch " + str(marker) + "') }}"
+    write(**json.loads(json.dumps(changes).replace("@", json.dumps(attack)[1:-1])))
+    with contextlib.suppress(Exception):  # Some of these texts are never rendered; then there is a score.
+        lm_eval_suite.scores(None, suite(folder), tiny_model, "validation")
     assert not marker.exists()

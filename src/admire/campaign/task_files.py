@@ -10,6 +10,7 @@ import ast
 import functools
 import importlib.util
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ NAME = re.compile(
 )
 INCLUDE = re.compile(rb"""^["']?include["']?[ \t]*:[ \t]*["']?([^\s"'#]+)["']?[ \t]*(?:#.*)?$""", re.MULTILINE)
 TAG = re.compile(rb"""^["']?tag["']?[ \t]*:""", re.MULTILINE)
+# lm-eval passes over these folders.
+PASSED_OVER = {"__pycache__", ".ipynb_checkpoints"}
 # Members do not inherit these keys from their group.
 GROUP_KEYS = {"group", "group_alias", "task", "aggregate_metric_list", "metadata"}
 # Finds functions of modules that lie beside the task file; functions of packages have more than one dot.
@@ -78,12 +81,41 @@ class TaskFile:
 
 
 def index(folder: Path) -> dict[str, Path]:
-    """Name of each task and group below a folder -> its file."""
+    """Name of each task and group below a folder -> its file, of several that say the same name the one that lm-eval takes."""
+    files = (path for path in folder.rglob("*.yaml") if not PASSED_OVER.intersection(path.parts))
+    return dict(_index(tuple((path, *_changed(path)) for path in sorted(files, key=Path.as_posix))))
+
+
+@functools.lru_cache(maxsize=16)  # A suite's folder is looked at by many checks.
+def _index(files: tuple[tuple[Path, int, int], ...]) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*.yaml")):
-        for match in NAME.finditer(path.read_bytes()):
-            found.setdefault(match[1].decode(), path)
+    for path, *_ in files:
+        for name in _said_names(path):
+            found.setdefault(name, path)
     return found
+
+
+def _said_names(path: Path) -> list[str]:
+    """The name that lm-eval gives a file, which may stand in a file that it includes. If the file cannot be read, the names that
+    seem to stand in it, so that whoever asks for one of them is told why."""
+    try:
+        content = read(path)
+    except ConfigError:
+        return _seeming_names(path) if path.is_file() else []
+    key = "group" if "group" in content and "class" not in content else "task"
+    return [content[key]] if isinstance(content.get(key), str) else []
+
+
+def _seeming_names(path: Path) -> list[str]:
+    return [match[1].decode(errors="replace") for match in NAME.finditer(path.read_bytes())]
+
+
+def _changed(path: Path) -> tuple[int, int]:
+    """The time and size of a file; zeros if it cannot be looked at."""
+    try:
+        return _stamp(path)
+    except ConfigError:
+        return 0, 0
 
 
 def shipped() -> Path:
@@ -95,8 +127,12 @@ def shipped() -> Path:
 
 @functools.cache
 def shipped_index() -> dict[str, Path]:
-    """Name of each task and group that lm-eval ships -> its file. The first call takes a second."""
-    return index(shipped())
+    """Name of each task and group that lm-eval ships -> its file. The first call takes a second, because nothing is parsed."""
+    found: dict[str, Path] = {}
+    for path in sorted(shipped().rglob("*.yaml")):
+        for name in _seeming_names(path):
+            found.setdefault(name, path)
+    return found
 
 
 def places(suite: Benchmarks) -> dict[str, Path]:
@@ -146,20 +182,31 @@ def _included(path: Path, content: dict[str, Any], above: tuple[Path, ...]) -> l
         ConfigError: if it includes itself, or one of those that include it.
     """
     named = content.get("include", [])
-    places = [path.parent / str(name) for name in (named if isinstance(named, list) else [named])]
+    places = [home(path) / str(name) for name in (named if isinstance(named, list) else [named])]
     known = {place.resolve() for place in (*above, path)}
     if circle := [place for place in places if place.resolve() in known]:
         raise ConfigError(f"{path}: this task file includes itself by way of {circle[0]}; take that include out")
     return places
 
 
+def home(path: Path) -> Path:
+    """The folder in which lm-eval looks for what a task file includes and for its modules: of a link, that of its target."""
+    return path.resolve().parent if path.is_symlink() else path.parent
+
+
 def _stamp(path: Path) -> tuple[int, int]:
-    """The time and size of a file, which change when its content does."""
+    """The time and size of a file, which change when its content does.
+
+    Raises:
+        ConfigError: if it is missing, or no file, such as a pipe that nobody writes to.
+    """
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{str(path)!r}: this task file cannot be read ({reason})") from None
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(f"{str(path)!r}: this task file cannot be read (it is no regular file); take it out")
     return status.st_mtime_ns, status.st_size
 
 
@@ -240,7 +287,7 @@ def _mentions_tags(path: Path) -> bool:
     if not path.is_file():
         return False
     text = path.read_bytes()
-    return bool(TAG.search(text)) or any(_mentions_tags(path.parent / name.decode()) for name in INCLUDE.findall(text))
+    return bool(TAG.search(text)) or any(_mentions_tags(home(path) / name.decode()) for name in INCLUDE.findall(text))
 
 
 def missing_modules(path: Path) -> list[str]:
@@ -263,7 +310,7 @@ def missing_modules(path: Path) -> list[str]:
 
 def code_beside(path: Path) -> list[Path]:
     """The files of the modules from which a task file uses functions."""
-    return [path.parent / f"{module}.py" for module in FUNCTION.findall(path.read_text(encoding="utf-8"))]
+    return [home(path) / f"{module}.py" for module in FUNCTION.findall(path.read_text(encoding="utf-8"))]
 
 
 def with_includes(path: Path, above: tuple[Path, ...] = ()) -> list[Path]:

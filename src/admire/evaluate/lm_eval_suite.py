@@ -38,7 +38,7 @@ from admire.evaluate.loading import NotCheckedError, check_whole
 from admire.evaluate.prompts import check_cut, cut_items, repeated_items
 from admire.evaluate.sandbox.box import opened
 from admire.evaluate.task_checks import check_file, check_filter
-from admire.evaluate.task_code import check_code, guarded_templates
+from admire.evaluate.task_code import check_code, check_same_files, guarded_templates
 from admire.evaluate.task_data import check_data
 from admire.evaluate.task_words import check_words
 from admire.evaluate.templates import check_templates, name_chat_template, named_templates
@@ -143,6 +143,8 @@ def _load(suite: Benchmarks, split: str) -> dict[str, Any]:
         include_defaults=task_files.needs_shipped(suite),
         metadata={"admire_split": split},
     )
+    if suite.include_path is not None:
+        check_same_files(suite, manager)
     loaded = manager.load(list(suite.tasks))
     for asked in suite.tasks:
         for name in _leaves(loaded, asked):

@@ -14,13 +14,16 @@ import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from admire.campaign import task_files
 from admire.campaign.schema.evaluation import Benchmarks
 from admire.errors import ConfigError
+
+if TYPE_CHECKING:
+    from lm_eval.tasks import TaskManager
 
 OURS = ("admire.evaluate.answers", "admire.evaluate.items", "admire.evaluate.programs")
 STANDARD = "tag:yaml.org,2002:"
@@ -68,7 +71,7 @@ def _code(path: Path) -> Iterator[str]:
         seen.add(id(node))
         if not node.tag.startswith(STANDARD) or node.tag.startswith(f"{STANDARD}python"):
             name = node.value if isinstance(node, yaml.ScalarNode) else ""
-            if not (node.tag == "!function" and _is_ours(name, path.parent)):
+            if not (node.tag == "!function" and _is_ours(name, task_files.home(path))):
                 yield f"{node.tag} {name}".strip()
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
@@ -93,6 +96,29 @@ def _is_ours(name: str, folder: Path) -> bool:
         return False
     found = getattr(importlib.import_module(module), function, None)
     return inspect.isfunction(found) and found.__module__ == module
+
+
+def check_same_files(suite: Benchmarks, manager: TaskManager) -> None:
+    """Refuse a suite if lm-eval found its tasks in other files than those that were checked, before it loads any of them.
+
+    Raises:
+        ConfigError: names the task and both files.
+    """
+    files = task_files.places(suite)
+    for asked in suite.tasks:
+        leaves = task_files.leaves(files, asked)
+        reached = {asked: files[asked], **{leaf.name: leaf.path for leaf in leaves if leaf.path is not None}}
+        groups = {place for leaf in leaves for place in leaf.groups}
+        reached |= {name: place for name, place in files.items() if place in groups}
+        for name, place in reached.items():
+            entry = manager.task_index.get(name)
+            other = None if entry is None or entry.yaml_path is None else entry.yaml_path
+            if other is None or other.resolve() != place.resolve():
+                found = f"in {other}" if other else "as the tag of other tasks" if entry else "nowhere"
+                raise ConfigError(
+                    f"tasks.{asked}: {place} says the task {name}, which lm-eval finds {found}; give each task of "
+                    f"{suite.include_path} a name of its own"
+                )
 
 
 @contextlib.contextmanager

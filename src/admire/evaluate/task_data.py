@@ -49,6 +49,8 @@ def check_data(suite: Benchmarks) -> None:
                     )
             if key == "dataset_path":
                 _check_readme(Path(named), where)
+            if key == "use_prompt":  # lm-eval reads it with a loader that knows Python's tags, which are refused here.
+                task_files.read(Path(named))
 
 
 def read_elsewhere(suite: Benchmarks) -> list[str]:
