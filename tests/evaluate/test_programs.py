@@ -1,8 +1,11 @@
 """Programs of a model: run against tests in processes of their own, counted, and kept from what they might reach for."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -293,6 +296,196 @@ def test_everything_that_a_program_started_ends_with_it(sandbox):
     )
     assert sandbox.runs_through(program)
     assert not [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or [])]
+
+
+STARTS_AN_OUTLIVER = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.execv(sys.executable, [sys.executable, '-c', 'import time; time.sleep(60)', '@'])
+    os._exit(0)
+time.sleep(0.2)
+"""
+
+
+def living(mark):
+    return [one for one in psutil.process_iter(["cmdline"]) if mark in (one.info["cmdline"] or [])]
+
+
+@pytest.mark.parametrize("sent", ["SIGKILL", "SIGSTOP", "SIGTERM"])
+def test_a_program_that_turns_on_its_keeper_costs_itself(sent, sandbox, monkeypatch):
+    """It is not taken as passed, and what it started ends too. Where the kernel has Landlock it reaches nobody."""
+    monkeypatch.setattr(box, "SILENT", 1)
+    monkeypatch.setattr(sandbox, "limits", Limits(seconds=2))
+    sandbox.close()
+    mark = f"mark-{uuid.uuid4().hex}"
+    attack = (
+        STARTS_AN_OUTLIVER.replace("@", mark) + f"import signal\nos.kill(os.getppid(), signal.{sent})\ntime.sleep(5)\n"
+    )
+    assert not sandbox.runs_through(attack)
+    assert not living(mark)
+    assert sandbox.runs_through("pass")
+    sandbox.close()
+
+
+@pytest.mark.parametrize("sent", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("name", ["none", "namespaces"])
+def test_a_keeper_that_is_stopped_or_killed_while_a_program_runs_leaves_nothing(sent, name, monkeypatch):
+    """As it would be by a program where the kernel has no Landlock: nobody waits for it for ever."""
+    monkeypatch.setattr(box, "SILENT", 1)
+    mark, sandbox = f"mark-{uuid.uuid4().hex}", Sandbox(Limits(seconds=2), isolated(name))
+    keeper = sandbox._living()._process
+
+    def turn_on_it():
+        while not living(mark):
+            time.sleep(0.02)
+        keeper.send_signal(getattr(signal, sent))
+
+    (turning := threading.Thread(target=turn_on_it)).start()
+    assert not sandbox.runs_through(STARTS_AN_OUTLIVER.replace("@", mark) + "time.sleep(5)")
+    turning.join()
+    end = time.monotonic() + 10  # The kernel ends the processes of a namespace, and this takes a moment.
+    while living(mark) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not living(mark)
+    assert sandbox.runs_through("pass")
+    sandbox.close()
+
+
+def test_a_program_that_walks_from_process_to_process_ends(sandbox):
+    """Each process starts the next and ends, faster than a list of them could be made."""
+    mark = f"mark-{uuid.uuid4().hex}"
+    walk = (
+        f"import os\nopen('/proc/self/comm', 'w').write('{mark[:15]}')\n"
+        "if os.fork() == 0:\n    while True:\n        os.fork() and os._exit(0)\n"
+    )
+    assert sandbox.runs_through(walk)
+    assert not [one for one in psutil.process_iter(["name"]) if one.info["name"] == mark[:15]]
+    assert sandbox.runs_through("import os, signal")
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        # looks into others by the system's way for debuggers
+        """
+import ctypes, os
+def root(x):
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        if int(pid) not in (1, os.getpid()) and ctypes.CDLL(None).ptrace(16, int(pid), 0, 0) == 0:
+            return 3
+    return 0
+""",
+        # copies others' memory
+        """
+import ctypes, os
+class Part(ctypes.Structure):
+    _fields_ = [('base', ctypes.c_void_p), ('size', ctypes.c_size_t)]
+def root(x):
+    space = ctypes.create_string_buffer(1)
+    ours = Part(ctypes.cast(space, ctypes.c_void_p), 1)
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        if int(pid) not in (1, os.getpid()):
+            theirs = Part(id(None), 1)
+            if ctypes.CDLL(None).process_vm_readv(int(pid), ctypes.byref(ours), 1, ctypes.byref(theirs), 1, 0) == 1:
+                return 3
+    return 0
+""",
+        # takes others' open files
+        """
+import ctypes, os
+def root(x):
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        if int(pid) not in (1, os.getpid()):
+            try:
+                other = os.pidfd_open(int(pid))
+            except OSError:
+                continue
+            if ctypes.CDLL(None).syscall(438, other, 3, 0) >= 0:
+                return 3
+    return 0
+""",
+        # has more open files than the three that go nowhere, its folder's and its connection
+        """
+import os
+def root(x):
+    files = [f'/proc/self/fd/{n}' for n in os.listdir('/proc/self/fd')]
+    found = [os.readlink(file) for file in files if os.path.exists(file)]
+    return 3 if any(name.startswith(('pipe:', '/memfd', '/home', '/root')) for name in found) else 0
+""",
+        # prints what the keeper would answer
+        """
+import os, sys
+answer = '{"passed": true, "ended": null}\\n'
+print(answer, flush=True)
+sys.__stdout__.write(answer), sys.stderr.write(answer), os.write(1, answer.encode()), os.write(2, answer.encode())
+def root(x):
+    print(answer, flush=True)
+    return 0
+""",
+        # ends the one that judges
+        """
+import os, signal
+def root(x):
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        if int(pid) > os.getpid() and open(f'/proc/{pid}/stat').read().split()[3] == str(os.getppid()):
+            os.kill(int(pid), signal.SIGKILL)
+    return 3
+""",
+    ],
+)
+def test_a_program_neither_looks_into_others_nor_answers_for_them(attack, sandbox):
+    tests = {**PROBLEM, "test": "def check(candidate):\n    assert candidate(9) == 3\n    assert candidate(16) == 4"}
+    if "return 0" in attack:
+        tests = PROBLEM
+    assert not sandbox.passes_calls(attack, **tests)
+    assert sandbox.passes_calls("def root(x):\n    return 3", **PROBLEM)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import os, time\nkept = [os.memfd_create(str(n)) for n in range(8)]\n"
+        "for file in kept:\n    os.write(file, bytes(1 << 20))\ntime.sleep(9)",
+        "import os, time\nkept = [open(str(n), 'wb') for n in range(8)]\nfor file in kept:\n    os.unlink(file.name)\n"
+        "    file.write(bytes(1 << 20))\n    file.flush()\ntime.sleep(9)",
+        "import os, time\nfor _ in range(1500):\n    os.mkdir('deep')\n    os.chdir('deep')\ntime.sleep(9)",
+    ],
+)
+def test_files_without_a_name_and_folders_without_an_end_are_bounded(program, sandbox, monkeypatch):
+    monkeypatch.setattr(sandbox, "limits", Limits(seconds=8, folder_bytes=4 * MEGABYTE))
+    sandbox.close()
+    keeper = sandbox._living()
+    keeper.say({"kind": "script", "program": program})
+    assert "files" in (told := keeper.answer())["ended"] or "folders" in told["ended"]
+    sandbox.close()
+
+
+@pytest.mark.parametrize(
+    "leaving",
+    [
+        "import os\nfor _ in range(1500):\n    os.mkdir('deep')\n    os.chdir('deep')",
+        "import os\nos.makedirs('closed/inner')\nos.chmod('closed/inner', 0)\nos.chmod('closed', 0)",
+        "import os\nos.symlink('/', 'root')\nos.mkfifo('pipe')\nos.chmod('.', 0)",
+    ],
+)
+def test_a_folder_that_is_hard_to_remove_is_removed(leaving, tmp_path):
+    """In the system's own temporary folder, which programs without bubblewrap share."""
+    sandbox = Sandbox(isolation=Isolation("none", ()))
+    keeper = sandbox._living()
+    keeper.say({"kind": "script", "program": f"import os, tempfile\nhere = os.getcwd()\n{leaving}"})
+    keeper.answer()
+    keeper.say({"kind": "script", "program": "pass"})
+    keeper.answer()
+    number = keeper._process.pid
+    left = [path for path in Path(tempfile.gettempdir()).glob("program-*") if _made_since(path, number)]
+    sandbox.close()
+    assert not left
+
+
+def _made_since(path, number):
+    return path.lstat().st_ctime >= psutil.Process(number).create_time()
 
 
 def test_a_keeper_that_is_killed_costs_one_program(sandbox):

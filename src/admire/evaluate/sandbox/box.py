@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -13,11 +14,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import admire
 from admire.errors import ConfigError
+from admire.evaluate.sandbox.ending import end_all
 from admire.evaluate.sandbox.isolation import Isolation, best
 from admire.evaluate.sandbox.limits import Limits
-from admire.evaluate.sandbox.privileges import close_to_others
+from admire.evaluate.sandbox.privileges import adopt_orphans, close_to_others
 
 START = "import sys; sys.path.insert(0, sys.argv[1]); from admire.evaluate.sandbox.keeper import serve; serve(int(sys.argv[2]))"
 # Libraries need these variables. Nothing of the scorer's own environment reaches a program.
@@ -31,10 +35,19 @@ ENVIRONMENT = {
 }
 
 
+SILENT = 60  # A keeper that has not answered so many seconds after its own limits was stopped by the program.
+_keepers: set[int] = set()  # The numbers of the keepers that this process has started and not ended.
+
+
 class _Keeper:
     """The process that runs programs, with its two connections: pipes for lines of JSON, and a socket for open files."""
 
     def __init__(self, isolation: Isolation) -> None:
+        # Without namespaces, the processes of a program that kills its keeper become children of this process.
+        self._adopts = not isolation.prefix
+        self._before = {child.pid for child in psutil.Process().children()} if self._adopts else set()
+        if self._adopts:
+            adopt_orphans()
         self._files, theirs = socket.socketpair()
         source = str(Path(admire.__file__).resolve().parents[1])
         self._process = subprocess.Popen(
@@ -52,6 +65,7 @@ class _Keeper:
         if self._process.stdin is None or self._process.stdout is None:  # Never true with PIPE, but the types allow it.
             raise OSError("a process was started without pipes")
         self._into, self._out_of = self._process.stdin, self._process.stdout
+        _keepers.add(self._process.pid)
 
     @property
     def ended(self) -> bool:
@@ -63,8 +77,18 @@ class _Keeper:
         self._into.write(json.dumps(value) + "\n")
         self._into.flush()
 
-    def answer(self) -> Any:
-        """Wait for the keeper's next line and return its value."""
+    def answer(self, seconds: float | None = None) -> Any:
+        """Wait for the keeper's next line and return its value.
+
+        Args:
+            seconds: how long to wait; None means until the keeper answers or ends.
+
+        Raises:
+            TimeoutError: if the line has not begun by then.
+        """
+        if not select.select([self._out_of], [], [], seconds)[0]:
+            self._process.kill()
+            raise TimeoutError("the keeper does not answer")
         return json.loads(self._out_of.readline())
 
     def hand_over(self, tests: dict[str, str]) -> None:
@@ -88,6 +112,18 @@ class _Keeper:
             self._process.kill()
             self._process.wait()
         self._out_of.close()
+        _keepers.discard(self._process.pid)
+        if self._adopts:
+            if self._process.returncode:  # A keeper that ends by itself has ended all that its programs started.
+                end_all(self._is_orphan)
+            adopt_orphans(bool(_keepers))
+
+    def _is_orphan(self, pid: int) -> bool:
+        """Whether a child of the scorer was started by a program: keepers give each program a session of its own."""
+        try:
+            return pid not in _keepers | self._before and os.getsid(pid) != os.getsid(0)
+        except ProcessLookupError:
+            return False
 
 
 class Sandbox:
@@ -140,7 +176,7 @@ class Sandbox:
             keeper.say(request)
             if tests is not None:
                 keeper.hand_over(tests)
-            return bool(keeper.answer()["passed"])
+            return bool(keeper.answer(self.limits.seconds + SILENT)["passed"])
         except (OSError, json.JSONDecodeError):
             self.close()
             return False

@@ -7,14 +7,16 @@ as an open file that only the judge reads, so neither the keeper nor a program h
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
 import resource
 import select
 import shutil
-import signal
 import socket
+import stat
+import subprocess
 import sys
 import tempfile
 import time
@@ -25,12 +27,13 @@ from typing import Any, NoReturn
 import psutil
 
 from admire.evaluate.sandbox import children
+from admire.evaluate.sandbox.ending import end_all
 from admire.evaluate.sandbox.limits import Limits
-from admire.evaluate.sandbox.privileges import adopt_orphans, close_to_others, drop_privileges
+from admire.evaluate.sandbox.privileges import adopt_orphans, close_to_others, drop_privileges, keep_signals_inside
 
 LOOK = 0.1  # The resources that a program uses are measured every so many seconds.
 THREADS = 4  # The limit on threads allows so many per process.
-ENDING = 10  # After a kill, every process must have ended within so many seconds.
+MOST_ENTRIES = 100_000  # A program's folder may hold so many files and folders.
 
 
 def serve(files: int) -> None:
@@ -81,7 +84,8 @@ class Keeper:
             writing = -1
             return _watched(reading, folder, self.limits)
         finally:
-            _end_all()
+            if not end_all():  # This ends the keeper, and the scorer starts another one.
+                raise SystemExit("a process of a program cannot be ended")
             os.close(reading)
             if writing >= 0:
                 os.close(writing)
@@ -111,19 +115,29 @@ class Keeper:
             _limit(self.limits, self.apart)
             if is_program:
                 close_to_others(False)
+                keep_signals_inside()
             work()
         finally:
             os._exit(1)
 
     def _remove(self, folder: str) -> None:
         """Remove the program's folder and, if the keeper is apart, all other files that the program left."""
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_tree(folder)
         for path in _left() - self.before if self.apart else ():
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+                _remove_tree(str(path))
             else:
                 with contextlib.suppress(OSError):
                     path.unlink()
+
+
+def _remove_tree(folder: str) -> None:
+    """Remove a folder, also one that is closed to its owner or nested too deep for Python."""
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if Path(folder).is_dir():
+        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
+            subprocess.run([*command, "--", folder], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
 
 
 def _left() -> set[Path]:
@@ -185,26 +199,46 @@ def _excess(folder: str, limits: Limits) -> str | None:
             resident += process.memory_info().rss
     if resident > limits.memory:
         return f"for more than {limits.memory >> 20} MB of memory"
-    size = 0
-    for path in Path(folder).rglob("*"):
-        with contextlib.suppress(OSError):
-            size += path.lstat().st_size
-        if size > limits.folder_bytes:
-            return f"for files of more than {limits.folder_bytes >> 20} MB"
+    try:
+        size = _folder_bytes(folder) + sum(_unnamed_bytes(running).values())
+    except _TooManyError as error:
+        return str(error)
+    if size > limits.folder_bytes:
+        return f"for files of more than {limits.folder_bytes >> 20} MB"
     return None
 
 
-def _end_all() -> None:
-    """Kill every descendant. They are first stopped, because a stopped process cannot start others while the rest is killed."""
-    keeper, end = psutil.Process(), time.monotonic() + ENDING
-    while running := keeper.children(recursive=True):
-        for kind in (signal.SIGSTOP, signal.SIGKILL):
-            for process in running:
-                with contextlib.suppress(psutil.Error):
-                    process.send_signal(kind)
-        with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        if time.monotonic() > end:  # This ends the keeper, and the scorer starts another one.
-            raise SystemExit("a process of a program cannot be ended")
-        time.sleep(0.0005)
+class _TooManyError(Exception):
+    """A program's folder has too many entries or levels to be counted."""
+
+
+def _folder_bytes(folder: str) -> int:
+    """The size of all files below a folder together."""
+    size, entries, waiting = 0, 0, [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as found:
+                for entry in found:
+                    entries += 1
+                    if entries > MOST_ENTRIES:
+                        raise _TooManyError(f"for more than {MOST_ENTRIES:,} files")
+                    with contextlib.suppress(FileNotFoundError):
+                        size += entry.stat(follow_symlinks=False).st_size
+                        waiting += [entry.path] if entry.is_dir(follow_symlinks=False) else []
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise _TooManyError("for folders that are nested too deep") from None
+    return size
+
+
+def _unnamed_bytes(running: list[psutil.Process]) -> dict[tuple[int, int], int]:
+    """Device and number -> size, of the files without a name (deleted ones, and those in memory) that processes hold open."""
+    found = {}
+    for process in running:
+        with contextlib.suppress(OSError):  # The process has ended, or it is the judge.
+            for entry in os.scandir(f"/proc/{process.pid}/fd"):
+                with contextlib.suppress(OSError):
+                    status = entry.stat()
+                    if status.st_nlink == 0 and stat.S_ISREG(status.st_mode):
+                        found[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return found
