@@ -105,3 +105,90 @@ def test_marks_of_earlier_versions_count_where_nothing_can_run(name: str, counts
     del told["contents"]
     (folder / MARK).write_text(json.dumps(told))
     assert (newest(tmp_path) is not None) is counts
+
+
+def told(folder: Path, **changes: object) -> None:
+    """Change an entry of a checkpoint's mark; `...` removes it."""
+    content = {**json.loads((folder / MARK).read_text()), **changes}
+    (folder / MARK).write_text(json.dumps({key: value for key, value in content.items() if value is not ...}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "null", "7", '"x"', "[" * 100_000, '{"step": 20}', '{"files": [], "step": 20, "seconds": 1}', "\udcff"],
+)
+def test_a_mark_that_is_none_makes_a_checkpoint_broken(content: str, tmp_path: Path) -> None:
+    for step in (10, 20):
+        mark(write(tmp_path, step), step, 1.0)
+    (tmp_path / "checkpoint-20" / MARK).write_text(content, encoding="utf-8", errors="surrogateescape")
+    assert newest(tmp_path).step == 10
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": "20"},
+        {"step": None},
+        {"step": -1},
+        {"step": True},
+        {"step": 1e9},
+        {"seconds": "1"},
+        {"seconds": -1.0},
+        {"seconds": float("inf")},
+        {"seconds": ...},
+        {"continued_from": "x"},
+        {"files": {"../../outside": 1}},
+        {"files": {"/etc/hostname": 1}},
+        {"files": None},
+        {"files": ["weights", "nested/optimizer"]},
+        {"files": {"weights": "100", "nested/optimizer": 100}},
+        {"contents": None},
+        {"contents": {}},
+        {"contents": {"weights": "0" * 64, "nested/optimizer": "0" * 64}},
+    ],
+)
+def test_a_mark_that_says_what_is_not_so_makes_a_checkpoint_broken(changes: dict[str, object], tmp_path: Path) -> None:
+    for step in (10, 20):
+        mark(write(tmp_path, step), step, 1.0)
+    told(tmp_path / "checkpoint-20", **changes)
+    assert newest(tmp_path).step == 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "nested" / MARK).write_text("planted under the mark's own name"),
+        lambda folder: ((folder / "nested" / "empty").unlink(), os.mkfifo(folder / "nested" / "empty")),
+        lambda folder: ((folder / MARK).unlink(), os.mkfifo(folder / MARK)),
+        lambda folder: ((folder / MARK).unlink(), (folder / MARK).symlink_to("/dev/zero")),
+        lambda folder: link(folder / MARK),
+        lambda folder: (folder / "weights").rename(folder / "other"),
+    ],
+)
+def test_what_stands_in_a_files_place_makes_a_checkpoint_broken(change: Callable[[Path], None], tmp_path: Path) -> None:
+    root = tmp_path / "ckpt"
+    for step in (10, 20):
+        (folder := write(root, step), (folder / "nested" / "empty").touch(), mark(folder, step, 1.0))
+    change(root / "checkpoint-20")
+    assert newest(root).step == 10
+
+
+@pytest.mark.parametrize("linked", ["checkpoint", "root", "outcome"])
+def test_nothing_is_removed_behind_a_link(linked: str, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs" / "ckpt" / "checkpoint-500"
+    theirs.mkdir(parents=True)
+    (theirs / "weights").write_bytes(b"of somebody else")
+    root = tmp_path / "trial" / "share_0.5" / "ckpt"
+    if linked == "outcome":
+        root.parents[1].mkdir()
+        root.parent.symlink_to(tmp_path / "theirs")
+    elif linked == "root":
+        root.parent.mkdir(parents=True)
+        root.symlink_to(theirs.parent)
+    else:
+        mark(write(root, 10), 10, 1.0)
+        (root / "checkpoint-500").symlink_to(theirs)
+    found = newest(root)
+    assert (found.step if found else None) == (10 if linked == "checkpoint" else None)
+    assert (theirs / "weights").read_bytes() == b"of somebody else"
+    assert linked != "checkpoint" or [path.name for path in root.iterdir()] == ["checkpoint-10"]

@@ -1,5 +1,6 @@
 """Other users of the file system: links, folders open to everybody, specs that were moved or edited."""
 
+import contextlib
 import datetime
 import json
 import os
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -16,12 +18,13 @@ from admire.campaign.layout import Layout, TrialLayout
 from admire.campaign.loading import parse
 from admire.errors import TrialError
 from admire.health.check import findings
-from admire.trials.atomic_files import open_state, write_json
+from admire.trials.atomic_files import open_state, write_json, write_text
 from admire.trials.attempts import Attempts
 from admire.trials.identity import Spec, make_spec
 from admire.trials.lease import Lease
-from admire.trials.ledger import locked
-from admire.trials.records import TrainRecord, publish
+from admire.trials.ledger import Ledger, locked
+from admire.trials.nodes import Nodes
+from admire.trials.records import TrainRecord, publish, read_training
 
 
 @pytest.fixture
@@ -101,6 +104,64 @@ def test_state_files_are_not_opened_through_links(tmp_path, campaign):
         with pytest.raises(TrialError, match="is a link"):
             use(path)
     assert elsewhere.read_text() == ""
+
+
+PIPES = {
+    "lease.json": lambda trial: Lease(trial.lease).watch(),
+    "lease.json.lock": lambda trial: Lease(trial.lease).take(),
+    "spec.json": Spec.load,
+    "attempts.jsonl": lambda trial: Attempts(trial.attempts).begin(1, 0),
+    "kept/train.json": lambda trial: read_training(trial.train()),
+    "train.json": lambda trial: read_training(trial.train()),
+    "jobs.txt": lambda trial: Nodes(trial.results.root).broken(),
+}
+
+
+@pytest.mark.parametrize("name", PIPES)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_nobody_waits_for_a_pipe_or_reads_a_device_in_a_files_place(name, make, trial, campaign, capsys):
+    from admire.cli.main import main
+
+    path = (trial.outcome if "train" in name else trial.folder) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    make(path)
+    with contextlib.suppress(TrialError) as refused:
+        PIPES[name](trial)
+    for words in (["prune"], ["retry", "--all"]):
+        main([*words, "--results", campaign.results])
+        assert "Traceback" not in (said := capsys.readouterr()).err and "\n" not in said.err.strip()
+    assert refused is None and path.lstat()
+
+
+@pytest.mark.parametrize("name", ["results.csv", "campaign.yaml", "recommendation.yaml", "report.html", "lock.json"])
+def test_what_is_written_takes_a_links_place_and_leaves_its_target(name, campaign, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("of somebody else")
+    files = Layout(Path(campaign.results)).campaign(campaign.name)
+    files.folder.mkdir(parents=True)
+    (files.folder / name).symlink_to(elsewhere)
+    if name == "results.csv":
+        Ledger.read(campaign).write_table()
+    else:
+        write_text(files.folder / name, "ours")
+    assert elsewhere.read_text() == "of somebody else" and not (files.folder / name).is_symlink()
+
+
+@pytest.mark.parametrize("linked", ["share_1", "share_1/model"])
+def test_no_training_begins_where_its_outcome_would_lie_behind_a_link(linked, trial, tmp_path):
+    from admire.distributed.ranks import Ranks
+    from admire.train.attempt import under_the_lease
+
+    (tmp_path / "elsewhere" / "model").mkdir(parents=True)
+    (tmp_path / "elsewhere" / "model" / "weights").write_bytes(b"of somebody else")
+    path = trial.folder / linked
+    path.parent.mkdir(exist_ok=True)
+    path.symlink_to(tmp_path / "elsewhere")
+    order = SimpleNamespace(trial=trial, attempt=1)
+    with pytest.raises(TrialError, match=f"{linked}: is a link"):
+        under_the_lease(order, Lease(trial.lease), Ranks())
+    assert (tmp_path / "elsewhere" / "model" / "weights").read_bytes() == b"of somebody else"
 
 
 @pytest.mark.parametrize("linked", ["trial", "model", "size", "trials"])

@@ -196,6 +196,7 @@ def _of_setting(path: Path, hashes: Path, without: Set[str] = frozenset()) -> st
 def _keep(path: Path, value: dict[str, str]) -> None:
     path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)  # What others may have put there, a link say, is not written to.
     temporary.write_text(json.dumps(value), encoding="utf-8")
     temporary.replace(path)
 

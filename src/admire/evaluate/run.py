@@ -26,6 +26,7 @@ from admire.evaluate import suites
 from admire.evaluate.interruption import STOPS, StoppedError, stoppable
 from admire.evaluate.sandbox.isolation import best
 from admire.trials import storage
+from admire.trials.atomic_files import write_text
 from admire.trials.attempts import Attempts
 from admire.trials.identity import Spec
 from admire.trials.reasons import last_reason, note_preemption
@@ -168,7 +169,7 @@ def _broken(notes: Attempts, number: int, error: Exception) -> TrialError:
     reason = _in_a_line(error)
     notes.end(number, "error", 0, 0.0, reason)
     log = notes.path.with_name(f"{notes.path.name.removesuffix('.attempts.jsonl')}.attempt_{number}.log")
-    log.write_text(traceback.format_exc(), encoding="utf-8")
+    write_text(log, traceback.format_exc())
     return TrialError(f"the scoring broke ({reason}); the traceback is in {log}")
 
 

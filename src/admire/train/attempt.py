@@ -17,6 +17,7 @@ from admire.train.assignment import Given, Order
 from admire.train.attempt_notes import AttemptNotes, Tally
 from admire.train.interruption import EXIT_CODE, Interruption
 from admire.trials import storage
+from admire.trials.atomic_files import write_text
 from admire.trials.attempts import Attempts
 from admire.trials.identity import Spec
 from admire.trials.lease import Lease
@@ -47,6 +48,7 @@ def under_the_lease(order: Order, lease: Lease, ranks: Ranks) -> int:
 def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
     """Train, and record the attempt's outcome in `attempts.jsonl`. The caller holds the lease."""
     trial, spec = order.trial, Spec.load(order.trial)
+    _check_links(trial)
     attempts = Attempts(trial.attempts)
     steps = steps_of(spec, float(trial.share))
     start = ranks.broadcast(checkpoints.start(trial, steps.stable_end) if ranks.first else checkpoints.Start())
@@ -76,6 +78,17 @@ def _attempt(order: Order, lease: Lease, ranks: Ranks) -> int:
         raise _noted(error, trial, notes, ranks) from None
 
 
+def _check_links(trial: TrialLayout) -> None:
+    """Refuse a trial whose outcome would be written, and what lies there be removed, behind a link.
+
+    Raises:
+        TrialError: names the link.
+    """
+    for folder in (trial.outcome, trial.model()):
+        if folder.is_symlink():
+            raise TrialError(f"{folder}: is a link, and may lead to files of somebody else; put a folder in its place")
+
+
 def _train(given: Given, notes: AttemptNotes, interruption: Interruption) -> int:
     """Train, and record the result. The imports take seconds and stand here because signals are caught by now."""
     if given.ranks.size == 1:
@@ -99,8 +112,7 @@ def _noted(error: Exception, trial: TrialLayout, notes: AttemptNotes, ranks: Ran
             notes.end("error", reason)
     if isinstance(error, AdmireError):
         return error
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    write_text(log, "".join(traceback.format_exception(error)))
     return TrialError(f"{trial.folder}: the training broke ({reason}); the traceback is in {log}")
 
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import os
 import shutil
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from admire.campaign.layout import TrialLayout
+from admire.errors import TrialError
 from admire.trials.atomic_files import read_json, write_json
 
 KEEP = 2  # The older one is there in case the newest one is broken.
@@ -100,23 +103,36 @@ def newest(root: Path, until: int | None = None) -> Checkpoint | None:
     """The newest whole checkpoint under `root`, of a step up to `until`. Checkpoints that are not whole are removed, because the
     library would count them among the KEEP that it keeps. Only the holder of the trial's lease may call this."""
     whole = []
+    leads_elsewhere = root.is_symlink() or root.parent.is_symlink()
     for folder in root.glob("checkpoint-*"):
         found = _read(folder)
-        if found is None:
+        if found is None and folder.is_symlink():
+            folder.unlink(missing_ok=True)
+        elif found is None and not leads_elsewhere:  # What lies behind a link may be wanted by somebody else.
             shutil.rmtree(folder, ignore_errors=True)
+        elif found is None:
+            continue
         elif until is None or found.step <= until:
             whole.append(found)
     return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
 
 
 def _read(folder: Path) -> Checkpoint | None:
+    if folder.is_symlink() or (folder / MARK).is_symlink():
+        return None
     try:
         found = read_json(folder / MARK)
-        if _fits(folder, found):
-            return Checkpoint(folder, found["step"], found["seconds"], found.get("continued_from", 0))
-    except (OSError, ValueError, KeyError):
+        step, seconds, before = found["step"], found["seconds"], found.get("continued_from", 0)
+        if _counts(step, before) and seconds >= 0 and math.isfinite(seconds) and _fits(folder, found):
+            return Checkpoint(folder, step, seconds, before)
+    # A mark is no better than what somebody wrote there, and all that it can cause is that the checkpoint is broken.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError, TrialError):
         pass
     return None
+
+
+def _counts(*values: Any) -> bool:
+    return all(type(value) is int and value >= 0 for value in values)
 
 
 def _fits(folder: Path, found: dict[str, Any]) -> bool:
@@ -126,7 +142,8 @@ def _fits(folder: Path, found: dict[str, Any]) -> bool:
     names = _names(folder)
     if set(names) != set(found["files"]):
         return False
-    if any((folder / name).stat().st_size != size for name, size in found["files"].items()):
+    looks = {name: (folder / name).lstat() for name in names}
+    if not all(stat.S_ISREG(look.st_mode) and look.st_size == found["files"][name] for name, look in looks.items()):
         return False
     if "contents" not in found:
         return not any(Path(name).suffix in SHARDED or Path(name).name in SHARDED for name in names)
@@ -135,7 +152,7 @@ def _fits(folder: Path, found: dict[str, Any]) -> bool:
 
 def _names(folder: Path) -> list[str]:
     """A checkpoint's files as sorted relative paths. Links are listed as files, so that an added link is noticed too."""
-    found = (path for path in folder.rglob("*") if path.name != MARK and (path.is_symlink() or not path.is_dir()))
+    found = (path for path in folder.rglob("*") if path != folder / MARK and (path.is_symlink() or not path.is_dir()))
     return sorted(str(path.relative_to(folder)) for path in found)
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import psutil
 
-from admire.trials.atomic_files import open_state
+from admire.trials.atomic_files import open_state, open_text, read_text
 
 PERIOD = 5.0  # seconds between renewals
 # A holder may miss this many renewals: they last a minute, which is longer than NFS caches the time of a file.
@@ -65,7 +65,7 @@ class Lease:
     def held(self) -> bool:
         """Whether the file names this process as holder now. Check this before anything irrevocable is written."""
         try:
-            return json.loads(self.path.read_text(encoding="utf-8"))["id"] == self.mine
+            return json.loads(read_text(self.path))["id"] == self.mine
         except (FileNotFoundError, json.JSONDecodeError):
             return False
 
@@ -77,7 +77,7 @@ class Lease:
         """
         try:
             # NFS fetches the true time of a file only when the file is opened.
-            with open(self.path, encoding="utf-8") as stream:
+            with open_text(self.path) as stream:
                 seen, renewed = json.loads(stream.read()), os.fstat(stream.fileno()).st_mtime_ns
         except (FileNotFoundError, json.JSONDecodeError):
             return None

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from admire.campaign.layout import Layout, TrialLayout
 from admire.trials import slurm_jobs
+from admire.trials.atomic_files import read_text
 from admire.trials.attempts import Attempts
 
 REMEMBERED = 6 * 3600.0  # seconds for which a node is left out
@@ -128,7 +129,7 @@ def _of_attempts(attempts: Attempts) -> Iterator[Visit]:
 def _of_jobs(path: Path) -> Iterator[Visit]:
     """One visit per job that ended with an error before its attempt began."""
     begun = {str(line.get("job")) for line in Attempts(path.with_name("attempts.jsonl")).lines()}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_text(path, errors="replace").splitlines():
         words = line.split()
         if len(words) == 4 and words[3] not in begun and words[2] not in ("0", "75"):
             when = datetime.datetime.fromisoformat(words[1]).timestamp()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from admire.campaign.layout import Layout, TrialLayout, kept
 from admire.errors import TrialError
-from admire.trials.atomic_files import read_json, write_json
+from admire.trials.atomic_files import read_json, read_text, write_json
 from admire.trials.decision_records import DecidedTrial, ProposalRecord, read_proposal
 from admire.trials.identity import Spec
 
@@ -18,7 +18,7 @@ def entries(trial: TrialLayout) -> Iterator[tuple[Path, DecidedTrial]]:
     found = trial.results.root.glob("campaigns/*/**/proposal.json")
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         # Searching the text for the digest first saves parsing kilobytes of JSON per proposal.
-        if digest in path.read_text(encoding="utf-8"):
+        if digest in read_text(path):
             for entry in read_proposal(path).trials:
                 if entry.digest == digest:
                     yield path, entry
