@@ -6,6 +6,7 @@ import gzip
 import json
 import lzma
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,7 @@ from small_campaign import campaign, write_jsonl
 from admire.campaign.schema.sources import Source
 from admire.data.documents import documents, inspect, local_files, unread_files
 from admire.data.prepared_source import check_files, prepare_source
-from admire.data.reading import lines
+from admire.data.reading import lines, parquet
 from admire.errors import SourceError
 from admire.preflight.columns import check_columns
 from admire.trials.atomic_files import read_json
@@ -254,6 +255,67 @@ def test_a_small_parquet_file_takes_little_memory_however_often_it_repeats(tmp_p
     before = pa.total_allocated_bytes()
     reads = documents("mine", Source(files=str(tmp_path / "a.parquet")), "pretrain")
     assert all(len(read.document) == 1 << 20 and pa.total_allocated_bytes() - before < 1 << 26 for read in reads)
+
+
+def many(count):
+    """A Parquet file of a few kilobytes with one row, a list that holds the same text `count` times."""
+    offsets = pa.array([0, count], pa.int32())
+    turns = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int8)), ["a"]).cast(pa.string())
+    return pa.table({"text": pa.ListArray.from_arrays(offsets, turns), "other": ["x"]})
+
+
+@pytest.mark.parametrize("limit", ["MOST_VALUES", "MOST_BYTES"])
+def test_a_row_that_repeats_a_value_without_end_is_not_read(tmp_path, monkeypatch, limit):
+    pq.write_table(many(100_000), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    monkeypatch.setattr(parquet, limit, 99_999)
+    monkeypatch.setattr(parquet, "BATCH_BYTES", 99_999)
+    said = {
+        "MOST_VALUES": "its column 'text' has 100,000 values in one row group",
+        "MOST_BYTES": "a row of more than 99,999",
+    }
+    with pytest.raises(SourceError, match=rf"a\.parquet.*: {said[limit]}"):
+        read(files=str(tmp_path / "a.parquet"))
+
+
+def test_a_parquet_file_with_fewer_rows_than_it_says_is_refused(tmp_path):
+    texts = pa.table({"text": [f"text {n}" for n in range(100)]})
+    pq.write_table(texts, tmp_path / "a.parquet", use_dictionary=False, compression="none")
+    content = (tmp_path / "a.parquet").read_bytes()
+    size = int.from_bytes(content[-8:-4], "little")
+    footer = content[-8 - size : -8]
+    assert footer.count(b"\xc8\x01") >= 3  # 100 as a number of Thrift: of the file, of its row group and of the column
+    for changed in (b"\xc8\x7f", b"\xc8\x03", b"\xc9\x01"):  # 8,164, 228 and -101
+        (tmp_path / "a.parquet").write_bytes(content[: -8 - size] + footer.replace(b"\xc8\x01", changed) + content[-8:])
+        with pytest.raises(SourceError, match=r"a\.parquet: "):
+            read(files=str(tmp_path / "a.parquet"))
+
+
+def test_a_file_that_asks_for_more_memory_than_its_reader_may_have_is_refused(tmp_path, monkeypatch):
+    """xz and zstd say in their head how much of the text before their readers have to keep."""
+    packed = lzma.compress(b'{"text": "a"}\n', filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 3 << 29}])
+    (tmp_path / "a.jsonl.xz").write_bytes(packed)
+    # a frame of zstd with a window of 2 GiB and one raw block
+    row = b'{"text": "a"}\n'
+    block = (1 | len(row) << 3).to_bytes(3, "little") + row
+    (tmp_path / "a.jsonl.zst").write_bytes(b"\x28\xb5\x2f\xfd\x00" + bytes([21 << 3]) + block)
+    for name in ("a.jsonl.xz", "a.jsonl.zst"):
+        with pytest.raises(SourceError, match=rf"{name}: the file cannot be read to its end"):
+            read(files=str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "number", ["9" * 1_000_000, "-" + "9" * 5_000, "1." + "3" * 1_000_000, "1e" + "9" * 1_000_000, "1e999", "Infinity"]
+)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_a_number_of_a_million_digits_is_read_or_refused(tmp_path, number, name):
+    row = f'{{"text": "a", "n": {number}}}'
+    (tmp_path / name).write_text(f"[{row}]" if name == "a.json" else f"{row}\n")
+    try:
+        (found,) = read(files=str(tmp_path / name))
+        assert found == "a" or found.reason == "not_json"
+    except SourceError as error:
+        assert "\n" not in str(error) and len(str(error)) < 500
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import contextlib
+import functools
 import gzip
 import io
 import lzma
@@ -16,6 +17,8 @@ from typing import Any
 from admire.errors import SourceError
 
 BLOCK_BYTES = 1 << 16
+# A file of xz says how much memory its reader needs. `xz -9` says 65 MB; more than this is refused.
+MOST_XZ = 1 << 30
 POINTER = b"version https://git-lfs.github.com/spec/"
 # The longer marks come first, because the mark of UTF-16 LE is the beginning of that of UTF-32 LE.
 WIDE = {
@@ -82,7 +85,7 @@ def _bz2(path: Path) -> contextlib.AbstractContextManager[Any]:
 
 
 def _xz(path: Path) -> contextlib.AbstractContextManager[Any]:
-    return io.BufferedReader(_Streams(path, lzma.LZMADecompressor))
+    return io.BufferedReader(_Streams(path, functools.partial(lzma.LZMADecompressor, memlimit=MOST_XZ)))
 
 
 def _zstd(path: Path) -> contextlib.AbstractContextManager[Any]:

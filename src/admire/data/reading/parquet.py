@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from admire.data.reading.decompression import reading
+from admire.data.reading.lines import MOST_BYTES
 from admire.data.reading.request import Row, SourceRequest
 from admire.data.reading.unusable import Unusable
 from admire.errors import SourceError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 BATCH_ROWS = 1024
+# Lists that repeat the same few values take almost no space in a file, and a row of them must be read as a whole.
+MOST_VALUES = 1 << 27
 BATCH_BYTES = 1 << 28  # A piece takes about so much memory at most, by the sizes of columns that the file declares.
 
 
@@ -47,11 +50,31 @@ def read_parquet(path: Path, request: SourceRequest) -> Iterator[Row]:
             )
             yield from (Row(none, str(path)) for _ in range(file.metadata.num_rows))
             return
+        _check_values(file, columns, str(path), request.key)
         number = 0
         for batch in file.iter_batches(_rows_at_once(file, columns), columns=columns):
             for row in _pylist(batch):
                 number += 1
                 yield Row(row, f"{path}, row {number}", filled=True)
+        if number != file.metadata.num_rows:
+            raise ValueError(f"it says that it has {file.metadata.num_rows:,} rows, and {number:,} are there")
+
+
+def _check_values(file: pq.ParquetFile, columns: list[str], path: str, key: str) -> None:
+    """Refuse a file with more than MOST_VALUES values of a list among the needed columns in one row group.
+
+    Raises:
+        SourceError: names the file and the column.
+    """
+    meta = file.metadata
+    for group in range(meta.num_row_groups):
+        for chunk in (meta.row_group(group).column(i) for i in range(meta.num_columns)):
+            name, *inner = chunk.path_in_schema.split(".")
+            if inner and name in columns and chunk.num_values > MOST_VALUES:
+                raise SourceError(
+                    f"{path}: its column '{name}' has {chunk.num_values:,} values in one row group, of which at most "
+                    f"{MOST_VALUES:,} are read; write it in smaller row groups, or take it out of {key}"
+                )
 
 
 def _repeated(meta: pq.FileMetaData, column: str) -> list[str]:
@@ -90,10 +113,16 @@ def _pylist(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | Unusable]:
                 yield Unusable("not_utf8", f"not UTF-8 (byte {error.start})", "write it as UTF-8")
         return
     try:
-        yield from batch.to_pylist()
+        if batch.nbytes <= BATCH_BYTES:  # In Python, values take many times as much.
+            yield from batch.to_pylist()
+            return
     except UnicodeDecodeError:
-        for i in range(batch.num_rows):
-            try:
-                yield batch.slice(i, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:
-                yield Unusable("not_utf8", f"not UTF-8 (byte {error.start})", "write it as UTF-8")
+        pass
+    for one in (batch.slice(i, 1) for i in range(batch.num_rows)):
+        if one.nbytes > MOST_BYTES:
+            yield Unusable("too_long", f"a row of more than {MOST_BYTES:,} bytes", "split it")
+            continue
+        try:
+            yield one.to_pylist()[0]
+        except UnicodeDecodeError as error:
+            yield Unusable("not_utf8", f"not UTF-8 (byte {error.start})", "write it as UTF-8")
