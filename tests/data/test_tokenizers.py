@@ -1,5 +1,6 @@
 """Tokenizers: trained the same way each time, on training documents, known by their content."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -135,6 +136,41 @@ def test_code_that_comes_with_a_tokenizer_is_not_run_and_nothing_asks(
         assert loads is not False
     except ConfigError as error:
         assert loads is not True and "code of its own, which is never run" in str(error)
+    assert not marker.exists()
+
+
+CODE = {"auto_map": dict.fromkeys(("AutoConfig", "AutoProcessor", "AutoTokenizer", "AutoModel"), "mine.Mine")}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("processor_config.json", {"processor_class": "Mine", **CODE}),
+        ("preprocessor_config.json", {"processor_class": "Mine", "feature_extractor_type": "Mine", **CODE}),
+        ("video_preprocessor_config.json", CODE),
+        ("generation_config.json", {"custom_generate": "mine.py", **CODE}),
+        ("config.json", {"model_type": "mine", "custom_pipelines": {"text": {"impl": "mine.Mine"}}, **CODE}),
+        ("config.json", {"model_type": "llama", "custom_pipelines": {"text": {"impl": "mine.Mine"}}, **CODE}),
+        ("config.json", {"model_type": "llama", "tokenizer_class": "Mine", **CODE}),
+        ("special_tokens_map.json", {"auto_map": {"AutoTokenizer": ["mine.Mine", "mine.Mine"]}}),
+    ],
+)
+@pytest.mark.parametrize("says_class", [True, False])
+def test_nor_is_code_that_files_beside_it_name(name, content, says_class, tokenizer_path, tmp_path, monkeypatch):
+    folder, marker = tmp_path / "theirs", tmp_path / "ran"
+    shutil.copytree(tokenizer_path, folder)
+    told = json.loads((folder / "tokenizer_config.json").read_text())
+    if not says_class:
+        told.pop("tokenizer_class", None)
+    (folder / "tokenizer_config.json").write_text(json.dumps(told))
+    (folder / name).write_text(json.dumps(content))
+    for code in ("mine.py", "tokenizer.py", "__init__.py", "tokenization_mine.py", "custom_generate/generate.py"):
+        (folder / code).parent.mkdir(exist_ok=True)
+        (folder / code).write_text(f"open({str(marker)!r}, 'w')\nMine = generate = None\n")
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("something asks on the terminal"))
+    monkeypatch.chdir(folder)  # A module of this folder could be imported by its name.
+    with contextlib.suppress(ConfigError):
+        load_tokenizer({"path": str(folder)}, tmp_path / "results")
     assert not marker.exists()
 
 

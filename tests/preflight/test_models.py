@@ -1,9 +1,11 @@
 """Weights, windows and templates that cannot be used are refused from their JSON alone."""
 
+import contextlib
 import json
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from made_models import describe, tensors, vocabulary, whole
 from safetensors import safe_open
@@ -71,6 +73,37 @@ def test_weights_that_are_pickles(weights, capsys):
 def test_a_model_that_brings_code(weights, capsys):
     (weights / "config.json").write_text(json.dumps({"model_type": "llama", "auto_map": {"AutoModel": "mine.Model"}}))
     assert "brings code of its own" in refused(capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("config.json", {"custom_pipelines": {"text-generation": {"impl": "mine.Mine", "pt": ["mine.Mine"]}}}),
+        ("config.json", {"attn_implementation": "mine/kernel"}),
+        ("config.json", {"_attn_implementation": "mine/kernel:run"}),
+        ("config.json", {"_experts_implementation": "mine/kernel"}),
+        ("config.json", {"dtype": "os.system", "torch_dtype": "mine.Mine"}),
+        ("generation_config.json", {"auto_map": {"AutoModel": "mine.Mine"}, "custom_generate": "mine.py"}),
+        ("processor_config.json", {"auto_map": {"AutoProcessor": "mine.Mine"}, "processor_class": "Mine"}),
+        ("preprocessor_config.json", {"auto_map": {"AutoImageProcessor": "mine.Mine"}}),
+        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": [None, "mine.Mine"]}}),
+    ],
+)
+def test_code_that_files_beside_weights_name_is_not_run(name, changes, weights, capsys, tmp_path):
+    """Neither where the campaign is looked at nor where the weights are loaded."""
+    from admire.evaluate.loading import load_whole
+
+    marker = tmp_path / "ran"
+    for code in ("mine.py", "modeling_mine.py", "custom_generate/generate.py", "kernel/__init__.py", "mine/kernel.py"):
+        (weights / code).parent.mkdir(exist_ok=True)
+        (weights / code).write_text(f"open({str(marker)!r}, 'w')\nMine = generate = run = None\n")
+    content = json.loads((weights / name).read_text()) if (weights / name).is_file() else {}
+    (weights / name).write_text(json.dumps({**content, **changes}))
+    said = refused(capsys)
+    assert ("asks for code from elsewhere" in said) is ("implementation" in str(changes))
+    with contextlib.suppress(Exception):  # Some of these weights cannot be loaded at all.
+        load_whole(weights, "restore them").generate(torch.zeros((1, 2), dtype=torch.long), max_new_tokens=1)
+    assert not marker.exists()
 
 
 def test_a_tokenizer_without_a_chat_template(weights, capsys):

@@ -90,8 +90,9 @@ def load_tokenizer(place: dict[str, str], results: Path, chat_template: str | No
     try:
         # Without this argument, transformers would ask on the terminal whether to run code that came with the files.
         tokenizer = reader.from_pretrained(path, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    # transformers takes what the files say on trust, and fails in its own way at each mistake.
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, ImportError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         if "trust_remote_code" in str(error):
             reason, mend = "it comes with code of its own, which is never run", "choose another tokenizer.path"
         raise ConfigError(f"{path}: the tokenizer cannot be loaded ({reason}); {mend}") from None

@@ -13,6 +13,12 @@ from admire.preflight.hub import model_file, on_hub
 
 ONE, INDEX = "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
+KERNELS = {
+    f"{kind}{what}_implementation{end}"
+    for kind in ("", "_")
+    for what in ("attn", "experts")
+    for end in ("", "_internal")
+}
 POINTER = b"version https://git-lfs.github.com/spec/"
 LONGEST_HEADER = 100_000_000  # The safetensors format allows no header of more bytes.
 
@@ -66,7 +72,7 @@ def check_files(path: str) -> None:
 
 
 def check_kind(path: str, config: dict[str, Any]) -> None:
-    """Refuse quantised model weights and adapters, which are not trained.
+    """Refuse quantised model weights and adapters, which are not trained, and weights that ask for code from elsewhere.
 
     Args:
         path: a folder or a name on the hub.
@@ -81,6 +87,13 @@ def check_kind(path: str, config: dict[str, Any]) -> None:
             f".path: {path} holds quantised weights (quantization_config in config.json), which are not trained; dequantise "
             "and save them, or choose the model that they were made of"
         )
+    for key, value in ((key, value) for part in parts for key, value in part.items()):
+        # transformers fetches and runs a kernel whose name has a slash, where the package `kernels` is installed.
+        if key in KERNELS and "/" in str(value):
+            raise ConfigError(
+                f".path: {path} asks for code from elsewhere ({key}: {str(value)[:80]} in config.json), which is not run; take the "
+                "key out"
+            )
     if model_file(path, ADAPTER) is not None:
         raise ConfigError(
             f".path: {path} holds an adapter of another model ({ADAPTER}); merge it into that model and save the whole, or remove "
