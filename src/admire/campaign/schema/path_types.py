@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import unicodedata
 from pathlib import Path
 from typing import Annotated
 
@@ -26,8 +27,10 @@ def _plain(path: str) -> str:
         raise ValueError("~ is the home folder, and there is none of that name; write the whole path")
     if str(Path(path)).startswith("-"):
         raise ValueError("a path that begins with - is taken for an option; rename it")
-    if path != path.strip() or any(ord(letter) < 32 for letter in path):
-        raise ValueError("the path begins or ends with a blank, or holds a line break or a tab; correct it")
+    if path != path.strip() or any(_controls(letter) for letter in path):
+        raise ValueError(
+            "the path begins or ends with a blank, or holds a line break, a tab or another control character; correct it"
+        )
     if any(len(part.encode()) > LONGEST_PART for part in path.split("/")):
         raise ValueError(
             f"a part of the path is longer than {LONGEST_PART} bytes, which no file system takes; shorten it"
@@ -35,6 +38,11 @@ def _plain(path: str) -> str:
     if len(path.encode()) > LONGEST:
         raise ValueError(f"the path is longer than {LONGEST:,} bytes; shorten it")
     return path
+
+
+def _controls(letter: str) -> bool:
+    """Whether a letter ends a line or steers a terminal instead of being shown."""
+    return unicodedata.category(letter) in ("Cc", "Zl", "Zp")
 
 
 def _no_wildcard(path: str) -> str:
