@@ -25,6 +25,7 @@ from admire.trials.lease import Lease
 from admire.trials.ledger import Ledger, locked
 from admire.trials.nodes import Nodes
 from admire.trials.records import TrainRecord, publish, read_training
+from admire.trials.results_table import write_results_table
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_what_is_written_takes_a_links_place_and_leaves_its_target(name, campaig
     files.folder.mkdir(parents=True)
     (files.folder / name).symlink_to(elsewhere)
     if name == "results.csv":
-        Ledger.read(campaign).write_table()
+        write_results_table(Ledger.read(campaign))
     else:
         write_text(files.folder / name, "ours")
     assert elsewhere.read_text() == "of somebody else" and not (files.folder / name).is_symlink()
