@@ -18,14 +18,15 @@ from admire.optimize.registry import TRANSFER, entry
 PLAY, TRANSFERRED, DRAWN = "admire.replay.simulate", "admire.optimize.transfer", "admire.replay.synthetic"
 
 
-def deciding_files(method: str, truth: str | None = None) -> list[Path]:
+def deciding_files(method: str, truth: str | None = None, play: str = PLAY) -> list[Path]:
     """Files of the method, of the simulation, and of everything that they import.
 
     Args:
         method: a name of the registry.
         truth: as in `ReplayConfig`; unless it is None, the files that draw synthetic tables are included.
+        play: the module that simulates.
     """
-    modules = [entry(method).path.partition(":")[0], PLAY]
+    modules = [entry(method).path.partition(":")[0], play]
     if method.startswith(TRANSFER):
         modules.append(TRANSFERRED)
     return imported_files(modules, without=() if truth else (DRAWN,))

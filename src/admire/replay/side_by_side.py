@@ -7,6 +7,7 @@ from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from admire.data.parallel import workers
 from admire.errors import TableError
@@ -14,6 +15,8 @@ from admire.optimize.registry import build, entry
 from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.simulate import Trace, simulate
 from admire.replay.table import Table
+
+Result = TypeVar("Result")
 
 WANT_OF_MEMORY = "most often for want of memory; give it more memory or fewer --cores, and run again"
 
@@ -27,19 +30,24 @@ class Run:
     trace: Trace
 
 
-def servable(table: Table, methods: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The names of `methods` that the table can serve, and one sentence per method that it cannot."""
+def servable(table: Table, methods: Sequence[str], pool: bool = True) -> tuple[list[str], list[str]]:
+    """The names of `methods` that the table can serve, and one sentence per method that it cannot.
+
+    Args:
+        pool: whether only the table's rows can be bought; otherwise any mixture can, at every size.
+    """
     served, refused = [], []
     for name in methods:
         needs = entry(name).requires
         if "trains" in needs:
             refused.append(f"{name}: skipped, it weighs sources while it trains, and a table holds finished runs only")
-        elif "promotes" in needs and not table.promotes:
+        elif "promotes" in needs and pool and not table.promotes:
             refused.append(
                 f"{name}: skipped, no mixture of {table.name} was trained at two sizes, so none can be promoted"
             )
         elif "design" in needs:
-            refused.append(f"{name}: skipped, it draws mixtures of its own, and a table has those that it has")
+            why = "and a table has those that it has" if pool else "as many as a campaign's file asks for"
+            refused.append(f"{name}: skipped, it draws mixtures of its own, {why}")
         elif "sizes" in needs and len(table.sizes) < 2:
             refused.append(f"{name}: skipped, {table.name} has one size only")
         else:
@@ -65,8 +73,19 @@ def simulate_all(
     Raises:
         TableError: if a worker process was killed.
     """
+    yield from in_workers(partial(_player, table, config, budget, until), jobs, cores)
+
+
+def in_workers(
+    make: Callable[[], Callable[[tuple[str, int]], Result]], jobs: Sequence[tuple[str, int]], cores: int
+) -> Iterator[Result]:
+    """Apply the function that `make` returns in each process to all jobs; yields results in the order in which they finish.
+
+    Raises:
+        TableError: if a worker process was killed.
+    """
     try:
-        with workers(partial(_player, table, config, budget, until), cores) as submit:
+        with workers(make, cores) as submit:
             for done in as_completed([submit(job) for job in jobs]):
                 yield done.result()
     except BrokenProcessPool as error:
