@@ -13,9 +13,12 @@ from admire.report.replay import terminal_table
 
 POOLS = {"paper": "the published study's rows", "random": "rows drawn by seed", "all": "every row"}
 MISLEAD = {"negated": "smaller sizes' scores are mirrored", "independent": "smaller sizes' scores are shuffled"}
-DEFAULTS = {"pool": "paper", "metric_weights": "fixed"}
+DEFAULTS = {"pool": "paper", "metric_weights": "fixed", "space": "pool", "lanes": 1}
 # The options of the command that are printed; values that equal their default are left out.
-OPTIONS = ("objective", "pool", "metric_weights", "mislead", "truth", "target_size", "unit", "budget", "until")
+OPTIONS = (
+    *("space", "emulator", "lanes", "objective", "pool", "metric_weights", "mislead", "truth"),
+    *("target_size", "unit", "budget", "until"),
+)
 
 
 def render(summary: pd.DataFrame, settings: dict[str, Any]) -> str:
