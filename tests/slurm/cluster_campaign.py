@@ -29,7 +29,7 @@ HEARD = ("env", "--default-signal=HUP,INT,QUIT")
 SECRET = "hf_neverToBeSeenInALog"
 
 
-LOCAL = ("propose", "update", "spec", "build-data", "report")
+LOCAL = ("propose", "update", "spec", "build-data", "report", "preflight", "plan", "status")
 
 
 @contextlib.contextmanager

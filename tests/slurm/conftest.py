@@ -2,18 +2,17 @@
 
 A named test only judges what its scenario brought. Those that disturb nobody else share the CPU nodes; preemption and dying
 nodes take their turns on the nodes with GPUs; what is asked of an undisturbed Slurm is asked meanwhile. What changes Slurm itself,
-or stops it, comes after all of them, on its own or two at a time.
+or stops it, is played at the same time on a second cluster.
 """
 
-import contextlib
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import pytest
 import scenarios
 from cluster_campaign import ClusterCampaign, Witness, local_commands
-from lab import Lab, cluster
+from lab import BESIDE, cluster
 
 # a node is dead after 20 s
 SETTINGS = {"SLURMD_TIMEOUT": "20", "GRACE": "5"}
@@ -86,6 +85,8 @@ def wanted_of(request):
 def _begun(request):
     if not wanted_of(request).isdisjoint([*scenarios.GENTLE, *scenarios.ON_GPU_NODES]):
         request.getfixturevalue("played")
+    if {"alone", "accounting"} & {name for item in request.session.items for name in item.fixturenames}:
+        request.getfixturevalue("disturbed")
 
 
 @pytest.fixture(scope="session")
@@ -101,26 +102,52 @@ def played(lab, play, request):
 
 
 @pytest.fixture(scope="session")
-def alone(lab, played, play, request):
-    """name -> the bench of a scenario that is played when all those side by side have ended, some of them in pairs."""
-    for name in wanted_of(request) & {*scenarios.GENTLE, *scenarios.ON_GPU_NODES}:
-        with contextlib.suppress(Exception):
-            played(name)
-    found = {}
-    for names in scenarios.IN_PAIRS:
-        with ThreadPoolExecutor(len(names)) as pool, lab.setting("MinJobAge", "10"):
-            found |= {name: pool.submit(play, name, lab) for name in names if name in wanted_of(request)}
-            wait(found.values())
-    return lambda name: found[name].result() if name in found else play(name, lab)
+def disturbed(prepared, play, request, tmp_path_factory):
+    """name -> the bench of a scenario that changes Slurm itself or stops it, and the cluster on which it was played.
+
+    They are played on a second cluster, so that the first is not disturbed, and begin with the others.
+    """
+    wanted = wanted_of(request)
+    found = {name: Future() for name in (*scenarios.FORGETFUL, *scenarios.IN_TURN, *scenarios.WITH_ACCOUNTING)}
+    with cluster(tmp_path_factory.mktemp("disturbed"), **SETTINGS, **BESIDE) as second, ThreadPoolExecutor(1) as lane:
+
+        def played(name):
+            if name in wanted:
+                settle(found[name], play, name, second)
+
+        def all_played():
+            with ThreadPoolExecutor(len(scenarios.FORGETFUL)) as pool, second.setting("MinJobAge", "10"):
+                wait([pool.submit(played, name) for name in scenarios.FORGETFUL])
+            for name in scenarios.IN_TURN:
+                played(name)
+            second.down()
+            second.take(ACCT="1", ENFORCE="associations,limits,qos")
+            second.up()
+            for name in scenarios.WITH_ACCOUNTING:
+                played(name)
+            return second
+
+        yield lambda name: found[name].result(), lane.submit(all_played)
+
+
+def settle(future, call, *arguments):
+    """Give a future what a call returns or raises."""
+    try:
+        future.set_result(call(*arguments))
+    except BaseException as error:
+        future.set_exception(error)
 
 
 @pytest.fixture(scope="session")
-def accounting(lab, played, alone):
-    """The same cluster with accounting, for what comes after all that is played without."""
-    lab.down()
-    with_accounting = Lab(lab.folder, lab.settings | {"ACCT": "1", "ENFORCE": "associations,limits,qos"})
-    with_accounting.up()
-    return with_accounting
+def alone(disturbed):
+    """name -> the bench of a scenario that changes Slurm itself or stops it."""
+    return disturbed[0]
+
+
+@pytest.fixture(scope="session")
+def accounting(disturbed):
+    """The second cluster, which has accounting when all was played there."""
+    return disturbed[1].result()
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -13,6 +13,8 @@ import psutil
 SCRIPT = Path(__file__).with_name("slurmlab.sh")
 # no accounting, room for all that is played side by side, and what was played is remembered however slow the machine is
 SETTINGS = {"ACCT": "0", "CPUS": "8", "MEM": "32000", "MINJOBAGE": "36000", "JOB_SUBMIT": "lua"}
+# of a second cluster on the same machine
+BESIDE = {"CTLD_PORT": "16827", "DBD_PORT": "16829", "SQL_PORT": "13316", "SLURMD_PORT0": "17011", "FIRST_JOB": "50001"}
 PATIENCE = 900  # seconds for anything to happen: only a hang takes longer, on however loaded a machine
 
 
@@ -43,7 +45,11 @@ class Lab:
         self.folder, self.settings = Path(folder), settings
         self.environment = os.environ | {"SLURMLAB": str(folder)} | settings
         self.conf = str(self.folder / "etc/slurm.conf")
-        os.environ["SLURM_CONF"] = self.conf
+
+    def take(self, **settings):
+        """Other settings, from the next start on."""
+        self.settings |= settings
+        self.environment |= settings
 
     def up(self):
         """Start whatever does not run."""

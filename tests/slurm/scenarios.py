@@ -55,5 +55,8 @@ REAL = {
 }
 # the first of the others uses a GPU too, and has ended when nodes begin to die
 ON_GPU_NODES = ["preempted", "preempted_before_a_checkpoint", "preempted_for_good", "slurmd_killed", "node_failed"]
-# what is played when all these have ended, while Slurm forgets what ended ten seconds ago
-IN_PAIRS = [["forgotten", "broken_node"]]
+# What changes Slurm itself or stops it is played in turn on a second cluster: first in pairs while Slurm forgets what ended ten
+# seconds ago, then alone, at last with accounting.
+FORGETFUL = ["forgotten", "broken_node"]
+IN_TURN = ["lost_state", "slurmctld_away_without_accounting"]
+WITH_ACCOUNTING = ["limit_full", "slurmctld_away", "slurmdbd_away"]

@@ -270,42 +270,40 @@ def test_a_job_that_slurm_forgot(alone, name):
     assert_whole(alone(name), interrupted=False)
 
 
-def test_slurmctld_that_lost_its_state(alone):
-    assert_whole(alone("lost_state"), interrupted=True)
+@pytest.mark.parametrize("name", ["lost_state"])
+def test_slurmctld_that_lost_its_state(alone, name):
+    assert_whole(alone(name), interrupted=True)
 
 
-@pytest.fixture(scope="module")
-def outage(alone):
-    return alone("slurmctld_away_without_accounting")
+@pytest.mark.parametrize("name", ["slurmctld_away_without_accounting"])
+def test_slurmctld_away_at_the_start(alone, name):
+    bench = alone(name)
+    assert "nothing could be asked" in bench.late.log.read_text()
+    assert_whole(bench.late, interrupted=False)
 
 
-def test_slurmctld_away_at_the_start(outage):
-    assert "nothing could be asked" in outage.late.log.read_text()
-    assert_whole(outage.late, interrupted=False)
+@pytest.mark.parametrize("name", ["slurmctld_away_without_accounting"])
+def test_slurmctld_away_where_there_is_no_accounting(alone, name):
+    assert_whole(alone(name), interrupted=False)
 
 
-def test_slurmctld_away_where_there_is_no_accounting(outage):
-    assert_whole(outage, interrupted=False)
-
-
-def test_a_full_limit_is_a_reason_to_wait(accounting, play):
-    bench = play("limit_full", accounting)
+@pytest.mark.parametrize("name", ["limit_full"])
+def test_a_full_limit_is_a_reason_to_wait(alone, name):
+    bench = alone(name)
     assert_waited(bench, "AssocMaxSubmitJobLimit")
     assert "training S: refused for now: a limit of submitted jobs is full" in bench.log.read_text()
 
 
-def test_slurmctld_is_away_for_a_minute(accounting, play):
-    assert_whole(play("slurmctld_away", accounting), interrupted=False)
+@pytest.mark.parametrize("name", ["slurmctld_away"])
+def test_slurmctld_is_away_for_a_minute(alone, name):
+    assert_whole(alone(name), interrupted=False)
 
 
-@pytest.fixture(scope="module")
-def without_database(accounting, play):
-    return play("slurmdbd_away", accounting)
+@pytest.mark.parametrize("name", ["slurmdbd_away"])
+def test_slurmdbd_is_away_for_a_minute(alone, name):
+    assert_whole(alone(name), interrupted=False)
 
 
-def test_slurmdbd_is_away_for_a_minute(without_database):
-    assert_whole(without_database, interrupted=False)
-
-
-def test_slurmdbd_is_away_at_a_submission(without_database):
-    assert_whole(without_database.late, interrupted=False)
+@pytest.mark.parametrize("name", ["slurmdbd_away"])
+def test_slurmdbd_is_away_at_a_submission(alone, name):
+    assert_whole(alone(name).late, interrupted=False)

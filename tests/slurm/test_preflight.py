@@ -81,6 +81,7 @@ def test_refuses_a_results_folder_that_the_nodes_do_not_see(bench):
 
 
 def test_refuses_an_account_that_slurm_does_not_know(accounting, bench):
+    bench.lab = accounting
     bench.profile(**{"default-resources": WELL | {"slurm_account": "campaign"}})
     bench.admire("preflight", "tiny.yaml", "--profile", "slurm")
     bench.profile(**{"default-resources": WELL | {"slurm_account": "nobodys"}})
@@ -104,7 +105,8 @@ def limited(accounting):
         ("MaxTRES=cpu=2", {"threads": 4}, ("models.S.resources.threads", "cpu=2", "requests 4")),
     ],
 )
-def test_refuses_a_limit_that_can_never_fit(limited, bench, limit, resources, words):
+def test_refuses_a_limit_that_can_never_fit(accounting, limited, bench, limit, resources, words):
+    bench.lab = accounting
     bench.profile(**{"default-resources": WELL | {"slurm_account": "campaign"}})
     bench.campaign(resources=resources)
     limited(limit)
