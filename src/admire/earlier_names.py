@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import importlib.machinery
 import sys
 import types
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 EARLIER = {
     "admire.campaign.config": (
@@ -35,13 +35,21 @@ EARLIER = {
 }
 
 
-class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds an earlier name after all others have failed, so it costs nothing where none is used."""
+class _Finder:
+    """Finds an earlier name after all others have failed, so it costs nothing where none is used.
+
+    It does not derive from the classes of `importlib.abc`, whose import takes longer than that of this package: Slurm's stand-ins
+    start every few seconds.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        return importlib.machinery.ModuleSpec(name, self) if name in EARLIER else None
+        loader: Any = self  # It has a loader's methods.
+        return importlib.machinery.ModuleSpec(name, loader) if name in EARLIER else None
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
+        """Leave the making of the module to Python."""
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Give the module the names of today's modules, and warn once."""

@@ -52,7 +52,7 @@ class ClusterCampaign(CampaignFolder):
         super().__init__(Path(folder), subcommands)
         self.lab, self.checkpoint_minutes = lab, 0.02
         self.asleep = set()  # processes that live and can do nothing
-        self.variables = {"SOONER": "2"}  # of the environment, see interpreter/sitecustomize.py
+        self.variables = {"SOONER": "3"}  # of the environment, see interpreter/sitecustomize.py
 
     @property
     def log(self):
