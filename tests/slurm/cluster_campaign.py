@@ -15,8 +15,10 @@ import yaml
 from lab import PATIENCE, lives, wait_for
 
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))  # the scripts of this folder run without pytest
+sys.path.append(str(Path(__file__).with_name("interpreter")))
 from campaign_folder import ROOT, TINY, CampaignFolder
-from forked_commands import client, forked_commands
+from forked_commands import client, forked_commands, import_for_all
+from pace import keep_pace
 
 WHERE = {"default-resources": {"slurm_partition": "cpu", "gpu_partition": "gpu", "runtime": 10, "mem_mb": 1500}}
 # waits that only a real cluster needs; nothing else of the shipped profile is changed
@@ -36,13 +38,19 @@ LOCAL = ("propose", "update", "spec", "build-data", "report", "preflight", "plan
 def local_commands(folder):
     """Yields folders to put before the path, by what is the real command in jobs: both (training and scoring), only the training
     (where Slurm signals and kills it), or nothing. The rest, and what a controller does itself, is answered by forks."""
-    with forked_commands(folder, subcommands=(*LOCAL, "train", "evaluate")) as every:
+    with forked_commands(folder, prepare=import_and_keep_pace, subcommands=(*LOCAL, "train", "evaluate")) as every:
         found = {"nothing": every}
         for real, subcommands in (("both", LOCAL), ("train", (*LOCAL, "evaluate"))):
             found[real] = folder / real
             found[real].mkdir()
             client(found[real] / "admire", folder / "ready", subcommands)
         yield found
+
+
+def import_and_keep_pace():
+    """What the process that answers for subcommands does first."""
+    import_for_all()
+    keep_pace()
 
 
 class ClusterCampaign(CampaignFolder):
@@ -52,7 +60,7 @@ class ClusterCampaign(CampaignFolder):
         super().__init__(Path(folder), subcommands)
         self.lab, self.checkpoint_minutes = lab, 0.02
         self.asleep = set()  # processes that live and can do nothing
-        self.variables = {"SOONER": "3"}  # of the environment, see interpreter/sitecustomize.py
+        self.variables = {"SOONER": "3", "PACE": "0.1"}  # of the environment, see interpreter/sitecustomize.py
 
     @property
     def log(self):
@@ -71,13 +79,13 @@ class ClusterCampaign(CampaignFolder):
         path.write_text(yaml.safe_dump(wanted, sort_keys=False))
 
     def campaign(self, **over):
-        """tests/workflow/tiny.yaml with one size, one first trial, and a training of many seconds."""
+        """tests/workflow/tiny.yaml with one size, one first trial, and a training of 20 seconds that computes for two."""
         raw = yaml.safe_load(TINY.read_text())
         model = raw["models"][0] | {"target": True, "cost": 0.2}
         model["resources"] = {"threads": 1, "minutes": 5, "mem_gb": 1}
         model["resources"] |= over.pop("resources", {})
         raw["models"] = [model]
-        raw["training"]["epochs"] = over.pop("epochs", 100)
+        raw["training"]["epochs"] = over.pop("epochs", 25)
         raw["optimizer"]["initial"] = 1
         raw["budget"]["total"] = 0.4
         (self.folder / "tiny.yaml").write_text(yaml.safe_dump(raw | over, sort_keys=False))

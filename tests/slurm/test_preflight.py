@@ -19,8 +19,8 @@ WRONG = [
 
 
 @pytest.fixture
-def bench(lab, tmp_path):
-    bench = ClusterCampaign(tmp_path, lab)
+def bench(lab, subcommands, tmp_path):
+    bench = ClusterCampaign(tmp_path, lab, subcommands["nothing"])
     bench.profile(**{"default-resources": WELL})
     bench.campaign()
     return bench
@@ -143,5 +143,6 @@ def test_refuses_an_old_plugin(bench, tmp_path):
     old.mkdir()
     (old / "METADATA").write_text("Metadata-Version: 2.1\nName: snakemake-executor-plugin-slurm\nVersion: 1.9.2\n")
     bench.variables["PYTHONPATH"] = f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"
+    bench.subcommands = None  # versions are asked in a process of its own
     said = bench.admire("preflight", "tiny.yaml", "--profile", "slurm", expect=1)
     assert "snakemake-executor-plugin-slurm 1.9.2 is too old; install 2.8.0" in said, said

@@ -1,6 +1,7 @@
 """What tests change in the Python of a controller and of its jobs, by the environment. Nothing of the package knows of it.
 
 SOONER: seconds between two looks of a controller for jobs that ended; Snakemake's executor looks ever less often.
+PACE: seconds that a training waits after each of its steps (pace.py).
 CLOCK_AHEAD: a node whose clock is five minutes ahead, also where it touches files; every node is then a host of its own name.
 """
 
@@ -16,6 +17,11 @@ if os.environ.get("SOONER") and "--profile" in sys.orig_argv:
         await asyncio.sleep(min(self.next_seconds_between_status_checks, float(os.environ["SOONER"])))
 
     RemoteExecutor.sleep = sleep
+
+if os.environ.get("PACE") and "train" in sys.orig_argv:
+    from pace import keep_pace
+
+    keep_pace()
 
 node = os.environ.get("SLURMD_NODENAME")
 if os.environ.get("CLOCK_AHEAD") and node:
