@@ -114,7 +114,7 @@ def test_rows_without_the_column_are_the_same_everywhere(tmp_path):
         ("train.ndjson", LINES.replace(b"\n", b"\r\n")),
         ("train.json", json.dumps([{"text": text} for text in TEXTS], indent=1).encode()),
         ("train.json", BOM + json.dumps(TEXTS).encode()),
-        ("train.jsonl.gz", gzip.compress(BOM + LINES)),
+        ("train.jsonl.gz", gzip.compress(BOM + LINES, mtime=0)),
         ("train.jsonl.bz2", bz2.compress(LINES)),
         ("train.json.xz", lzma.compress(LINES)),
         ("train.jsonl.zst", None),
@@ -143,7 +143,7 @@ def test_text_has_no_byte_order_mark(tmp_path):
         ("train.jsonl", "\ufeff{}".encode("utf-16-le"), r"UTF-16, not UTF-8; convert it"),
         ("train.txt", b"\x00\x00\xfe\xff\x00\x00\x00a", r"UTF-32, not UTF-8"),
         ("train.jsonl", b"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer, not the data"),
-        ("train.jsonl.gz", gzip.compress(LINES * 99)[:-9], "cannot be read to its end"),
+        ("train.jsonl.gz", gzip.compress(LINES * 99, mtime=0)[:-9], "cannot be read to its end"),
         ("train.jsonl.xz", b"no xz", "cannot be read to its end"),
         ("train.jsonl", b"[" * 100_000 + b"\n", r":1: this line is JSON with brackets nested too deep"),
         (
