@@ -26,7 +26,7 @@ SETTINGS: dict[str, Any] = {
     "seed": 0,
 }
 WIDTH = 0.2  # scale of the logistic curve, in standard deviations of the source's weights in the table
-CHUNK = 2000  # mixtures that are computed at once, which bounds the memory
+CHUNK = 250  # mixtures that are computed at once: arrays of this size stay in the cache
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class SoftTrees:
     def _values(self, X: np.ndarray) -> np.ndarray:
         distance = (self.threshold - X[:, self.source]) / self.width
         # Logarithms of the shares that go to the lower and to the upper side; their sums along the ways are those of the leaves.
-        logs = -np.concatenate([np.logaddexp(0.0, -distance), np.logaddexp(0.0, distance)], 1)
+        lower = np.minimum(distance, 0.0) - np.log1p(np.exp(-abs(distance)))
+        logs = np.concatenate([lower, lower - distance], 1)
         return np.exp(logs @ self.paths) @ self.leaves
 
 
