@@ -50,6 +50,7 @@ def scancelled(bench):
 
 def out_of_memory(bench):
     """Memory for the Snakemake inside the job, none for a training; it asks for a GPU."""
+    del bench.variables["PACE"]  # which needs torch also where an attempt only records
     shutil.rmtree(bench.results / "campaigns")
     bench.campaign(resources={"mem_gb": 0.05, "gpus": 1})
     bench.run("next_proposal")
