@@ -198,7 +198,7 @@ def test_finished_runs_are_kept_but_not_those_of_another_emulator(door, table):
 
 def test_the_emulators_code_decides():
     names = {path.name for path in deciding_files("random", play=PLAY)}
-    assert {"play.py", "world.py", "joint.py", "families.py", "soft_trees.py", "optimum.py"} <= names
+    assert {"play.py", "world.py", "joint.py", "families.py", "soft_trees.py", "roots.py", "optimum.py"} <= names
     assert "proxy.py" not in names
 
 

@@ -18,6 +18,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Kernel, WhiteKernel
 from sklearn.neural_network import MLPRegressor
 
+from admire.replay.continuous.roots import roots
 from admire.replay.continuous.soft_trees import SoftTrees
 
 PROCESS_ROWS = 256  # a Gaussian process is fitted to at most this many runs, drawn at random
@@ -53,11 +54,6 @@ class Family(Protocol):
     def __call__(self, X: np.ndarray, y: np.ndarray, seed: int) -> Emulator:
         """The emulator fitted to mixtures `X` (n x K) and scores `y` (n)."""
         ...
-
-
-def roots(X: np.ndarray) -> np.ndarray:
-    """Square roots of weights (n x K): a step between small weights matters more than one between large ones."""
-    return np.sqrt(np.maximum(X, 0.0))
 
 
 @dataclass(frozen=True)

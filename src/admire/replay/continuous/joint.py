@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.kernel_ridge import KernelRidge
 
-from admire.replay.continuous.families import FAMILIES, Emulator, Predict, roots
+from admire.replay.continuous.families import FAMILIES, Emulator, Predict
+from admire.replay.continuous.roots import roots
 
 FOLDS = 8
 FEWEST = FOLDS  # runs that a size needs: one per fold

@@ -14,6 +14,8 @@ import lightgbm
 import numpy as np
 from scipy.sparse import csr_array
 
+from admire.replay.continuous.roots import roots
+
 ROUNDS = 150
 SETTINGS: dict[str, Any] = {
     "objective": "regression",
@@ -25,7 +27,9 @@ SETTINGS: dict[str, Any] = {
     "deterministic": True,
     "seed": 0,
 }
-WIDTH = 0.2  # scale of the logistic curve, in standard deviations of the source's weights in the table
+# Scale of the logistic curve, in standard deviations over the table of the root of the source's weight. On The Pile this costs a
+# tenth more held-out error than hard splits; four times the width doubles the error.
+WIDTH = 0.05
 CHUNK = 250  # mixtures that are computed at once: arrays of this size stay in the cache
 
 
@@ -35,8 +39,8 @@ class SoftTrees:
 
     Args:
         source: S indices of the sources that splits look at.
-        threshold: S weights at which both sides get half.
-        width: S scales of the logistic curve, in units of weight.
+        threshold: S roots of weights at which both sides get half.
+        width: S scales of the logistic curve, in units of roots of weights.
         paths: 2S x L zeros and ones: whether the way to a leaf goes to the lower side of a split (the first S rows), and whether
             it goes to the upper side.
         leaves: L values.
@@ -51,13 +55,13 @@ class SoftTrees:
     @classmethod
     def fit(cls, X: np.ndarray, y: np.ndarray, seed: int) -> SoftTrees:
         """Fit LightGBM's trees and soften their splits. The trees do not depend on the seed."""
-        booster = lightgbm.train(SETTINGS, lightgbm.Dataset(X, y), ROUNDS)
+        booster = lightgbm.train(SETTINGS, lightgbm.Dataset(roots(X), y), ROUNDS)
         splits: list[tuple[int, float]] = []
         leaves: list[tuple[float, list[tuple[int, bool]]]] = []
         for tree in booster.dump_model()["tree_info"]:
             _collect(tree["tree_structure"], [], splits, leaves)
         source = np.array([split[0] for split in splits], dtype=int)
-        width = WIDTH * np.maximum(X.std(0), 1e-6)
+        width = WIDTH * np.maximum(roots(X).std(0), 1e-6)
         places = [
             (split + (0 if lower else len(splits)), leaf)
             for leaf, (_, way) in enumerate(leaves)
@@ -77,7 +81,7 @@ class SoftTrees:
         return SoftTrees.fit(X, y, 0)
 
     def _values(self, X: np.ndarray) -> np.ndarray:
-        distance = (self.threshold - X[:, self.source]) / self.width
+        distance = (self.threshold - roots(X)[:, self.source]) / self.width
         # Logarithms of the shares that go to the lower and to the upper side; their sums along the ways are those of the leaves.
         lower = np.minimum(distance, 0.0) - np.log1p(np.exp(-abs(distance)))
         logs = np.concatenate([lower, lower - distance], 1)
