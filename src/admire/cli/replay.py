@@ -247,7 +247,7 @@ def _say_pool(table: Table, config: ReplayConfig) -> None:
 
 
 def _say_kept(plan: ReplayPlan | ContinuousPlan, seeds: int) -> None:
-    runs = plan.kept_runs()
+    runs = plan.kept.by_job()
     kept = sum((method, seed) in runs for method in plan.methods for seed in range(seeds))
     if kept:
         print(f"{kept} of {len(plan.methods) * seeds} runs were played before: {plan.kept.path}", flush=True)

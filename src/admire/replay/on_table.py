@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from admire.errors import TableError
-from admire.optimize.registry import METHODS, check_name
 from admire.replay import summary
+from admire.replay.finished_runs import Job, completed
 from admire.replay.instance import Instance, ReplayConfig, make_instance
 from admire.replay.kept_runs import KeptRuns
-from admire.replay.side_by_side import Run, servable, simulate_all
+from admire.replay.side_by_side import Run, played_methods, simulate_all, wanted_methods
 from admire.replay.table import Table
 
 Progress = Callable[[Iterator[Run], int], Iterable[Run]]
@@ -48,10 +47,6 @@ class ReplayPlan:
     budget: float
     until: float
     kept: KeptRuns
-
-    def kept_runs(self) -> dict[tuple[str, int], Run]:
-        """The runs that need not be simulated again, by (method, seed)."""
-        return {(run.method, run.seed): run for run in self.kept.read()}
 
 
 @dataclass(frozen=True)
@@ -101,13 +96,9 @@ def plan_replay(
         ConfigError: if a name is not in the registry.
         TableError: if no problem can be made from the table, or it can serve none of the methods.
     """
-    wanted = list(METHODS) if methods is None else list(dict.fromkeys(methods))
-    for name in wanted:
-        check_name(name)
+    wanted = wanted_methods(methods)
     first = make_instance(table, config, 0)
-    served, skipped = servable(table, wanted)
-    if not served:
-        raise TableError(f"methods {', '.join(wanted)}: none of them can be played on {table.name}")
+    served, skipped = played_methods(table, wanted)
     pool = first.problem.pool
     assert pool is not None, "a problem of a table has a pool"
     spent = budget if budget is not None else len(pool[table.target]) * table.costs[table.target]
@@ -129,14 +120,12 @@ def run_replay(
     Raises:
         TableError: if a worker process was killed; finished runs are kept.
     """
-    wanted = [(method, seed) for seed in range(seeds) for method in plan.methods]
-    runs = plan.kept_runs()
-    missing = [job for job in wanted if job not in runs]
-    found = simulate_all(plan.table, plan.config, missing, plan.budget, plan.until, cores or os.cpu_count() or 1)
-    for run in progress(found, len(missing)) if progress else found:
-        plan.kept.add(run)
-        runs[run.method, run.seed] = run
-    return ReplayResult(plan, tuple(runs[method, seed] for method in plan.methods for seed in range(seeds)))
+    cores = cores or os.cpu_count() or 1
+
+    def play(jobs: Sequence[Job]) -> Iterator[Run]:
+        return simulate_all(plan.table, plan.config, jobs, plan.budget, plan.until, cores)
+
+    return ReplayResult(plan, completed(plan.kept, plan.methods, seeds, play, progress))
 
 
 def replay_on_table(

@@ -5,29 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from admire.data.parallel import workers
 from admire.errors import TableError
-from admire.optimize.registry import build, entry
+from admire.optimize.registry import METHODS, build, check_name, entry
+from admire.replay.finished_runs import FinishedRun
 from admire.replay.instance import ReplayConfig, make_instance
 from admire.replay.simulate import Trace, simulate
 from admire.replay.table import Table
 
 Result = TypeVar("Result")
+Run = FinishedRun[Trace]
 
 WANT_OF_MEMORY = "most often for want of memory; give it more memory or fewer --cores, and run again"
-
-
-@dataclass(frozen=True)
-class Run:
-    """The finished simulation of one method on one seed's problem."""
-
-    method: str
-    seed: int
-    trace: Trace
 
 
 def servable(table: Table, methods: Sequence[str], pool: bool = True) -> tuple[list[str], list[str]]:
@@ -53,6 +45,30 @@ def servable(table: Table, methods: Sequence[str], pool: bool = True) -> tuple[l
         else:
             served.append(name)
     return served, refused
+
+
+def wanted_methods(methods: Sequence[str] | None) -> list[str]:
+    """The named methods, each once; all of the registry for None.
+
+    Raises:
+        ConfigError: if a name is not in the registry.
+    """
+    wanted = list(METHODS) if methods is None else list(dict.fromkeys(methods))
+    for name in wanted:
+        check_name(name)
+    return wanted
+
+
+def played_methods(table: Table, wanted: Sequence[str], pool: bool = True) -> tuple[list[str], list[str]]:
+    """As `servable`, and at least one method.
+
+    Raises:
+        TableError: if the table can serve none of them.
+    """
+    served, skipped = servable(table, wanted, pool)
+    if not served:
+        raise TableError(f"methods {', '.join(wanted)}: none of them can be played on {table.name}")
+    return served, skipped
 
 
 def simulate_all(

@@ -1,26 +1,27 @@
-"""Finished runs in the continuous space, so that an interrupted replay resumes and only an added method is simulated.
-
-A line of `<out>/runs.jsonl` stays valid while the table, the config, the emulators, the budget and the deciding code are unchanged.
+"""The finished runs of a replay in the continuous space. One stays valid while the table, the config, the emulators, the budget and
+the deciding code are unchanged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from admire.campaign.json_hash import digest
 from admire.replay.continuous.play import Moment, Trace
-from admire.replay.continuous.side_by_side import Run, small_runs
+from admire.replay.continuous.side_by_side import small_runs
 from admire.replay.continuous.world import ContinuousConfig, World
 from admire.replay.deciding_code import content_digest, deciding_files
-from admire.replay.kept_runs import KeptLines, table_content
+from admire.replay.finished_runs import KeptFile
+from admire.replay.kept_runs import table_content
 from admire.replay.table import Table
 
 PLAY = "admire.replay.continuous.play"
 
 
-class KeptPlays(KeptLines):
+class KeptPlays(KeptFile[Trace]):
     """The file of runs of one problem.
 
     Args:
@@ -48,13 +49,8 @@ class KeptPlays(KeptLines):
         }
         super().__init__(path, keys)
 
-    def read(self) -> Iterator[Run]:
-        """The methods' runs that are still valid."""
-        for method, seed, trace in self.lines():
-            moments = [Moment(**moment) for moment in trace["moments"]]
-            bought = [tuple(line) for line in trace["bought"]]
-            yield Run(method, seed, Trace(**trace | {"moments": moments, "bought": bought}))
-
-    def add(self, run: Run) -> None:
-        """Append a run to the file, on the disk before this returns."""
-        self.append(run.method, run.seed, asdict(run.trace))
+    def trace_of(self, found: dict[str, Any]) -> Trace:
+        """The trace that a line holds."""
+        moments = [Moment(**moment) for moment in found["moments"]]
+        bought = [tuple(line) for line in found["bought"]]
+        return Trace(**found | {"moments": moments, "bought": bought})

@@ -16,15 +16,15 @@ import pandas as pd
 
 from admire.campaign.json_hash import digest
 from admire.errors import TableError
-from admire.optimize.registry import METHODS, check_name
 from admire.replay.continuous import summary, world
 from admire.replay.continuous.families import FAMILIES
 from admire.replay.continuous.kept_plays import KeptPlays
 from admire.replay.continuous.play import Extent
 from admire.replay.continuous.side_by_side import Run, play_all
 from admire.replay.continuous.world import ContinuousConfig, World, check_table, make_world
+from admire.replay.finished_runs import Job, completed
 from admire.replay.kept_runs import table_content
-from admire.replay.side_by_side import servable
+from admire.replay.side_by_side import played_methods, wanted_methods
 from admire.replay.table import Table
 from admire.space import money
 
@@ -58,10 +58,6 @@ class ContinuousPlan:
     methods: tuple[str, ...]
     skipped: tuple[str, ...]
     kept: KeptPlays
-
-    def kept_runs(self) -> dict[tuple[str, int], Run]:
-        """The runs that need not be simulated again, by (method, seed)."""
-        return {(run.method, run.seed): run for run in self.kept.read()}
 
 
 @dataclass(frozen=True)
@@ -144,9 +140,7 @@ def check(table: Table, config: ContinuousConfig, methods: Sequence[str] | None)
         ConfigError: if a name is not in the registry.
         TableError: if no emulators can be fitted to the table, or none of the methods can be played.
     """
-    wanted = list(METHODS) if methods is None else list(dict.fromkeys(methods))
-    for name in wanted:
-        check_name(name)
+    wanted = wanted_methods(methods)
     if config.emulator not in FAMILIES:
         raise TableError(f"--emulator {config.emulator}: it is one of {', '.join(FAMILIES)}")
     if config.mislead not in MISLEAD:
@@ -154,10 +148,7 @@ def check(table: Table, config: ContinuousConfig, methods: Sequence[str] | None)
     if config.lanes < 1:
         raise TableError(f"--lanes {config.lanes}: at least one is needed")
     check_table(table, config.objective)
-    served, skipped = servable(table, wanted, pool=False)
-    if not served:
-        raise TableError(f"methods {', '.join(wanted)}: none of them can be played on {table.name}")
-    return served, skipped
+    return played_methods(table, wanted, pool=False)
 
 
 def run_continuous(
@@ -173,14 +164,12 @@ def run_continuous(
     Raises:
         TableError: if a worker process was killed; finished runs are kept.
     """
-    wanted = [(method, seed) for seed in range(seeds) for method in plan.methods]
-    runs = plan.kept_runs()
-    missing = [job for job in wanted if job not in runs]
-    found = play_all(plan.world, plan.extent, missing, cores or os.cpu_count() or 1)
-    for run in progress(found, len(missing)) if progress else found:
-        plan.kept.add(run)
-        runs[run.method, run.seed] = run
-    return ContinuousResult(plan, tuple(runs[method, seed] for method in plan.methods for seed in range(seeds)))
+    cores = cores or os.cpu_count() or 1
+
+    def play(jobs: Sequence[Job]) -> Iterator[Run]:
+        return play_all(plan.world, plan.extent, jobs, cores)
+
+    return ContinuousResult(plan, completed(plan.kept, plan.methods, seeds, play, progress))
 
 
 def replay_on_emulators(

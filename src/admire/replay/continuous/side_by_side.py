@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from admire.optimize.registry import build, entry
 from admire.replay.continuous.play import Extent, Trace, play
 from admire.replay.continuous.world import World
+from admire.replay.finished_runs import FinishedRun
 from admire.replay.side_by_side import in_workers
 
+Run = FinishedRun[Trace]
 SMALL_RUNS = 512  # as many as RegMix trained (arXiv 2407.01492), or what the budget buys
 REGRESSIONS = "admire.optimize.proxy"  # the module of the methods that train them
-
-
-@dataclass(frozen=True)
-class Run:
-    """The finished simulation of one method with one seed."""
-
-    method: str
-    seed: int
-    trace: Trace
 
 
 def small_runs(method: str) -> int | None:
